@@ -1,0 +1,84 @@
+package provider
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"crosswalk/internal/record"
+)
+
+// ID names a provider, e.g. "gleap".
+type ID string
+
+// Client is one authorised account at one provider.
+// It is safe for concurrent use; every method honours ctx; every error is an *Error.
+type Client interface {
+	// Describe lists standard and custom fields. It may be cached for a minute.
+	Describe(ctx context.Context, t record.ObjectType) (record.Schema, error)
+	// Get reads one record as it is now; a missing one is NotFound.
+	Get(ctx context.Context, ref record.Ref) (record.Record, error)
+	// List yields pages and stops at the first error. Resuming from Page.Next
+	// visits every record that existed throughout, at least once.
+	List(ctx context.Context, q Query) iter.Seq2[Page, error]
+	// Create writes a new record and returns it as the provider answered (read-back).
+	// A duplicate refused by the provider is Duplicate with Error.Existing set.
+	Create(ctx context.Context, w Write) (record.Record, error)
+	// Update writes only the fields given and returns the record as the provider answered.
+	Update(ctx context.Context, ref record.Ref, w Write) (record.Record, error)
+}
+
+// Finder is implemented where records can be looked up by a match key without index lag, so that
+// "none" may be trusted enough to create.
+type Finder interface {
+	// Find returns every record whose field equals the value under the field kind's normalisation.
+	Find(ctx context.Context, t record.ObjectType, field string, value record.Value) ([]record.Record, error)
+}
+
+// Deleter is implemented where the provider lets us delete.
+type Deleter interface {
+	Delete(ctx context.Context, ref record.Ref) error
+}
+
+// Checker proves that a credential works and tells whose account it is.
+type Checker interface {
+	Check(ctx context.Context) (Account, error)
+}
+
+// Account is who a credential speaks for. Zone is an IANA name, Country ISO 3166-1 alpha-2; both may be empty.
+type Account struct {
+	ID, Name, CompanyID, Zone, Country string
+}
+
+// Query asks for a listing.
+type Query struct {
+	Type record.ObjectType
+	// ChangedSince limits to records changed at or after it, where the provider can; a client that cannot
+	// returns more. Zero: all.
+	ChangedSince time.Time
+	// Search is free text for choosing a record by hand. Empty: no filter.
+	Search string
+	// Cursor resumes from an earlier Page.Next.
+	Cursor string
+	// PageSize is a wish; 0 leaves it to the client.
+	PageSize int
+}
+
+// Page is one page of a listing. Next is empty on the last.
+type Page struct {
+	Records []record.Record
+	Next    string
+	Total   int // 0 = unknown
+}
+
+// Write is what to write. Fields are set; Add and Remove change sets by element and never overwrite them.
+type Write struct {
+	Type   record.ObjectType
+	Parent record.Ref // zero unless the object lives under another
+	Fields record.Fields
+	Add    map[string][]string
+	Remove map[string][]string
+}
+
+// IsEmpty reports that there is nothing to write.
+func (w Write) IsEmpty() bool { return len(w.Fields) == 0 && len(w.Add) == 0 && len(w.Remove) == 0 }
