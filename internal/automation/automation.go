@@ -1,0 +1,87 @@
+package automation
+
+import (
+	"strings"
+	"time"
+
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
+)
+
+// ID identifies an automation ("au_…").
+type ID string
+
+// State says whether an automation works.
+type State string
+
+// The states. Paused is on, but stopped by a person or a brake until resumed.
+const (
+	Draft  State = "draft"
+	On     State = "on"
+	Paused State = "paused"
+)
+
+// Automation is a named, switchable unit: trigger, rule, mapping and policies. Every save is a new Version.
+type Automation struct {
+	ID         ID
+	Name       string
+	Recipe     string // the ready-made automation it began as; empty when made from nothing
+	State      State
+	Version    int // of Definition; the optimistic lock of the editor
+	Definition Definition
+	PausedWhy  string
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// Definition is what a version freezes. It is stored as JSON for years: add keys, never change their meaning.
+type Definition struct {
+	Source  Endpoint        `json:"source"`
+	Target  Endpoint        `json:"target"`
+	Trigger rule.Trigger    `json:"trigger"`
+	Rule    rule.Rule       `json:"rule"`
+	Mapping mapping.Mapping `json:"mapping"`
+	// Match lists how the counterpart of a record without a link is looked for, best evidence first.
+	Match []MatchKey `json:"match"`
+	// Create allows making a record when no counterpart is found; Update allows changing one.
+	Create bool `json:"create"`
+	Update bool `json:"update"`
+	// Region is the country assumed for phone numbers without one, ISO 3166-1 alpha-2.
+	Region string `json:"region,omitempty"`
+}
+
+// Endpoint is one side: an object type in a connection.
+type Endpoint struct {
+	Provider   provider.ID         `json:"provider"`
+	Connection record.ConnectionID `json:"connection"`
+	Object     record.ObjectType   `json:"object"`
+}
+
+// MatchKey says that two records with the same value in these fields are the same thing.
+type MatchKey struct {
+	Source string      `json:"source"`
+	Target string      `json:"target"`
+	Kind   record.Kind `json:"kind"`
+}
+
+// Locale is what the definition assumes about values that do not say.
+func (d Definition) Locale() record.Locale {
+	return record.Locale{Region: strings.ToUpper(d.Region)}
+}
+
+// Connected reports whether both sides have a connection.
+func (d Definition) Connected() bool {
+	return d.Source.Connection != "" && d.Target.Connection != ""
+}
+
+// Version is one saved definition.
+type Version struct {
+	Automation ID
+	Number     int
+	Definition Definition
+	SavedBy    string
+	SavedAt    time.Time
+	Note       string // "connected Email to Email"
+}

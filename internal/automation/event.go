@@ -1,0 +1,39 @@
+package automation
+
+import (
+	"time"
+
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// EventKind says how we came to look.
+type EventKind string
+
+// The kinds of event.
+const (
+	Webhook  EventKind = "webhook"
+	Poll     EventKind = "poll"
+	Manual   EventKind = "manual"
+	TestSend EventKind = "test"
+	Backfill EventKind = "backfill"
+)
+
+// Event is one durable, de-duplicated fact: a record may have changed. It carries no content on purpose:
+// the engine reads the record as it is now.
+type Event struct {
+	ID         string // "ev_…"
+	Kind       EventKind
+	Ref        record.Ref
+	Change     provider.Change
+	Name       string // the provider's event name, or empty
+	DedupeKey  string // unique within the connection
+	ReceivedAt time.Time
+	OccurredAt time.Time // the provider's, zero when unknown
+}
+
+// Delivery is a verified webhook as it arrived, kept for the timeline and replays. Body is at most 1 MiB.
+type Delivery struct {
+	Event Event
+	Body  []byte
+}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"time"
+
+	"crosswalk/internal/automation"
+)
+
+// RunFilter narrows a list of runs; zero values do not narrow. Before is a run id to page from: only older
+// ones are listed, newest first.
+type RunFilter struct {
+	Automation automation.ID
+	State      automation.RunState
+	Outcome    automation.Outcome
+	Search     string
+	Before     string
+	Limit      int
+}
+
+// HourCount is how many runs of one hour came to one outcome.
+type HourCount struct {
+	Hour    time.Time
+	Outcome automation.Outcome
+	N       int
+}
+
+// PlanFilter narrows the items of a dry run. After is the position to page from.
+type PlanFilter struct {
+	Outcome automation.Outcome
+	Search  string
+	After   int64
+	Limit   int
+}
+
+// PlanItem is one record's plan and its position in the dry run.
+type PlanItem struct {
+	Position int64
+	Plan     automation.Plan
+}
+
+// DeliveryStats tells how a connection's webhooks are doing.
+type DeliveryStats struct {
+	Count  int
+	LastAt time.Time
+}

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// found is what looking for a counterpart came to.
+type found struct {
+	identity automation.Identity
+	target   *record.Record
+	link     *automation.Link
+	base     *automation.Base
+	// gone is a link whose other side has vanished, confirmed by a direct read.
+	gone *automation.Link
+}
+
+// finder looks for the counterpart of one record: the link first, then match keys with evidence.
+type finder struct {
+	compiled *Compiled
+	links    Links
+	target   provider.Client
+}
+
+// find reads the counterpart as it is now. When a link says that nothing moved it is not read at all.
+func (f finder) find(ctx context.Context, source record.Record) (found, error) {
+	c := f.compiled
+	rows := c.Map(source)
+	end := c.Def.Target
+	link, base, ok, err := f.links.FindLink(ctx, source.Ref, end.Connection, end.Object, c.ID)
+	if err != nil {
+		return found{}, err
+	}
+	if ok {
+		out := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base}
+		if !c.Moved(rows, &base) {
+			return out, nil
+		}
+		target, err := f.target.Get(ctx, link.Target)
+		if err == nil {
+			out.target = &target
+			return out, nil
+		}
+		if !provider.IsKind(err, provider.NotFound) {
+			return found{}, err
+		}
+		gone := link
+		out, err = f.match(ctx, source, c.Keys(source, rows))
+		out.gone = &gone
+		return out, err
+	}
+	return f.match(ctx, source, c.Keys(source, rows))
+}
+
+// match looks the record up by each key. "None" comes from a Finder only, which has no index lag (I8).
+func (f finder) match(ctx context.Context, source record.Record, keys []Key) (found, error) {
+	byKey, ok := f.target.(provider.Finder)
+	if !ok || len(keys) == 0 {
+		return found{identity: automation.Identity{How: automation.NotFound}}, nil
+	}
+	var hits []hit
+	id := automation.Identity{How: automation.NotFound}
+	for _, k := range keys {
+		records, err := byKey.Find(ctx, f.compiled.Def.Target.Object, k.Field.Key, k.Value)
+		if err != nil {
+			return found{}, err
+		}
+		id.Evidence = append(id.Evidence, automation.Evidence{Field: k.Field.Label, Value: k.Value, Found: len(records)})
+		for _, r := range records {
+			hits = addHit(hits, r, k.Field.Label)
+		}
+	}
+	out, err := decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
+		link, _, ok, err := f.links.FindLink(ctx, target, source.Ref.Connection, source.Ref.Type, f.compiled.ID)
+		return other(link, target), ok, err
+	}, source.Ref)
+	return out, err
+}
+
+type hit struct {
+	record record.Record
+	by     []string
+}
+
+func addHit(hits []hit, r record.Record, label string) []hit {
+	for i := range hits {
+		if hits[i].record.Ref == r.Ref {
+			hits[i].by = append(hits[i].by, label)
+			return hits
+		}
+	}
+	return append(hits, hit{r, []string{label}})
+}
+
+// decide turns hits into an identity. Several records, or one that is already somebody else's counterpart,
+// are for a person: never a guess.
+func decide(id automation.Identity, hits []hit, linkedTo func(target record.Ref) (record.Ref, bool, error), source record.Ref) (found, error) {
+	if len(hits) == 0 {
+		return found{identity: id}, nil
+	}
+	if len(hits) > 1 {
+		id.How = automation.Doubtful
+		for _, h := range hits {
+			id.Candidates = append(id.Candidates, automation.Candidate{
+				Ref: h.record.Ref, Title: h.record.Title, Why: "same " + strings.ToLower(strings.Join(h.by, " and ")),
+			})
+		}
+		return found{identity: id}, nil
+	}
+	only := hits[0]
+	owner, taken, err := linkedTo(only.record.Ref)
+	if err != nil {
+		return found{}, err
+	}
+	if taken && owner != source {
+		id.How = automation.Doubtful
+		id.Candidates = []automation.Candidate{{
+			Ref: only.record.Ref, Title: only.record.Title,
+			Why: "same " + strings.ToLower(strings.Join(only.by, " and ")) + ", but already linked with another record",
+		}}
+		return found{identity: id}, nil
+	}
+	id.How = automation.ByMatch
+	return found{identity: id, target: &only.record}, nil
+}
+
+func other(l automation.Link, one record.Ref) record.Ref {
+	if l.Source == one {
+		return l.Target
+	}
+	return l.Source
+}

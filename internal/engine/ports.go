@@ -1,0 +1,187 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Errors every store answers with.
+var (
+	// ErrNotFound: there is no such row.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the row moved since it was read (optimistic lock); nothing was written.
+	ErrConflict = errors.New("changed by somebody else meanwhile")
+)
+
+// Gateway hands out a client for a connection, with its credential, budget and base URL in place.
+type Gateway interface {
+	Client(ctx context.Context, id record.ConnectionID) (provider.Client, error)
+}
+
+// Automations reads definitions.
+type Automations interface {
+	Automation(ctx context.Context, id automation.ID) (automation.Automation, error)
+	Automations(ctx context.Context) ([]automation.Automation, error)
+}
+
+// Links reads who is who.
+type Links interface {
+	// FindLink answers the link between source and any record of that type in the target connection,
+	// whichever way round it was made, with this automation's base (zero when it never agreed anything).
+	FindLink(ctx context.Context, source record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (automation.Link, automation.Base, bool, error)
+	// LinksOf answers the links (with bases) of many source records in one query, keyed by source ref.
+	LinksOf(ctx context.Context, sources []record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (map[record.Ref]LinkBase, error)
+}
+
+// LinkBase is a link and what one automation last agreed across it.
+type LinkBase struct {
+	Link automation.Link
+	Base automation.Base
+}
+
+// Journal makes each write durable before and after it happens. Invariants are numbered in doc.go.
+type Journal interface {
+	// OpenChanges are writes for this key that were intended and never answered, oldest first.
+	OpenChanges(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Change, error)
+	// Intend makes the run and the change durable; only after it returns may the call be made (I1).
+	Intend(ctx context.Context, r automation.Run, c automation.Change) error
+	// Finish makes the run, the answered change (nil: none), the changes settled by it, the link and the
+	// base durable in one transaction (I2). link and base may be nil.
+	Finish(ctx context.Context, f Finish) error
+}
+
+// Finish is everything that becomes true together when a run ends or waits.
+type Finish struct {
+	Run     automation.Run
+	Change  *automation.Change
+	Settled []automation.Change
+	Link    *automation.Link
+	Base    *automation.Base
+	// Unlink forgets a link whose other side is gone.
+	Unlink *automation.Link
+}
+
+// Inbox stores what arrived before anybody is told it was accepted.
+type Inbox interface {
+	// Accept stores deliveries that are new and wakes the router in the same transaction. It returns how many
+	// were fresh; a known DedupeKey is not an error. Concurrent calls share one commit.
+	Accept(ctx context.Context, ds ...automation.Delivery) (fresh int, err error)
+}
+
+// Routing turns events into work.
+type Routing interface {
+	// UnroutedEvents are the oldest events nobody has looked at.
+	UnroutedEvents(ctx context.Context, limit int) ([]automation.Event, error)
+	// SaveRouting marks the events routed and makes their keys due; events for the same key coalesce into one
+	// piece of work. Jobs for keys that were idle are enqueued in the same transaction.
+	SaveRouting(ctx context.Context, routed []Routed) error
+}
+
+// Routed is an event and the automations that care; none is an answer too.
+type Routed struct {
+	Event       automation.Event
+	Automations []automation.ID
+}
+
+// WorkID identifies one piece of work: one automation looking at one record.
+type WorkID int64
+
+// Work is one key that is due. One key is worked on by one worker at a time.
+type Work struct {
+	ID         WorkID
+	Automation automation.ID
+	Source     record.Ref
+	Event      automation.Event // the latest that made it due
+	RunID      string           // of an earlier attempt that waits; empty for a first attempt
+	Attempt    int              // 1 for the first
+	RetryOf    string
+}
+
+// Works hands out due keys under a lease.
+type Works interface {
+	// Claim takes the sole right to work on the key until the lease ends. !ok: it is not due, or somebody has it.
+	Claim(ctx context.Context, id WorkID, owner string, lease time.Duration) (Work, bool, error)
+	// Release gives the key back. When new events arrived meanwhile it becomes due again, with a job, in the
+	// same transaction. A non-zero retryAt makes it due then, keeping RunID and counting the attempt.
+	Release(ctx context.Context, id WorkID, owner string, retryAt time.Time, runID string) error
+	// Rescue makes keys whose lease ended due again and enqueues jobs for keys that are due without one.
+	Rescue(ctx context.Context, now time.Time) (int, error)
+}
+
+// Job is a wake-up: ids only. The domain row is the truth.
+type Job struct {
+	Kind  JobKind
+	Work  WorkID // for JobReconcile
+	Plan  string // for JobDryRun: the population plan's id
+	RunAt time.Time
+}
+
+// JobKind names what a job wakes.
+type JobKind string
+
+// The kinds of job.
+const (
+	JobRoute     JobKind = "route"
+	JobReconcile JobKind = "reconcile"
+	JobDryRun    JobKind = "dry_run"
+)
+
+// PollCursor is how far polling of one object of one connection has come.
+type PollCursor struct {
+	Connection record.ConnectionID
+	Object     record.ObjectType
+	Since      time.Time // changes at or after it are not yet all seen
+	PolledAt   time.Time
+	Problem    string // why the last poll failed; empty when it worked
+}
+
+// Cursors keeps polling positions.
+type Cursors interface {
+	PollCursor(ctx context.Context, c record.ConnectionID, t record.ObjectType) (PollCursor, bool, error)
+	SavePollCursor(ctx context.Context, c PollCursor) error
+}
+
+// Population is a dry run over everyone: its progress and its tally. Items are stored as they are planned.
+type Population struct {
+	ID          string // "pl_…"
+	Automation  automation.ID
+	Version     int
+	State       PopulationState
+	Phase       string // what it is doing, in words
+	Done, Total int    // records planned; Total 0 = unknown yet
+	Counts      map[automation.Outcome]int
+	Reads       int // calls made to find out
+	Writes      int // calls carrying it out would take
+	Problem     string
+	CreatedAt   time.Time
+	FinishedAt  time.Time
+	StartedBy   string
+}
+
+// PopulationState says where a dry run stands.
+type PopulationState string
+
+// The states of a dry run over everyone.
+const (
+	PopulationQueued   PopulationState = "queued"
+	PopulationRunning  PopulationState = "running"
+	PopulationDone     PopulationState = "done"
+	PopulationFailed   PopulationState = "failed"
+	PopulationCanceled PopulationState = "canceled"
+)
+
+// Populations keeps dry runs.
+type Populations interface {
+	// CreatePopulation stores it and enqueues its job in the same transaction.
+	CreatePopulation(ctx context.Context, p Population) error
+	Population(ctx context.Context, id string) (Population, error)
+	// SavePopulation updates progress and appends items in one transaction. A canceled one answers ErrConflict.
+	SavePopulation(ctx context.Context, p Population, items []automation.Plan) error
+	// RestartPopulation drops stored items so that an interrupted dry run begins again.
+	RestartPopulation(ctx context.Context, id string) error
+}

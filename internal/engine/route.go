@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// routeBatch keeps a routing transaction short.
+const routeBatch = 500
+
+// Router decides which automations care about an event.
+type Router struct {
+	Automations Automations
+	Routing     Routing
+}
+
+// Route routes everything that is unrouted and returns how many events it saw. It is safe to run twice at
+// once and again after a crash: due keys coalesce (I4).
+func (r *Router) Route(ctx context.Context) (int, error) {
+	total := 0
+	for {
+		events, err := r.Routing.UnroutedEvents(ctx, routeBatch)
+		if err != nil || len(events) == 0 {
+			return total, err
+		}
+		all, err := r.Automations.Automations(ctx)
+		if err != nil {
+			return total, err
+		}
+		routed := make([]Routed, 0, len(events))
+		for _, e := range events {
+			routed = append(routed, Routed{Event: e, Automations: interested(all, e)})
+		}
+		if err := r.Routing.SaveRouting(ctx, routed); err != nil {
+			return total, err
+		}
+		total += len(events)
+		if len(events) < routeBatch {
+			return total, nil
+		}
+	}
+}
+
+func interested(all []automation.Automation, e automation.Event) []automation.ID {
+	var ids []automation.ID
+	for _, a := range all {
+		d := a.Definition
+		if a.State == automation.On && d.Source.Connection == e.Ref.Connection && d.Source.Object == e.Ref.Type &&
+			(e.Kind == automation.Manual || slices.Contains(d.Trigger.On, string(e.Change))) {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
+}
+
+// pollOverlap covers changes the provider dates earlier than it shows them. Seen again they are the same
+// event, so an overlap costs a few rows of a listing and nothing else.
+const pollOverlap = 30 * time.Second
+
+// Poller finds changes where no webhook tells of them.
+type Poller struct {
+	Inbox   Inbox
+	Cursors Cursors
+	Gateway Gateway
+	Now     func() time.Time
+	NewID   func(prefix string) string
+}
+
+// Poll lists what changed since the cursor, stores it as events, and only then moves the cursor (I4).
+// It returns how many changes were new.
+func (p *Poller) Poll(ctx context.Context, connection record.ConnectionID, t record.ObjectType) (int, error) {
+	cursor, known, err := p.Cursors.PollCursor(ctx, connection, t)
+	if err != nil {
+		return 0, err
+	}
+	now := p.Now()
+	if !known {
+		cursor = PollCursor{Connection: connection, Object: t, Since: now}
+	}
+	fresh, newest, err := p.list(ctx, cursor)
+	cursor.PolledAt, cursor.Problem = now, ""
+	switch {
+	case err != nil:
+		cursor.Problem = Explain(err, string(t), func(f string) string { return f }).Title
+	case newest.After(cursor.Since):
+		cursor.Since = newest
+	}
+	if saveErr := p.Cursors.SavePollCursor(ctx, cursor); err == nil {
+		err = saveErr
+	}
+	return fresh, err
+}
+
+func (p *Poller) list(ctx context.Context, cursor PollCursor) (fresh int, newest time.Time, err error) {
+	client, err := p.Gateway.Client(ctx, cursor.Connection)
+	if err != nil {
+		return 0, newest, err
+	}
+	since := cursor.Since
+	if !since.IsZero() {
+		since = since.Add(-pollOverlap)
+	}
+	for page, err := range client.List(ctx, provider.Query{Type: cursor.Object, ChangedSince: since}) {
+		if err != nil {
+			return fresh, newest, err
+		}
+		batch := make([]automation.Delivery, 0, len(page.Records))
+		for _, rec := range page.Records {
+			// A provider that ignores the filter lists everything; what is older was seen before.
+			if !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(since) {
+				continue
+			}
+			batch = append(batch, automation.Delivery{Event: p.event(rec, cursor)})
+			if rec.UpdatedAt.After(newest) {
+				newest = rec.UpdatedAt
+			}
+		}
+		n, err := p.Inbox.Accept(ctx, batch...)
+		if err != nil {
+			return fresh, newest, err
+		}
+		fresh += n
+	}
+	return fresh, newest, nil
+}
+
+func (p *Poller) event(rec record.Record, cursor PollCursor) automation.Event {
+	change := provider.Updated
+	if !rec.CreatedAt.IsZero() && !rec.CreatedAt.Before(cursor.Since) {
+		change = provider.Created
+	}
+	version := rec.UpdatedAt.UTC().Format(time.RFC3339Nano)
+	if rec.UpdatedAt.IsZero() {
+		version = digest(rec.Fields)
+	}
+	return automation.Event{
+		ID: p.NewID("ev"), Kind: automation.Poll, Ref: rec.Ref, Change: change,
+		DedupeKey:  "poll/" + string(rec.Ref.Type) + "/" + rec.Ref.ID + "/" + version,
+		ReceivedAt: p.Now(), OccurredAt: rec.UpdatedAt,
+	}
+}

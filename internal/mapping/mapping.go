@@ -1,0 +1,122 @@
+package mapping
+
+import (
+	"slices"
+	"strconv"
+
+	"crosswalk/internal/record"
+)
+
+// Mapping is a list of rows. It is stored as JSON for years: add keys, never change their meaning.
+type Mapping struct {
+	Source record.ObjectType `json:"source"`
+	Target record.ObjectType `json:"target"`
+	Rows   []Row             `json:"rows"`
+}
+
+// Row fills one target field from source fields through transforms.
+type Row struct {
+	ID             string    `json:"id"`
+	Sources        []string  `json:"sources"`
+	Steps          []Step    `json:"steps,omitempty"`
+	Target         string    `json:"target"`
+	Direction      Direction `json:"direction,omitempty"`
+	Owner          Owner     `json:"owner,omitempty"`
+	ClearWhenEmpty bool      `json:"clearWhenEmpty,omitempty"` // an emptied source empties the target
+}
+
+// Direction says which way values go; empty means to the target.
+type Direction string
+
+// The directions.
+const (
+	ToTarget Direction = "to_target"
+	ToSource Direction = "to_source"
+	Both     Direction = "both"
+)
+
+// Owner decides when both sides moved a field apart; empty means the source.
+type Owner string
+
+// The owner policies.
+const (
+	OwnerSource      Owner = "source"
+	OwnerTarget      Owner = "target"
+	OwnerNewest      Owner = "newest"
+	OwnerOnlyIfEmpty Owner = "only_if_empty"
+	OwnerAsk         Owner = "ask"
+)
+
+// Step is one transform with its parameters.
+type Step struct {
+	Use  string            `json:"use"`
+	With map[string]string `json:"with,omitempty"`
+}
+
+// Limits keep a mapping's work bounded, whatever a person types.
+const (
+	MaxRows       = 200
+	MaxSteps      = 20
+	MaxSources    = 10
+	MaxTableLines = 5000
+)
+
+// RowFor finds the row that fills a target field.
+func (m Mapping) RowFor(target string) (Row, bool) {
+	i := slices.IndexFunc(m.Rows, func(r Row) bool { return r.Target == target })
+	if i < 0 {
+		return Row{}, false
+	}
+	return m.Rows[i], true
+}
+
+// RowByID finds a row.
+func (m Mapping) RowByID(id string) (Row, bool) {
+	i := slices.IndexFunc(m.Rows, func(r Row) bool { return r.ID == id })
+	if i < 0 {
+		return Row{}, false
+	}
+	return m.Rows[i], true
+}
+
+// Replace puts a row in place of the one with its id, or at the end when there is none.
+func (m Mapping) Replace(row Row) Mapping {
+	rows := slices.Clone(m.Rows)
+	if i := slices.IndexFunc(rows, func(r Row) bool { return r.ID == row.ID }); i >= 0 {
+		rows[i] = row
+	} else {
+		rows = append(rows, row)
+	}
+	m.Rows = rows
+	return m
+}
+
+// Remove leaves a row out.
+func (m Mapping) Remove(id string) Mapping {
+	m.Rows = slices.DeleteFunc(slices.Clone(m.Rows), func(r Row) bool { return r.ID == id })
+	return m
+}
+
+// Connect makes a source field fill a target field. A target that is filled already gets the new source instead
+// of its old ones, with steps that suit the two kinds; to fill it from several, edit its row.
+func (m Mapping) Connect(source, target record.FieldSpec, loc record.Locale) Mapping {
+	row, ok := m.RowFor(target.Key)
+	if !ok {
+		row = Row{ID: m.freshID(), Target: target.Key}
+	}
+	row.Sources = []string{source.Key}
+	row.Steps = StepsFor(source, target, loc)
+	return m.Replace(row)
+}
+
+func (m Mapping) freshID() string {
+	highest := 0
+	for _, r := range m.Rows {
+		if len(r.ID) > 1 && r.ID[0] == 'r' {
+			if n, err := strconv.Atoi(r.ID[1:]); err == nil {
+				highest = max(highest, n)
+			}
+		}
+	}
+	return "r" + strconv.Itoa(highest+1)
+}

@@ -1,0 +1,181 @@
+// Package automationui holds the automations list and three of the builder's
+// four steps: When, Test and Live. The fourth, Map, is package mappingui.
+package automationui
+
+import "crosswalk/web/ui"
+
+// State is an automation's switch.
+type State string
+
+// The states of an automation.
+const (
+	Draft  State = "draft"
+	On     State = "on"
+	Paused State = "paused"
+)
+
+func (s State) tone() ui.Tone {
+	switch s {
+	case On:
+		return ui.Good
+	case Paused:
+		return ui.Warn
+	}
+	return ui.Neutral
+}
+
+// Part is a piece of an automation's plain sentence. Parts with a Side carry
+// its colour; parts with a Href are the controls.
+type Part struct {
+	Text   string
+	Side   ui.Side
+	Strong bool
+	Href   string
+}
+
+// Item is an automation in a list.
+type Item struct {
+	ID, Name string
+	Sentence []Part
+	State    State
+	From, To ui.Side
+	Text     string // "Last run 2 minutes ago, 1,204 this week"
+	Problem  string // one sentence when it cannot run
+}
+
+// Recipe is a ready-made automation of the gallery. POST /automations with
+// recipe=ID makes one.
+type Recipe struct {
+	ID, Name, Text string
+	From, To       ui.Side
+	Unavailable    string // why it cannot be chosen yet
+}
+
+// List is /automations.
+type List struct {
+	Items   []Item
+	Recipes []Recipe
+	Problem *ui.Problem
+}
+
+// Step is one of the builder's steps.
+type Step string
+
+// The builder's steps, in order.
+const (
+	When Step = "when"
+	Map  Step = "map"
+	Test Step = "test"
+	Live Step = "live"
+)
+
+// Builder is the head shared by the four steps.
+type Builder struct {
+	ID, Name string
+	Version  int
+	State    State
+	Status   string // "Draft 4, not running. Changes are saved as you make them."
+	Sentence []Part
+	Step     Step
+	// Warnings counts what is amiss per step, shown on its tab.
+	Warnings map[Step]int
+	Conflict *Conflict
+}
+
+// URL is an address below the automation's own.
+func (b Builder) URL(rest string) string { return "/automations/" + b.ID + rest }
+
+// Conflict says that somebody saved since this page was loaded. The form
+// offers GET LoadHref ("load theirs") and POST Action with the hidden Fields
+// and force=true ("save mine over it").
+type Conflict struct {
+	Who, When    string // "maria@acme.io", "a minute ago"
+	Theirs, Mine []string
+	LoadHref     string
+	Action       string
+	Fields       []HiddenField // the user's own form, to be posted again
+}
+
+// HiddenField carries one form value through the conflict box.
+type HiddenField struct{ Name, Value string }
+
+// WhenView is /automations/:id/when. The form posts to the same URL; see
+// rule.go for the names of its controls.
+type WhenView struct {
+	Builder
+	Events  []ui.Option // what can happen on the source side
+	Event   string
+	Fields  []ui.Option // fields of the source object
+	Rule    Group
+	Verdict *Verdict
+	Saved   bool
+}
+
+// Verdict is the rule tried on the sample record.
+type Verdict struct {
+	Sample string
+	Passes bool
+	Text   string // "plan is pro-annual, which is not free"
+}
+
+// TestView is /automations/:id/test.
+type TestView struct {
+	Builder
+	// Search of one contact: GET .../test?q=; results offer POST .../plans with record=ID.
+	Query        string
+	Found        []Contact
+	Asked        bool   // a search was made, so an empty Found means none matched
+	Total        string // "12,480", as far as known
+	Problem      *ui.Problem
+	Payload      string // JSON of the test event; POST .../tests with payload
+	PayloadError string
+	Result       *TestResult
+}
+
+// Contact is a search result.
+type Contact struct{ ID, Name, Detail string }
+
+// TestResult is what a test payload led to.
+type TestResult struct {
+	Outcome ui.Outcome
+	Text    string
+	Diffs   []ui.Diff
+	Calls   []Exchange
+}
+
+// Exchange is one request with its answer, secrets redacted.
+type Exchange struct {
+	Method, Path, Status string
+	OK                   bool
+	Duration             string
+	Request, Response    string // pretty-printed bodies
+}
+
+// LiveView is /automations/:id/live. The switch posts state=on|off and
+// version to /automations/:id/activation.
+type LiveView struct {
+	Builder
+	Checks []Check
+	Limit  string // "Stops and asks before changing more than 500 contacts an hour."
+}
+
+// Check is one line of the readiness list.
+type Check struct {
+	Title, Text     string
+	OK, Optional    bool
+	Href, HrefLabel string
+}
+
+func (v LiveView) ready() bool {
+	for _, c := range v.Checks {
+		if !c.OK && !c.Optional {
+			return false
+		}
+	}
+	return true
+}
+
+var stepNames = []struct {
+	step Step
+	name string
+}{{When, "When"}, {Map, "Map"}, {Test, "Test"}, {Live, "Go live"}}

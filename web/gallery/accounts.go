@@ -1,0 +1,34 @@
+package gallery
+
+import (
+	"crosswalk/web/accountui"
+	"crosswalk/web/ui"
+)
+
+func accounts() []State {
+	refused := accountui.Setup{Token: "wrong-token", Email: "maria@acme", Errors: map[string]string{
+		"setup_token": "this token is not the one that was printed, or it was used already",
+		"email":       "this does not look like an email address",
+		"password":    "too short: it needs at least 12 characters",
+	}}
+	settings := accountui.Settings{
+		Email: "maria@acme.io",
+		Webhooks: []accountui.Webhook{
+			{Side: ui.HighLevel, Label: "HighLevel webhook URL", URL: "https://crosswalk.acme.io/hooks/highlevel", Hint: "In your HighLevel app: Advanced settings → Webhooks."},
+			{Side: ui.Gleap, Label: "Gleap webhook URL", URL: "https://crosswalk.acme.io/hooks/gleap/7hQ2vXo1fKp4sT9w", Hint: "In Gleap: Project Settings → Integrations → Webhooks."},
+		},
+		About: []accountui.Fact{{Name: "Version", Value: "1.0.0"}, {Name: "Database", Value: "SQLite, 14 MB"}, {Name: "Running since", Value: "today 08:00"}},
+	}
+	wrong := settings
+	wrong.Errors = map[string]string{"current_password": "this is not your current password"}
+	saved := shell(ui.Settings)
+	saved.Flashes = []ui.Flash{{Tone: ui.Good, Title: "Password changed", Detail: "Other devices were signed out."}}
+	return []State{
+		{"setup", "account", accountui.SetupPage(ui.Shell{}, accountui.Setup{})},
+		{"setup-refused", "account", accountui.SetupPage(ui.Shell{}, refused)},
+		{"sign-in", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Next: "/runs"})},
+		{"sign-in-refused", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Email: "maria@acme.io", Problem: "Email and password do not belong together. Five more tries, then a pause of a minute."})},
+		{"settings", "account", accountui.SettingsPage(saved, settings)},
+		{"settings-refused", "account", accountui.SettingsPage(shell(ui.Settings), wrong)},
+	}
+}

@@ -1,0 +1,113 @@
+package gallery
+
+import (
+	"crosswalk/web/automationui"
+	"crosswalk/web/mappingui"
+	"crosswalk/web/ui"
+)
+
+func regions() []ui.Option {
+	return []ui.Option{{Value: "AT", Label: "Austria (+43)"}, {Value: "DE", Label: "Germany (+49)"}, {Value: "US", Label: "United States (+1)"}}
+}
+
+func mapping() mappingui.View {
+	row := func(id, source string, transforms ...mappingui.Transform) *mappingui.Row {
+		return &mappingui.Row{ID: id, Sources: []string{source}, Transforms: transforms, Policy: "always"}
+	}
+	split := func(part string) mappingui.Transform {
+		return mappingui.Transform{Name: "split_name", Label: "Split name", Summary: "split name, " + part, Params: []mappingui.Param{
+			{Name: "part", Label: "Part to keep", Kind: "select", Value: part, Options: []ui.Option{{Value: "first", Label: "First name"}, {Value: "last", Label: "Last name"}}}}}
+	}
+	return mappingui.View{
+		Builder: builder(automationui.Map),
+		From:    mappingui.Object{Side: ui.Gleap, Title: "Gleap contact"},
+		To:      mappingui.Object{Side: ui.HighLevel, Title: "HighLevel contact"},
+		Sources: []mappingui.Source{
+			{Key: "name", Label: "Name", Type: "text", Sample: "Jane Doe", Used: true},
+			{Key: "email", Label: "Email", Type: "email", Sample: "Jane@Acme.io", Used: true},
+			{Key: "phone", Label: "Phone", Type: "text", Sample: "(555) 010-2233", Used: true},
+			{Key: "plan", Label: "Plan", Type: "custom data", Sample: "pro-annual", Used: true},
+			{Key: "tags", Label: "Tags", Type: "set", Sample: "beta, vip", Used: true},
+			{Key: "companyName", Label: "Company", Type: "text", Sample: "Acme"},
+			{Key: "seats", Label: "Seats", Type: "custom data, number", Sample: "12"},
+			{Key: "lang", Label: "Language", Type: "text"},
+		},
+		Targets: []mappingui.Target{
+			{Key: "firstName", Label: "First name", Type: "text", Row: row("row_1", "name", split("first")), Result: &ui.Diff{Before: "Jane", After: "Jane", Outcome: ui.Same}},
+			{Key: "lastName", Label: "Last name", Type: "text", Row: row("row_2", "name", split("last")), Result: &ui.Diff{Before: "Dough", After: "Doe", Outcome: ui.Update}},
+			{Key: "email", Label: "Email", Type: "email", Note: "match key", Required: true, Row: row("row_3", "email", mappingui.Transform{Name: "case", Label: "Text case", Summary: "lower case", Params: []mappingui.Param{
+				{Name: "to", Label: "Change to", Kind: "select", Value: "lower", Options: []ui.Option{{Value: "lower", Label: "lower case"}, {Value: "upper", Label: "UPPER CASE"}}}}}),
+				Result: &ui.Diff{Before: "jane@acme.io", After: "jane@acme.io", Outcome: ui.Same}},
+			{Key: "phone", Label: "Phone", Type: "phone", Row: row("row_4", "phone", mappingui.Transform{Name: "phone", Label: "Phone number", Summary: "phone, US", Params: []mappingui.Param{
+				{Name: "region", Label: "Region when the number has none", Kind: "select", Value: "US", Options: regions()}}}),
+				Result: &ui.Diff{After: "+15550102233", Outcome: ui.Create}},
+			{Key: "cf_lifecycle", Label: "Lifecycle", Type: "custom, 5 options", Row: &mappingui.Row{ID: "row_5", Sources: []string{"plan"}, Policy: "always",
+				Transforms: []mappingui.Transform{
+					{Name: "lookup", Label: "Look up", Summary: "look up, 3 pairs", Params: []mappingui.Param{
+						{Name: "pairs", Label: "Pairs", Kind: "table", Value: "pro-annual = Customer\npro-monthly = Customer\ntrial = Lead"},
+						{Name: "keep", Label: "Keep values that are not in the list", Kind: "bool", Value: "false"}}},
+					{Name: "default", Label: "Default", Summary: "else Lead", Params: []mappingui.Param{{Name: "value", Label: "Value when empty", Kind: "text", Value: "Lead"}}},
+				},
+				Warnings: []mappingui.Warning{{Text: "3 plans of the last 100 contacts are not in the list.", Fix: "lookup-add-missing", FixLabel: "Add them"}}},
+				Result: &ui.Diff{Before: "Lead", After: "Customer", Outcome: ui.Update}},
+			{Key: "tags", Label: "Tags", Type: "set", Note: "never overwritten", Row: row("row_6", "tags"), Result: &ui.Diff{After: "+ beta", Outcome: ui.Create}},
+			{Key: "companyName", Label: "Company", Type: "text", Suggestion: &mappingui.Suggestion{Source: "companyName", Label: "Company", Reason: "Same name on both sides."}},
+			{Key: "city", Label: "City", Type: "text"},
+		},
+		Palette:   []ui.Option{{Value: "case", Label: "Text case", Group: "Text"}, {Value: "trim", Label: "Trim spaces", Group: "Text"}, {Value: "split_name", Label: "Split name", Group: "Names"}, {Value: "phone", Label: "Phone number", Group: "Formats"}, {Value: "lookup", Label: "Look up", Group: "Values"}, {Value: "default", Label: "Default", Group: "Values"}},
+		Samples:   []ui.Option{{Value: "s1", Label: "Jane Doe, jane@acme.io"}, {Value: "s2", Label: "Omar Haddad"}},
+		SampleID:  "s1",
+		UndoLabel: "connect Tags",
+	}
+}
+
+func mappings() []State {
+	empty := mapping()
+	empty.Targets = []mappingui.Target{
+		{Key: "email", Label: "Email", Type: "email", Note: "match key", Required: true},
+		{Key: "firstName", Label: "First name", Type: "text", Suggestion: &mappingui.Suggestion{Source: "name", Label: "Name", Reason: "Names are usually split."}},
+		{Key: "phone", Label: "Phone", Type: "phone"},
+	}
+	for i := range empty.Sources {
+		empty.Sources[i].Used = false
+	}
+	empty.UndoLabel = ""
+
+	amiss := mapping()
+	amiss.Warnings = map[automationui.Step]int{automationui.Map: 3}
+	amiss.Sources[3].Gone = true
+	amiss.Sources[3].Sample = ""
+	amiss.Targets[2].Row, amiss.Targets[2].Result = nil, nil
+	amiss.Targets[3].Row.Error = "“call me” is not a phone number. This record would be blocked at this field; everything else would be written."
+	amiss.Targets[3].Result = &ui.Diff{Outcome: ui.Blocked}
+	amiss.Targets[4].Gone = true
+	amiss.Targets[4].Result = nil
+	amiss.Problems = []ui.Problem{{Title: "Lifecycle was deleted in HighLevel", Detail: "The row is kept, and left out of every run, until you remove it or choose another field."}}
+
+	disputed := mapping()
+	disputed.Conflict = conflict(automationui.HiddenField{Name: "do", Value: "save"})
+	disputed.Conflict.LoadHref, disputed.Conflict.Action = "/automations/at_1/map", "/automations/at_1/rows/row_4"
+
+	editing := mapping()
+	editing.Targets[4].Row.Open = true
+	editing.Targets[4].Row.Sources = []string{"plan", "seats"}
+	editing.Targets[4].Row.Transforms[0].Params[0].Error = "line 2 has no = sign"
+
+	offline := mapping()
+	offline.Samples, offline.SampleID = nil, ""
+	offline.Unreachable = "Gleap does not answer, so there are no sample values. You can still map."
+	for i := range offline.Sources {
+		offline.Sources[i].Sample = ""
+	}
+	for i := range offline.Targets {
+		offline.Targets[i].Result = nil
+	}
+	return []State{
+		{"map", "mapping", mappingui.Page(shell(ui.Automations), mapping())},
+		{"map-empty", "mapping", mappingui.Page(shell(ui.Automations), empty)},
+		{"map-amiss", "mapping", mappingui.Page(shell(ui.Automations), amiss)},
+		{"map-conflict", "mapping", mappingui.Page(shell(ui.Automations), disputed)},
+		{"map-editing", "mapping", mappingui.Page(shell(ui.Automations), editing)},
+		{"map-offline", "mapping", mappingui.Page(shell(ui.Automations), offline)},
+	}
+}

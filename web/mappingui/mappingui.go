@@ -1,0 +1,205 @@
+// Package mappingui holds the mapping canvas: two columns of fields with live
+// sample values, the wires between them and the editor of every row.
+//
+// All ways to connect fill and submit one form per target field:
+//
+//	POST /automations/:id/rows            source, target, version; an empty
+//	                                      source disconnects
+//	POST /automations/:id/rows/:row       the row editor, see [ReadRow]
+//	POST /automations/:id/rows/:row/delete
+//	POST /automations/:id/undo, /redo     version
+package mappingui
+
+import (
+	"strconv"
+
+	"crosswalk/web/automationui"
+	"crosswalk/web/ui"
+)
+
+// View is /automations/:id/map.
+type View struct {
+	automationui.Builder
+	From, To Object
+	Sources  []Source
+	Targets  []Target // in the order to show; mapped and required ones first
+	// Palette is what "add transform" offers.
+	Palette []ui.Option
+	// Samples are recent source records; GET ?sample=ID chooses one.
+	Samples  []ui.Option
+	SampleID string
+	// UndoLabel and RedoLabel say what the button would take back; empty disables it.
+	UndoLabel, RedoLabel string
+	Problems             []ui.Problem
+	Unreachable          string // why there are no sample values, if there are none
+}
+
+// Object is one side of the canvas.
+type Object struct {
+	Side  ui.Side
+	Title string // "Gleap contact"
+}
+
+// Source is a field one can map from.
+type Source struct {
+	Key, Label, Type string
+	Sample           string
+	Used             bool
+	Gone             bool // mapped, but the provider no longer has it
+}
+
+// Target is a field one can map to.
+type Target struct {
+	Key, Label, Type string
+	Note             string // "match key", "never overwritten"
+	Required         bool
+	Gone             bool
+	ReadOnly         bool
+	Row              *Row
+	Result           *ui.Diff // for the sample record; Field is not used
+	Suggestion       *Suggestion
+}
+
+// Suggestion is a likely source with its reason.
+type Suggestion struct{ Source, Label, Reason string }
+
+// Row is a mapped target's way from its sources.
+type Row struct {
+	ID         string
+	Sources    []string // keys
+	Transforms []Transform
+	Policy     string // one of Policies
+	Warnings   []Warning
+	Error      string // the sample's value cannot be mapped, in words
+	Open       bool   // show the editor at once, e.g. after a refused save
+}
+
+// Transform is one function on the wire.
+type Transform struct {
+	Name, Label string
+	Summary     string // on the chip: "phone, US"
+	Params      []Param
+}
+
+// Param is one parameter of a transform. Kind is text, select, number, bool or
+// table; a table's value has one "from = to" per line.
+type Param struct {
+	Name, Label, Kind, Value string
+	Options                  []ui.Option
+	Hint, Error              string
+}
+
+// Warning is something that may go wrong on a row, with the fix if one is known.
+type Warning struct {
+	Text          string
+	Fix, FixLabel string
+}
+
+// Policies are the owner policies of a row.
+var Policies = []ui.Option{
+	{Value: "always", Label: "Always keep it the same"},
+	{Value: "only_if_empty", Label: "Only fill it when it is empty"},
+	{Value: "newest", Label: "The newest edit wins"},
+	{Value: "ask", Label: "Ask me when both sides changed"},
+}
+
+func (v View) sourceOptions() []ui.Option {
+	options := []ui.Option{{Value: "", Label: "not connected"}}
+	for _, s := range v.Sources {
+		label := s.Label
+		if s.Gone {
+			label += " (deleted)"
+		}
+		options = append(options, ui.Option{Value: s.Key, Label: label})
+	}
+	return options
+}
+
+func (v View) sourceLabel(key string) string {
+	for _, s := range v.Sources {
+		if s.Key == key {
+			return s.Label
+		}
+	}
+	return key
+}
+
+func (v View) mapped() int {
+	n := 0
+	for _, t := range v.Targets {
+		if t.Row != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (t Target) source() string {
+	if t.Row == nil || len(t.Row.Sources) == 0 {
+		return ""
+	}
+	return t.Row.Sources[0]
+}
+
+func (s Source) state() string {
+	switch {
+	case s.Gone:
+		return "gone"
+	case s.Used:
+		return "mapped"
+	}
+	return "open"
+}
+
+// state is the word the style sheet and the script look at.
+func (t Target) state() string {
+	switch {
+	case t.Gone:
+		return "gone"
+	case t.Row != nil && t.Row.Error != "":
+		return "error"
+	case t.Row != nil && len(t.Row.Warnings) > 0:
+		return "warning"
+	case t.Row != nil:
+		return "mapped"
+	case t.Required:
+		return "required"
+	}
+	return "open"
+}
+
+func (r Row) summary() string {
+	switch len(r.Transforms) {
+	case 0:
+		if r.Policy == "only_if_empty" {
+			return "only if empty"
+		}
+		return "as it is"
+	case 1:
+		return r.Transforms[0].chip()
+	}
+	return r.Transforms[0].chip() + " +" + strconv.Itoa(len(r.Transforms)-1)
+}
+
+func (t Transform) chip() string {
+	if t.Summary != "" {
+		return t.Summary
+	}
+	return t.Label
+}
+
+func (p Param) input(prefix, id string) ui.Input {
+	in := ui.Input{ID: id, Name: prefix + p.Name, Label: p.Label, Value: p.Value, Options: p.Options, Hint: p.Hint, Error: p.Error, Required: true, Type: "text"}
+	switch p.Kind {
+	case "select", "number":
+		in.Type = p.Kind
+	case "bool":
+		in.Type, in.Checked = "checkbox", p.Value == "true"
+	case "table":
+		in.Type, in.Rows, in.Mono = "textarea", 5, true
+		if in.Hint == "" {
+			in.Hint = "One pair a line: from = to"
+		}
+	}
+	return in
+}

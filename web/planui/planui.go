@@ -1,0 +1,65 @@
+// Package planui holds the dry-run report: what would be written, field by
+// field, with the reason for everything that would not.
+package planui
+
+import "crosswalk/web/ui"
+
+// State is how far a plan is.
+type State string
+
+// The states of a plan.
+const (
+	Running   State = "running"
+	Finished  State = "finished"
+	Failed    State = "failed"
+	Cancelled State = "cancelled"
+)
+
+// View is /plans/:id. While Running the page asks for itself every second;
+// stopping it is POST /plans/:id/cancel. Filter and search are GET outcome, q, page.
+type View struct {
+	ID, Title      string // "Dry run: New Gleap contact → HighLevel"
+	AutomationID   string
+	AutomationName string
+	State          State
+	Text           string // "Started 12 seconds ago"
+	Done, Total    int    // records; Total 0: not known yet
+	Counts         map[ui.Outcome]int
+	Cost           string // "2,216 writes, 25 reads. About 3 min 45 s inside today's quota."
+	Problem        *ui.Problem
+	Outcome        ui.Outcome // filter; empty shows all
+	Query          string
+	Records        []Record
+	Pages          ui.Pages
+	Single         bool // a plan of one record, shown as a card
+}
+
+// Record is what would happen to one record.
+type Record struct {
+	Name, Detail string
+	Href         string // its timeline, if there is one
+	Outcome      ui.Outcome
+	Reason       string // always set for same, decide and blocked
+	Diffs        []ui.Diff
+	Evidence     []string // why this counterpart: "same email, jane@acme.io"
+}
+
+func (v View) filterHref(o ui.Outcome) string {
+	if o == "" || o == v.Outcome {
+		return "/plans/" + v.ID
+	}
+	return "/plans/" + v.ID + "?outcome=" + string(o)
+}
+
+func (r Record) changes() []ui.Diff {
+	var out []ui.Diff
+	for _, d := range r.Diffs {
+		if d.Outcome != ui.Same {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// few is how many fields of a record are shown before they fold.
+const few = 4
