@@ -1,0 +1,134 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// AuthKind says how we prove ourselves to the provider.
+type AuthKind string
+
+// The kinds of credential.
+const (
+	ByOAuth AuthKind = "oauth"
+	ByKey   AuthKind = "key" // an API key or a private integration token
+)
+
+// State says whether a connection works.
+type State string
+
+// The states.
+const (
+	Active         State = "active"
+	NeedsReconnect State = "needs_reconnect"
+	Removed        State = "removed"
+)
+
+// Connection is a person's working link to one provider account, without its secrets.
+type Connection struct {
+	ID          record.ConnectionID
+	Provider    provider.ID
+	Name        string
+	Account     provider.Account
+	Auth        AuthKind
+	State       State
+	Problem     string // a plain sentence, when it does not work
+	ProblemCode string
+	Scopes      []string
+	BaseURL     string
+	// HookSecret is the unguessable part of the webhook address of a provider that does not sign.
+	HookSecret string
+	// ClientID and Endpoint are the OAuth app of a connection made with one of its own.
+	ClientID  string
+	Endpoint  oauth2.Endpoint
+	CreatedAt time.Time
+	CheckedAt time.Time
+	RotatedAt time.Time // when the credential was last made or renewed
+	ExpiresAt time.Time // of the access token; zero when it does not expire
+}
+
+// Grant is the secret part of a connection.
+type Grant struct {
+	Token        oauth2.Token `json:"token,omitzero"`
+	Key          string       `json:"key,omitempty"`
+	ClientSecret string       `json:"clientSecret,omitempty"`
+	// Generation grows by one on every rotation; it is not part of the sealed bytes.
+	Generation int64 `json:"-"`
+}
+
+// SealedGrant is a grant as it is stored.
+type SealedGrant struct {
+	Sealed     []byte
+	Generation int64
+	LeaseOwner string
+	LeaseUntil time.Time
+}
+
+// Pending is an authorisation that was begun and has not come back.
+type Pending struct {
+	StateHash   string // SHA-256 of the state, hex
+	BindingHash string // SHA-256 of the browser's cookie, hex
+	Provider    provider.ID
+	Reconnect   record.ConnectionID // empty for a new connection
+	BaseURL     string
+	Account     string // the project a person named, where the provider's answer does not tell
+	ClientID    string
+	RedirectURL string
+	Endpoint    oauth2.Endpoint
+	Scopes      []string
+	Sealed      []byte // client secret and PKCE verifier
+	ExpiresAt   time.Time
+}
+
+// ErrNotFound is answered when there is no such connection, grant or pending authorisation.
+var ErrNotFound = errors.New("no such connection")
+
+// ErrMoved is answered when the grant was rotated by somebody else meanwhile.
+var ErrMoved = errors.New("the credential was renewed meanwhile")
+
+// Store keeps connections. Secrets reach it sealed.
+type Store interface {
+	// Connections lists those not removed, oldest first.
+	Connections(ctx context.Context) ([]Connection, error)
+	Connection(ctx context.Context, id record.ConnectionID) (Connection, error)
+	// ConnectionByAccount finds one that is not removed.
+	ConnectionByAccount(ctx context.Context, p provider.ID, account string) (Connection, bool, error)
+	ConnectionByHook(ctx context.Context, p provider.ID, secret string) (Connection, bool, error)
+	// SaveConnection creates or replaces a connection; a non-nil sealed grant replaces the old one and takes
+	// the next generation, in the same transaction.
+	SaveConnection(ctx context.Context, c Connection, sealed []byte) error
+	// SaveHealth updates state, problem, account, scopes and times, and nothing secret.
+	SaveHealth(ctx context.Context, c Connection) error
+	// RemoveConnection marks it removed and destroys its grant.
+	RemoveConnection(ctx context.Context, id record.ConnectionID) error
+
+	LoadGrant(ctx context.Context, id record.ConnectionID) (SealedGrant, error)
+	// LeaseGrant takes the sole right to renew until the deadline and returns the grant as it is now; !ok when
+	// somebody else has a lease that has not ended at now.
+	LeaseGrant(ctx context.Context, id record.ConnectionID, owner string, now, until time.Time) (SealedGrant, bool, error)
+	// RotateGrant stores the next grant if the generation is still from (else ErrMoved) and ends the lease.
+	RotateGrant(ctx context.Context, id record.ConnectionID, from int64, sealed []byte, rotatedAt, expiresAt time.Time) error
+	// ReleaseGrant ends a lease without rotating.
+	ReleaseGrant(ctx context.Context, id record.ConnectionID, owner string) error
+
+	PutPending(ctx context.Context, p Pending) error
+	// TakePending removes and returns the pending authorisation whose state or, when state is empty, whose
+	// binding hash matches; ErrNotFound when there is none, or it expired before now.
+	TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (Pending, error)
+}
+
+// Problem says what is wrong with a try to connect, tied to the form field that causes it.
+type Problem struct {
+	Field    string // form field: "key", "account", "base_url", … ; empty when none is at fault
+	Sentence string
+	Code     string
+	Words    string // the provider's own
+}
+
+func (p *Problem) Error() string { return p.Code + ": " + p.Sentence }

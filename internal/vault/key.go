@@ -1,0 +1,71 @@
+package vault
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+const (
+	keySize = 32 // AES-256
+	idSize  = 8
+)
+
+// ErrKeyFormat is the answer to a text that is no key. It never repeats the text.
+var ErrKeyFormat = errors.New("the key must be 32 random bytes, written in base64 (44 characters) or hex (64 characters); `openssl rand -base64 32` makes one")
+
+// Key is one secret key. ID may be shown: it is the beginning of a hash, and says nothing about the key.
+type Key struct {
+	ID    string
+	bytes []byte
+}
+
+func newKey(b []byte) Key {
+	sum := sha256.Sum256(b)
+	return Key{ID: hex.EncodeToString(sum[:idSize]), bytes: b}
+}
+
+// NewKey makes a random key.
+func NewKey() Key {
+	b := make([]byte, keySize)
+	_, _ = rand.Read(b) // never fails: it ends the program instead
+	return newKey(b)
+}
+
+// ParseKey reads 32 bytes in base64 (either alphabet, padded or not) or hex; white space around them is ignored.
+func ParseKey(s string) (Key, error) {
+	s = strings.TrimSpace(s)
+	decode := []func(string) ([]byte, error){
+		hex.DecodeString,
+		base64.StdEncoding.Strict().DecodeString, base64.RawStdEncoding.Strict().DecodeString,
+		base64.URLEncoding.Strict().DecodeString, base64.RawURLEncoding.Strict().DecodeString,
+	}
+	for _, d := range decode {
+		// No text is 32 bytes in two of these ways: 64 characters are hex, 43 or 44 are base64.
+		if b, err := d(s); err == nil && len(b) == keySize {
+			return newKey(b), nil
+		}
+	}
+	return Key{}, ErrKeyFormat
+}
+
+func (k Key) encode() string { return base64.StdEncoding.EncodeToString(k.bytes) }
+
+// Format shows the id whatever the verb: %+v, %#v and %x must not spell the key either.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.shown()) }
+
+// LogValue is what a log line shows.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.shown()) }
+
+func (k Key) shown() string {
+	if len(k.bytes) == 0 {
+		return "key (none)"
+	}
+	return "key " + k.ID
+}
