@@ -1,0 +1,108 @@
+package gleap
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"strings"
+
+	"crosswalk/internal/apiclient"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// call is one request in Gleap's terms.
+type call struct {
+	op, method, path string
+	query            query
+	body             any
+}
+
+// do sends a call and returns the answer's JSON; null for a deletion.
+func (c *Client) do(ctx context.Context, in call) (json.RawMessage, error) {
+	api := c.general
+	if strings.HasPrefix(in.path, "/tickets") && c.tickets != c.general {
+		// A ticket call counts against both limits.
+		if err := c.budget.Wait(ctx, provider.PriorityOf(ctx)); err != nil {
+			if e, ok := errors.AsType[*provider.Error](err); ok {
+				e.Provider, e.Op = ID, in.op
+				return nil, e
+			}
+			stopped := c.fail(provider.Unavailable, in.op, "stopped while waiting for the rate limit")
+			stopped.Err = err
+			return nil, stopped
+		}
+		api = c.tickets
+	}
+	var raw json.RawMessage
+	var out any = &raw
+	if in.method == http.MethodDelete {
+		out = nil // 204 or 200 with anything (reference/gleap.md §6)
+	}
+	_, err := api.Do(ctx, apiclient.Request{
+		Op: in.op, Method: in.method, Path: in.path, RawQuery: in.query.String(), Body: in.body,
+		Write: in.method != http.MethodGet,
+	}, out)
+	return raw, err
+}
+
+// one reads a single object; an answer that holds none counts as gone.
+func (c *Client) one(ctx context.Context, in call) (document, error) {
+	raw, err := c.do(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if d := single(raw); d != nil {
+		return d, nil
+	}
+	return nil, c.fail(provider.NotFound, in.op, "the answer holds no record")
+}
+
+// many reads a listing that fits one answer.
+func (c *Client) many(ctx context.Context, in call) ([]document, error) {
+	raw, err := c.do(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	ds, _ := documents(raw)
+	return ds, nil
+}
+
+// readBack returns a written record as Gleap holds it now. The write has happened, so a failing read must not look
+// like a failed write: what the write answered is returned instead.
+func (c *Client) readBack(ctx context.Context, op string, answer json.RawMessage, toRecord func(document) record.Record, read func(context.Context, string) (document, error)) (record.Record, error) {
+	d := single(answer)
+	if d == nil {
+		return record.Record{}, c.fail(provider.Ambiguous, op, "Gleap accepted it but did not say which record it is")
+	}
+	now, err := read(ctx, d.id())
+	switch {
+	case err == nil:
+		return toRecord(now), nil
+	case len(d) == 1: // nothing but the id is known
+		return record.Record{Ref: toRecord(d).Ref}, nil
+	}
+	return toRecord(d), nil
+}
+
+func recordsOf(ds []document, toRecord func(document) record.Record) []record.Record {
+	out := make([]record.Record, len(ds))
+	for i, d := range ds {
+		out[i] = toRecord(d)
+	}
+	return out
+}
+
+// onePage is a listing that is not paged.
+func onePage(read func() ([]record.Record, error)) iter.Seq2[provider.Page, error] {
+	return func(yield func(provider.Page, error) bool) {
+		records, err := read()
+		if err != nil {
+			yield(provider.Page{}, err)
+			return
+		}
+		yield(provider.Page{Records: records, Total: len(records)}, nil)
+	}
+}

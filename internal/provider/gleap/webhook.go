@@ -1,0 +1,105 @@
+package gleap
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Webhooks reads Gleap's deliveries. They carry no signature (reference/gleap.md §12), so their sender is proven only
+// by the secret in the address they are posted to, and a delivery is never more than a hint to read the ticket.
+type Webhooks struct{}
+
+var _ provider.Webhooks = (*Webhooks)(nil)
+
+// NewWebhooks makes a reader.
+func NewWebhooks() *Webhooks { return &Webhooks{} }
+
+// Verify always succeeds: there is nothing in a delivery to verify. The server must have matched the secret of the
+// address before it calls; without that check anybody could make us read tickets.
+func (*Webhooks) Verify(http.Header, []byte) error { return nil }
+
+// Read understands the three known bodies: {event, projectId, data: ticket}, the ticket flat beside event and
+// projectId, and the older {integrationAction, data: ticket}.
+func (*Webhooks) Read(body []byte) (provider.Notice, error) {
+	var top document
+	if err := json.Unmarshal(body, &top); err != nil || top == nil {
+		return provider.Notice{}, malformed("the body is not a JSON object")
+	}
+	name := firstOf(top.text("event"), legacyEvent(top.text("integrationAction")))
+	if name == "" {
+		return provider.Notice{}, malformed("the body names no event")
+	}
+	data := top
+	if inner, ok := top["data"].(map[string]any); ok {
+		data = inner
+	}
+	n := provider.Notice{
+		Account: firstOf(top.text("projectId"), idOf(top["project"]), data.text("projectId"), idOf(data["project"])),
+		Name:    name, Change: provider.Ignored,
+		OccurredAt: latest(data.time("updatedAt"), data.time("createdAt")),
+	}
+	n.DedupeKey = dedupeKey(n.Account, name, data.id(), n.OccurredAt, body)
+	subject, change, _ := strings.Cut(name, ".")
+	if subject != string(record.Ticket) {
+		return n, nil
+	}
+	switch change {
+	case "created":
+		n.Change = provider.Created
+	case "updated":
+		n.Change = provider.Updated
+	case "deleted": // never seen; the record is read again in any case
+		n.Change = provider.Deleted
+	default:
+		return n, nil
+	}
+	n.Type, n.ID = record.Ticket, data.id()
+	if n.ID == "" {
+		return provider.Notice{}, malformed("the body names no ticket")
+	}
+	return n, nil
+}
+
+// legacyEvent names the older hook's actions as the newer one does. Only CREATE has been seen.
+func legacyEvent(action string) string {
+	switch strings.ToUpper(action) {
+	case "":
+		return ""
+	case "CREATE":
+		return "ticket.created"
+	case "UPDATE":
+		return "ticket.updated"
+	case "DELETE":
+		return "ticket.deleted"
+	}
+	return strings.ToLower(action)
+}
+
+// dedupeKey is ticket, event and time of change, as Gleap sends no delivery id and no time of sending (§12). Where the
+// body tells less, only the very same body is the same delivery.
+func dedupeKey(account, name, id string, at time.Time, body []byte) string {
+	last := stamp(at)
+	if id == "" || at.IsZero() {
+		sum := sha256.Sum256(body)
+		last = hex.EncodeToString(sum[:])
+	}
+	return strings.Join([]string{account, name, id, last}, "/")
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func malformed(detail string) *provider.Error {
+	return &provider.Error{Provider: ID, Op: "read webhook", Kind: provider.Invalid, Detail: detail}
+}

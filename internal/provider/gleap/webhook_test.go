@@ -1,0 +1,114 @@
+package gleap_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/gleap"
+	"crosswalk/internal/record"
+)
+
+const ticketID = "64b5f0c2a1b2c3d4e5f60799"
+
+var changed = time.Date(2026, 3, 4, 5, 6, 7, 890e6, time.UTC)
+
+func TestEveryKnownBodyOfADeliveryIsUnderstood(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		body string
+		want provider.Notice
+	}{
+		"body A, the envelope of 2026": {
+			`{"event":"ticket.updated","projectId":"` + projectID + `","data":{"id":"` + ticketID + `","title":"x","updatedAt":"2026-03-04T05:06:07.890Z","secretShareToken":"s"}}`,
+			provider.Notice{Account: projectID, Type: record.Ticket, ID: ticketID, Change: provider.Updated, Name: "ticket.updated", OccurredAt: changed, DedupeKey: projectID + "/ticket.updated/" + ticketID + "/2026-03-04T05:06:07.890Z"},
+		},
+		"body B, the ticket flat beside the event": {
+			`{"event":"ticket.created","project":{"_id":"` + projectID + `"},"_id":"` + ticketID + `","createdAt":"2026-03-04T05:06:07.890Z","session":{"id":"c"}}`,
+			provider.Notice{Account: projectID, Type: record.Ticket, ID: ticketID, Change: provider.Created, Name: "ticket.created", OccurredAt: changed, DedupeKey: projectID + "/ticket.created/" + ticketID + "/2026-03-04T05:06:07.890Z"},
+		},
+		"body C, the older integration hook": {
+			`{"integrationAction":"CREATE","data":{"id":"` + ticketID + `","project":"` + projectID + `","formText":"hi","session":{"email":"ann@example.com"}}}`,
+			provider.Notice{Account: projectID, Type: record.Ticket, ID: ticketID, Change: provider.Created, Name: "ticket.created"},
+		},
+		"an event we do not carry": {
+			`{"event":"survey.answered","projectId":"` + projectID + `","data":{"id":"` + ticketID + `"}}`,
+			provider.Notice{Account: projectID, Change: provider.Ignored, Name: "survey.answered"},
+		},
+		"a ticket event of a new kind, without a ticket": {
+			`{"event":"ticket.sneezed","projectId":"` + projectID + `"}`,
+			provider.Notice{Account: projectID, Change: provider.Ignored, Name: "ticket.sneezed"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := gleap.NewWebhooks().Read([]byte(tc.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ignore := cmpopts.IgnoreFields(provider.Notice{})
+			if tc.want.DedupeKey == "" {
+				ignore = cmpopts.IgnoreFields(provider.Notice{}, "DedupeKey")
+			}
+			if diff := cmp.Diff(tc.want, got, ignore); diff != "" {
+				t.Error(diff)
+			}
+			again, _ := gleap.NewWebhooks().Read([]byte(tc.body))
+			if got.DedupeKey == "" || again.DedupeKey != got.DedupeKey {
+				t.Errorf("the same delivery has the keys %q and %q", got.DedupeKey, again.DedupeKey)
+			}
+		})
+	}
+}
+
+func TestTwoChangesAreNotTheSameDelivery(t *testing.T) {
+	t.Parallel()
+	key := func(body string) string {
+		n, err := gleap.NewWebhooks().Read([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.DedupeKey
+	}
+	for _, pair := range [][2]string{
+		{`{"event":"ticket.updated","data":{"id":"1","updatedAt":"2026-03-04T05:06:07.890Z"}}`, `{"event":"ticket.updated","data":{"id":"1","updatedAt":"2026-03-04T05:06:07.891Z"}}`},
+		{`{"event":"ticket.updated","data":{"id":"1","title":"a"}}`, `{"event":"ticket.updated","data":{"id":"1","title":"b"}}`},
+	} {
+		if key(pair[0]) == key(pair[1]) {
+			t.Errorf("%s and %s share the key %s", pair[0], pair[1], key(pair[0]))
+		}
+	}
+}
+
+func TestAMalformedDeliveryIsInvalid(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{"", "null", "[]", "{", `"ticket"`, `{}`, `{"event":7}`, `{"event":"ticket.updated"}`, `{"event":"ticket.updated","data":{"title":"no id"}}`, "\xff\xfe"} {
+		if n, err := gleap.NewWebhooks().Read([]byte(body)); !provider.IsKind(err, provider.Invalid) {
+			t.Errorf("%q reads as %+v, %v", body, n, err)
+		}
+	}
+}
+
+func FuzzReadDelivery(f *testing.F) {
+	for _, seed := range []string{
+		`{"event":"ticket.updated","projectId":"p","data":{"id":"1","updatedAt":"2026-03-04T05:06:07.890Z"}}`,
+		`{"event":"ticket.created","_id":{"$oid":"1"},"project":[]}`, `{"integrationAction":"CREATE","data":{"id":"1"}}`, `[[[`, `{"data":{"data":{}}}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		n, err := gleap.NewWebhooks().Read(body)
+		if err != nil {
+			if !provider.IsKind(err, provider.Invalid) {
+				t.Fatalf("%v is not invalid", err)
+			}
+			return
+		}
+		if n.DedupeKey == "" || n.Change != provider.Ignored && n.ID == "" {
+			t.Fatalf("%+v", n)
+		}
+	})
+}
