@@ -74,7 +74,7 @@ var options = []Option{
 	{Name: "DATABASE_URL", Help: "PostgreSQL to use instead of the embedded SQLite; needed for several workers.", Example: "postgres://crosswalk:…@db/crosswalk", Secret: true,
 		set: func(c *Config, v string) string { c.DatabaseURL = Secret(v); return postgres(v) }, get: func(c Config) any { return c.DatabaseURL }},
 	{Name: "PUBLIC_URL", Help: "How people and providers reach this server. Default: http:// and ADDR.", Example: "https://crosswalk.example.com",
-		set: func(c *Config, v string) string { c.PublicURL = strings.TrimRight(v, "/"); return publicURL(v) }, get: func(c Config) any { return c.PublicURL }},
+		set: func(c *Config, v string) string { return publicURL(v, &c.PublicURL) }, get: func(c Config) any { return c.PublicURL }},
 	{Name: "KEY", Help: "Key that secrets are encrypted with: 32 random bytes in base64. Default: made once and kept in DATA/key.", Example: "openssl rand -base64 32", Secret: true,
 		set: func(c *Config, v string) string { c.Key = Secret(v); return "" }, get: func(c Config) any { return c.Key }},
 	{Name: "SETUP_TOKEN", Help: "Token that creates the first account. Default: made at start and printed.", Example: "a-long-random-text", Secret: true,
@@ -160,7 +160,7 @@ func Load(env []string, over Overrides) (Config, error) {
 		}
 		if wrong := o.set(&c, v); wrong != "" {
 			shown := strconv.Quote(v)
-			if o.Secret {
+			if o.Secret || strings.Contains(v, "@") { // an address may carry a password
 				shown = "its value"
 			}
 			bad = append(bad, fmt.Sprintf("%s%s: %s %s. Example: %s", Prefix, o.Name, shown, wrong, o.Example))
@@ -169,7 +169,9 @@ func Load(env []string, over Overrides) (Config, error) {
 	bad = append(bad, unknown(given)...)
 	c.Demo = over.Demo
 	if c.PublicURL == "" {
-		c.PublicURL = "http://" + reachable(c.Addr)
+		if wrong := publicURL("http://"+reachable(c.Addr), &c.PublicURL); wrong != "" && address(c.Addr) == "" {
+			bad = append(bad, fmt.Sprintf("%sPUBLIC_URL is not set, and http://%s, which follows from %sADDR, %s. Example: %s", Prefix, c.Addr, Prefix, wrong, "https://crosswalk.example.com"))
+		}
 	}
 	for _, pair := range [][3]string{
 		{"HIGHLEVEL", c.HighLevel.ClientID, c.HighLevel.ClientSecret.Reveal()}, {"GLEAP", c.Gleap.ClientID, c.Gleap.ClientSecret.Reveal()},
@@ -217,8 +219,11 @@ func value(o Option, given map[string]string) (v, problem string) {
 // unknown finds variables nobody reads, which are nearly always typing mistakes.
 func unknown(given map[string]string) Problems {
 	var out Problems
-	for name := range given {
-		if strings.HasPrefix(name, "TEST_") { // of the test suite
+	for name, v := range given {
+		if strings.HasPrefix(name, "TEST_") || name == "SPECS" { // of the test suite
+			continue
+		}
+		if ofKubernetes(name, v) {
 			continue
 		}
 		best, distance := "", 4
@@ -243,6 +248,15 @@ func unknown(given map[string]string) Problems {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// ofKubernetes finds what a cluster sets in every pod when a Service is called "crosswalk". PORT=8080 is a person's
+// mistake; PORT=tcp://10.0.0.1:8080 is the cluster's.
+func ofKubernetes(name, v string) bool {
+	if strings.HasPrefix(name, "SERVICE_") {
+		return name == "SERVICE_HOST" || strings.HasPrefix(name, "SERVICE_PORT")
+	}
+	return strings.HasPrefix(name, "PORT_") || name == "PORT" && strings.Contains(v, "://")
 }
 
 // edits is the Levenshtein distance.
@@ -302,8 +316,12 @@ func Markdown() string {
 }
 
 func address(v string) string {
-	if _, port, err := net.SplitHostPort(v); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
 		return "is not HOST:PORT"
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "has no port from 0 to 65535"
 	}
 	return ""
 }
@@ -318,29 +336,33 @@ func postgres(v string) string {
 
 func webURL(v string) string {
 	u, err := url.Parse(v)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" || u.User != nil {
 		return "is not a web address"
 	}
 	return ""
 }
 
-func publicURL(v string) string {
+// publicURL keeps the address as browsers spell an origin, so that it can be compared with one.
+func publicURL(v string, into *string) string {
 	if wrong := webURL(v); wrong != "" {
 		return wrong
 	}
-	u, _ := url.Parse(v)
-	if strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	u, err := url.Parse(v)
+	if err != nil || strings.Trim(u.Path, "/") != "" || strings.ContainsAny(v, "?#") {
 		return "must be an address without a path"
 	}
+	host := strings.ToLower(u.Host)
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
 		return "must begin with https:// unless it is this machine: people sign in there"
 	}
+	host = strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[u.Scheme])
+	*into = u.Scheme + "://" + host
 	return ""
 }
 
 func loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
+	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
 }
 
 // reachable is an address a browser on this machine can open.

@@ -1,6 +1,10 @@
 package config
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 const redacted = "[redacted]"
 
@@ -28,3 +32,12 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.shown()), nil }
 
 // LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.shown()) }
+
+// Format shows no more under any verb: fmt would spell the text out under a verb made for numbers, such as %d.
+func (s Secret) Format(f fmt.State, verb rune) {
+	shown := s.shown()
+	if verb == 'q' || verb == 'v' && f.Flag('#') {
+		shown = s.GoString()
+	}
+	_, _ = io.WriteString(f, shown)
+}

@@ -21,6 +21,7 @@ type DryRunner struct {
 	Gateway     Gateway
 	Definitions *Definitions
 	Now         func() time.Time
+	Wait        func(context.Context, time.Duration) error
 }
 
 // Run carries a dry run out, from the start: it is safe to run again after a crash.
@@ -84,7 +85,7 @@ func (d *DryRunner) run(ctx context.Context, p *Population) error {
 		return err
 	}
 	p.Phase = "Comparing every " + c.Source.Label
-	for page, err := range source.List(ctx, provider.Query{Type: c.Def.Source.Object}) {
+	for page, err := range patiently(ctx, source, provider.Query{Type: c.Def.Source.Object}, d.Wait) {
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (d *DryRunner) index(ctx context.Context, c *Compiled, target provider.Clie
 			specs = append(specs, spec)
 		}
 	}
-	for page, err := range target.List(ctx, provider.Query{Type: c.Def.Target.Object}) {
+	for page, err := range patiently(ctx, target, provider.Query{Type: c.Def.Target.Object}, d.Wait) {
 		if err != nil {
 			return nil, err
 		}

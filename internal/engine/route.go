@@ -138,6 +138,10 @@ func (p *Poller) event(rec record.Record, cursor PollCursor) automation.Event {
 	if rec.UpdatedAt.IsZero() {
 		version = digest(rec.Fields)
 	}
+	if cursor.Since.IsZero() {
+		// A look at everyone was asked for: records seen before are to be looked at again.
+		version += "/everyone/" + p.Now().UTC().Format(time.RFC3339Nano)
+	}
 	return automation.Event{
 		ID: p.NewID("ev"), Kind: automation.Poll, Ref: rec.Ref, Change: change,
 		DedupeKey:  "poll/" + string(rec.Ref.Type) + "/" + rec.Ref.ID + "/" + version,

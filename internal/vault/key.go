@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -26,16 +27,23 @@ type Key struct {
 	bytes []byte
 }
 
-func newKey(b []byte) Key {
-	sum := sha256.Sum256(b)
-	return Key{ID: hex.EncodeToString(sum[:idSize]), bytes: b}
+// NewKey takes 32 bytes as a key; it keeps a copy.
+func NewKey(b []byte) (Key, error) {
+	if len(b) != keySize {
+		return Key{}, ErrKeyFormat
+	}
+	return Key{ID: idOf(b), bytes: bytes.Clone(b)}, nil
 }
 
-// NewKey makes a random key.
-func NewKey() Key {
+func randomKey() Key {
 	b := make([]byte, keySize)
 	_, _ = rand.Read(b) // never fails: it ends the program instead
-	return newKey(b)
+	return Key{ID: idOf(b), bytes: b}
+}
+
+func idOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:idSize])
 }
 
 // ParseKey reads 32 bytes in base64 (either alphabet, padded or not) or hex; white space around them is ignored.
@@ -49,7 +57,7 @@ func ParseKey(s string) (Key, error) {
 	for _, d := range decode {
 		// No text is 32 bytes in two of these ways: 64 characters are hex, 43 or 44 are base64.
 		if b, err := d(s); err == nil && len(b) == keySize {
-			return newKey(b), nil
+			return NewKey(b)
 		}
 	}
 	return Key{}, ErrKeyFormat
@@ -58,12 +66,13 @@ func ParseKey(s string) (Key, error) {
 func (k Key) encode() string { return base64.StdEncoding.EncodeToString(k.bytes) }
 
 // Format shows the id whatever the verb: %+v, %#v and %x must not spell the key either.
-func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.shown()) }
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue is what a log line shows.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.shown()) }
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-func (k Key) shown() string {
+// String names the key without telling it.
+func (k Key) String() string {
 	if len(k.bytes) == 0 {
 		return "key (none)"
 	}

@@ -19,7 +19,7 @@ func LoadOrCreateKey(path string) (Key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
-	if err := createKey(path, NewKey()); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := createKey(path, randomKey()); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Key{}, fmt.Errorf("cannot keep a new key in %s: %w", path, err)
 	}
 	return loadKey(path) // what is on disk counts: another process may have been first

@@ -59,7 +59,7 @@ func New(keys ...Key) (*Vault, error) {
 // headerOf recomputes the id from the key, because Key.ID is anybody's to set.
 func headerOf(k Key) (h [headerSize]byte) {
 	h[0] = version1
-	id, _ := hex.DecodeString(newKey(k.bytes).ID)
+	id, _ := hex.DecodeString(idOf(k.bytes))
 	copy(h[1:], id)
 	return h
 }

@@ -80,6 +80,8 @@ type Builder struct {
 	// Warnings counts what is amiss per step, shown on its tab.
 	Warnings map[Step]int
 	Conflict *Conflict
+	// Problems concern the automation as a whole, e.g. an account that is not connected.
+	Problems []ui.Problem
 }
 
 // URL is an address below the automation's own.
@@ -127,7 +129,8 @@ type TestView struct {
 	Asked        bool   // a search was made, so an empty Found means none matched
 	Total        string // "12,480", as far as known
 	Problem      *ui.Problem
-	Payload      string // JSON of the test event; POST .../tests with payload
+	Target       ui.Side
+	Payload      string // JSON of the record; POST .../tests with payload and send=preview|real
 	PayloadError string
 	Result       *TestResult
 }
@@ -137,6 +140,8 @@ type Contact struct{ ID, Name, Detail string }
 
 // TestResult is what a test payload led to.
 type TestResult struct {
+	Sent    bool   // for real; otherwise the calls that write are only shown
+	Href    string // its run
 	Outcome ui.Outcome
 	Text    string
 	Diffs   []ui.Diff
@@ -151,12 +156,15 @@ type Exchange struct {
 	Request, Response    string // pretty-printed bodies
 }
 
-// LiveView is /automations/:id/live. The switch posts state=on|off and
-// version to /automations/:id/activation.
+// LiveView is /automations/:id/live. The switch posts state=on|off, start=now|all
+// and version to /automations/:id/activation.
 type LiveView struct {
 	Builder
 	Checks []Check
-	Limit  string // "Stops and asks before changing more than 500 contacts an hour."
+	// StartAll offers to look at everyone once, not only at changes.
+	StartAll bool
+	Source   string // "Gleap contact"
+	Limit    string // "Stops and asks before changing more than 500 contacts an hour."
 }
 
 // Check is one line of the readiness list.

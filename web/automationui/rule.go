@@ -40,23 +40,37 @@ type Condition struct {
 	Gone             bool   // Field is no longer among the fields
 }
 
-// Operators are the comparisons a condition may use; the values are the words
-// the server maps onto its own operators.
+// Operators are the comparisons a condition may use, by the kind of field they
+// make sense for. The server accepts exactly these values.
 var Operators = []ui.Option{
-	{Value: "is", Label: "is"},
-	{Value: "is_not", Label: "is not"},
-	{Value: "contains", Label: "contains"},
-	{Value: "not_contains", Label: "does not contain"},
-	{Value: "starts_with", Label: "starts with"},
-	{Value: "ends_with", Label: "ends with"},
-	{Value: "one_of", Label: "is one of"},
-	{Value: "not_one_of", Label: "is none of"},
-	{Value: "greater", Label: "is more than"},
-	{Value: "less", Label: "is less than"},
-	{Value: "exists", Label: "has any value"},
-	{Value: "not_exists", Label: "is empty"},
-	{Value: "changed", Label: "has changed"},
+	{Value: "equals", Label: "is"},
+	{Value: "not_equals", Label: "is not"},
+	{Value: "is_not_empty", Label: "has any value"},
+	{Value: "is_empty", Label: "is empty"},
+	{Value: "contains", Label: "contains", Group: "Text"},
+	{Value: "not_contains", Label: "does not contain", Group: "Text"},
+	{Value: "starts_with", Label: "starts with", Group: "Text"},
+	{Value: "ends_with", Label: "ends with", Group: "Text"},
+	{Value: "is_one_of", Label: "is one of", Group: "Text"},
+	{Value: "is_none_of", Label: "is none of", Group: "Text"},
+	{Value: "greater", Label: "is more than", Group: "Numbers"},
+	{Value: "less", Label: "is less than", Group: "Numbers"},
+	{Value: "at_least", Label: "is at least", Group: "Numbers"},
+	{Value: "at_most", Label: "is at most", Group: "Numbers"},
+	{Value: "before", Label: "is before", Group: "Dates"},
+	{Value: "after", Label: "is after", Group: "Dates"},
+	{Value: "has_any", Label: "has any of", Group: "Labels"},
+	{Value: "has_all", Label: "has all of", Group: "Labels"},
+	{Value: "has_none", Label: "has none of", Group: "Labels"},
+	{Value: "is_true", Label: "is yes", Group: "Yes or no"},
+	{Value: "is_false", Label: "is no", Group: "Yes or no"},
 }
+
+// firstOperator is what a new condition begins with.
+const firstOperator = "equals"
+
+// valueless are the operators that compare with nothing.
+var valueless = []string{"is_empty", "is_not_empty", "is_true", "is_false"}
 
 // RootPath is the path of the whole rule.
 const RootPath = "rule"
@@ -137,12 +151,12 @@ func (g Group) Edit(do string) (Group, bool) {
 	switch verb {
 	case "add-condition":
 		return g.at(indexes, func(in Group) Group {
-			in.Nodes = append(slices.Clone(in.Nodes), Node{Condition: &Condition{Op: "is"}})
+			in.Nodes = append(slices.Clone(in.Nodes), Node{Condition: &Condition{Op: firstOperator}})
 			return in
 		}), true
 	case "add-group":
 		return g.at(indexes, func(in Group) Group {
-			fresh := Group{Any: !in.Any, Nodes: []Node{{Condition: &Condition{Op: "is"}}}}
+			fresh := Group{Any: !in.Any, Nodes: []Node{{Condition: &Condition{Op: firstOperator}}}}
 			in.Nodes = append(slices.Clone(in.Nodes), Node{Group: &fresh})
 			return in
 		}), true
@@ -177,6 +191,4 @@ func (g Group) at(indexes []int, change func(Group) Group) Group {
 }
 
 // wantsValue tells whether an operator compares with something.
-func wantsValue(op string) bool {
-	return op != "exists" && op != "not_exists" && op != "changed"
-}
+func wantsValue(op string) bool { return !slices.Contains(valueless, op) }

@@ -20,11 +20,11 @@ func group(anyOf bool, nodes ...automationui.Node) automationui.Node {
 	return automationui.Node{Group: &automationui.Group{Any: anyOf, Nodes: nodes}}
 }
 
-var fresh = automationui.Node{Condition: &automationui.Condition{Op: "is"}}
+var fresh = automationui.Node{Condition: &automationui.Condition{Op: "equals"}}
 
 func TestPressingAButtonEditsTheTree(t *testing.T) {
 	t.Parallel()
-	plan, email := condition("plan", "is_not", "free"), condition("email", "exists", "")
+	plan, email := condition("plan", "not_equals", "free"), condition("email", "is_not_empty", "")
 	start := automationui.Group{Nodes: []automationui.Node{plan, group(true, email, plan)}}
 	cases := []struct {
 		name, do string
@@ -81,11 +81,11 @@ func formValues(t *testing.T, form *goquery.Selection) url.Values {
 func TestTheFormCarriesTheTreeThereAndBack(t *testing.T) {
 	t.Parallel()
 	want := automationui.Group{Any: true, Nodes: []automationui.Node{
-		condition("plan", "is_not", `"free" & <more>`),
-		group(false, condition("email", "exists", "kept although not asked"), group(true, condition("seats", "greater", "10"))),
-		condition("plan", "changed", ""),
+		condition("plan", "not_equals", `"free" & <more>`),
+		group(false, condition("email", "is_not_empty", "kept although not asked"), group(true, condition("seats", "greater", "10"))),
+		condition("vip", "is_true", ""),
 	}}
-	view := automationui.WhenView{Rule: want, Fields: []ui.Option{{Value: "plan", Label: "Plan"}, {Value: "email", Label: "Email"}, {Value: "seats", Label: "Seats"}}}
+	view := automationui.WhenView{Rule: want, Fields: []ui.Option{{Value: "plan", Label: "Plan"}, {Value: "email", Label: "Email"}, {Value: "seats", Label: "Seats"}, {Value: "vip", Label: "VIP"}}}
 	var page bytes.Buffer
 	if err := automationui.WhenPage(ui.Shell{}, view).Render(t.Context(), &page); err != nil {
 		t.Fatal(err)

@@ -31,9 +31,9 @@ func automations() []State {
 	when := automationui.WhenView{Builder: builder(automationui.When), Event: "contact.changed", Fields: gleapFields(),
 		Events: []ui.Option{{Value: "contact.changed", Label: "A Gleap contact is created or updated"}, {Value: "contact.created", Label: "A Gleap contact is created"}},
 		Rule: automationui.Group{Nodes: []automationui.Node{
-			{Condition: &automationui.Condition{Field: "plan", Op: "is_not", Value: "free"}},
+			{Condition: &automationui.Condition{Field: "plan", Op: "not_equals", Value: "free"}},
 			{Group: &automationui.Group{Any: true, Nodes: []automationui.Node{
-				{Condition: &automationui.Condition{Field: "email", Op: "exists"}},
+				{Condition: &automationui.Condition{Field: "email", Op: "is_not_empty"}},
 				{Condition: &automationui.Condition{Field: "seats", Op: "greater", Value: "10"}},
 			}}},
 		}},
@@ -44,24 +44,24 @@ func automations() []State {
 	gone.Saved = false
 	gone.Warnings = map[automationui.Step]int{automationui.When: 1}
 	gone.Rule = automationui.Group{Any: true, Nodes: []automationui.Node{
-		{Condition: &automationui.Condition{Field: "tier", Op: "is", Value: "gold", Gone: true, Error: "“tier” no longer exists in Gleap. Choose another field or remove this condition; until then nothing passes."}},
-		{Condition: &automationui.Condition{Op: "is"}},
+		{Condition: &automationui.Condition{Field: "tier", Op: "equals", Value: "gold", Gone: true, Error: "“tier” no longer exists in Gleap. Choose another field or remove this condition; until then nothing passes."}},
+		{Condition: &automationui.Condition{Op: "equals"}},
 	}}
 	gone.Verdict = &automationui.Verdict{Sample: "Jane Doe", Text: "the first condition cannot be decided."}
 	disputed := when
 	disputed.Conflict = conflict(automationui.HiddenField{Name: "rule.match", Value: "all"})
 	disputed.Conflict.LoadHref, disputed.Conflict.Action = "/automations/at_1/when", "/automations/at_1/when"
 
-	testing := automationui.TestView{Builder: builder(automationui.Test), Total: "12,480",
-		Payload: "{\n  \"event\": \"contact.updated\",\n  \"contact\": {\n    \"email\": \"jane@acme.io\",\n    \"name\": \"Jane Doe\"\n  }\n}"}
+	testing := automationui.TestView{Builder: builder(automationui.Test), Total: "12,480", Target: ui.HighLevel,
+		Payload: "{\n  \"name\": \"Jane Doe\",\n  \"email\": \"jane@acme.io\"\n}"}
 	found := testing
 	found.Query, found.Asked = "jane", true
 	found.Found = []automationui.Contact{{ID: "s1", Name: "Jane Doe", Detail: "jane@acme.io"}, {ID: "s2", Name: "Jane Roe", Detail: "jroe@example.com"}}
-	found.Result = &automationui.TestResult{Outcome: ui.Update, Text: "HighLevel contact Jane Doe, 2 fields", Diffs: []ui.Diff{
+	found.Result = &automationui.TestResult{Sent: true, Href: "/runs/rn_1", Outcome: ui.Update, Text: "HighLevel contact Jane Doe, 2 fields", Diffs: []ui.Diff{
 		{Field: "Last name", Before: "Dough", After: "Doe", Outcome: ui.Update}, {Field: "Phone", After: "+15550102233", Outcome: ui.Create}},
 		Calls: exchanges()}
 	nobody := testing
-	nobody.Query, nobody.Asked, nobody.PayloadError = "zzz", true, "line 3: a comma is missing after \"event\""
+	nobody.Query, nobody.Asked, nobody.PayloadError = "zzz", true, "line 3: a comma is missing after \"name\""
 
 	checks := []automationui.Check{
 		{Title: "Both accounts are connected", Text: "HighLevel and Gleap answered 2 minutes ago.", OK: true},
@@ -69,7 +69,7 @@ func automations() []State {
 		{Title: "A dry run was made", Text: "312 would be created, 1,904 updated, 2 blocked.", OK: true},
 		{Title: "Webhook received", Text: "Without it, changes are found by asking every 5 minutes.", Optional: true, Href: "/connections", HrefLabel: "Set it up"},
 	}
-	ready := automationui.LiveView{Builder: builder(automationui.Live), Checks: checks, Limit: "Stops and asks before it changes more than 500 contacts in an hour."}
+	ready := automationui.LiveView{Builder: builder(automationui.Live), Checks: checks, StartAll: true, Source: "Gleap contact", Limit: "Stops and asks before it changes more than 500 contacts in an hour."}
 	missing := ready
 	missing.Checks = append([]automationui.Check(nil), checks...)
 	missing.Checks[1] = automationui.Check{Title: "Every required field is mapped", Text: "Email is not connected yet.", Href: "/automations/at_1/map", HrefLabel: "Map it"}

@@ -42,13 +42,13 @@ var contactFields = func() []contactField {
 	plain := func(f contactField, help string) contactField { f.nullable, f.Help = false, help; return f }
 	helped := func(f contactField, help string) contactField { f.Help = help; return f }
 	readOnly := func(f contactField) contactField { f.write, f.ReadOnly = "", true; return f }
-	company := helped(text("companyName", "Company", record.Text), "Changing it on an existing contact takes an e-mail address or a phone number to find the contact by.")
+	company := helped(text("companyName", "Company", record.Text), "Changing it on an existing contact takes an email address or a phone number to find the contact by.")
 	company.upsert = true
 	return []contactField{
 		text("firstName", "First name", record.Text),
 		text("lastName", "Last name", record.Text),
 		helped(text("name", "Full name", record.Text, "contactName"), "Used only when first and last name are not written."),
-		text("email", "E-mail", record.Email),
+		text("email", "Email", record.Email),
 		helped(text("phone", "Phone", record.Phone), "Stored with its country code, e.g. +18885551234."),
 		company,
 		text("address1", "Street address", record.Text, "address"),
@@ -63,7 +63,7 @@ var contactFields = func() []contactField {
 		helped(text("assignedTo", "Owner", record.Text), "The id of a HighLevel user."),
 		plain(text("dnd", "Do not disturb", record.Bool), ""),
 		helped(text("tags", "Tags", record.Set), "HighLevel stores tags in lower case."),
-		readOnly(text("additionalEmails", "Other e-mail addresses", record.Set)),
+		readOnly(text("additionalEmails", "Other email addresses", record.Set)),
 		readOnly(text("type", "Type", record.Text)),
 		readOnly(text("businessId", "Business", record.Text)),
 		readOnly(text("dateAdded", "Created", record.DateTime)),

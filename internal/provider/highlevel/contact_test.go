@@ -1,7 +1,9 @@
 package highlevel_test
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -240,17 +242,42 @@ func TestAFourTwoTwoThatCreatedTheContactAnywayIsASuccess(t *testing.T) {
 	}
 }
 
-func TestAnOlderContactIsNotTakenForTheRefusedOne(t *testing.T) {
+func TestAnOlderOrDifferentContactIsNotTakenForTheRefusedOne(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, func(c *twin.Config, _ *highlevel.Config) { c.AllowDuplicates = true })
-	s.create(record.Fields{"email": text("same@example.com"), "firstName": text("Odd")})
-	s.clock.advance(time.Hour)
-	_, err := s.Create(t.Context(), provider.Write{Type: record.Contact, Fields: record.Fields{
-		"email": text("same@example.com"), "firstName": text("Odd"), "country": text("Nowhere"),
-	}})
-	if e := providerError(t, err); e.Kind != provider.Invalid {
-		t.Errorf("error = %v", err)
+	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		found string
+		taken bool
+	}{
+		"new and the same": {`{"contact":{"id":"1","email":"a@example.com","firstName":"odd","dateAdded":"2026-11-02T09:00:01.000Z"}}`, true},
+		"older":            {`{"contact":{"id":"1","email":"a@example.com","firstName":"Odd","dateAdded":"2026-11-02T08:00:00.000Z"}}`, false},
+		"of no known age":  {`{"contact":{"id":"1","email":"a@example.com","firstName":"Odd"}}`, false},
+		"another name":     {`{"contact":{"id":"1","email":"a@example.com","firstName":"Even","dateAdded":"2026-11-02T09:00:01.000Z"}}`, false},
+		"nobody":           {`{"contact":null}`, false},
+	} {
+		c := highlevel.New(highlevel.Config{
+			Connection: connection, LocationID: "L", Now: func() time.Time { return now },
+			Token:     func(context.Context) (string, error) { return "token-1", nil },
+			Transport: refusing{says{200, tt.found}},
+		})
+		r, err := c.Create(t.Context(), provider.Write{Type: record.Contact, Fields: record.Fields{"email": text("a@example.com"), "firstName": text("Odd")}})
+		if tt.taken != (err == nil && r.Ref.ID == "1") || !tt.taken && !provider.IsKind(err, provider.Invalid) {
+			t.Errorf("%s: %v, %v", name, r.Ref, err)
+		}
 	}
+}
+
+// refusing is a HighLevel that refuses every POST with a 422 and finds what it is told to.
+type refusing struct{ says }
+
+func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPost {
+		return says{422, `{"message":["Unprocessable Entity"]}`}.RoundTrip(req)
+	}
+	if strings.HasPrefix(req.URL.Path, "/locations/") {
+		return says{200, `{"location":{"id":"L"},"customFields":[]}`}.RoundTrip(req)
+	}
+	return r.says.RoundTrip(req)
 }
 
 func TestFindKnowsFurtherAddressesAndTrustsNothingElse(t *testing.T) {

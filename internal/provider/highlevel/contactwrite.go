@@ -50,7 +50,7 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 	}
 	if b["email"] == nil && b["phone"] == nil {
 		// HighLevel needs one of them (§4.1); say so in words before it answers in its own.
-		const complaint = "HighLevel needs an e-mail address or a phone number"
+		const complaint = "HighLevel needs an email address or a phone number"
 		return record.Record{}, &provider.Error{Provider: ID, Op: opCreateContact.words, Kind: provider.Invalid, Detail: complaint, Fields: map[string]string{"email": complaint, "phone": complaint}}
 	}
 	var out raw
@@ -191,7 +191,7 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 }
 
 // setCompany writes companyName to an existing contact. The update schema lacks it (§4.1, I#314), and whether PUT
-// takes it is unconfirmed; upsert does. But an upsert writes to whomever HighLevel finds by e-mail or phone, so it is
+// takes it is unconfirmed; upsert does. But an upsert writes to whomever HighLevel finds by email or phone, so it is
 // sent only when the duplicate search, which follows the same rule (§4.2), names exactly this contact — and without
 // tags, which it would replace.
 func (c *Client) setCompany(ctx context.Context, id string, company record.Value, defs map[string]customField) (record.Record, error) {
@@ -199,7 +199,7 @@ func (c *Client) setCompany(ctx context.Context, id string, company record.Value
 	if err != nil || now.Fields["companyName"].String() == company.String() {
 		return now, err
 	}
-	const complaint = "HighLevel can only change the company of a contact it finds by e-mail or phone, and these lead to nobody or to somebody else"
+	const complaint = "HighLevel can only change the company of a contact it finds by email or phone, and these lead to nobody or to somebody else"
 	for _, field := range []string{"email", "phone"} {
 		want := now.Fields[field].String()
 		if want == "" {

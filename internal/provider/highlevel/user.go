@@ -19,7 +19,7 @@ func userObject() object {
 				{Key: "name", Label: "Name", Kind: record.Text, ReadOnly: true},
 				{Key: "firstName", Label: "First name", Kind: record.Text, ReadOnly: true},
 				{Key: "lastName", Label: "Last name", Kind: record.Text, ReadOnly: true},
-				{Key: "email", Label: "E-mail", Kind: record.Email, ReadOnly: true},
+				{Key: "email", Label: "Email", Kind: record.Email, ReadOnly: true},
 				{Key: "phone", Label: "Phone", Kind: record.Phone, ReadOnly: true},
 				{Key: "role", Label: "Role", Kind: record.Text, ReadOnly: true},
 			}}, nil

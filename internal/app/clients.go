@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"crosswalk/internal/apiclient"
+	"crosswalk/internal/config"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/gleap"
+	"crosswalk/internal/provider/highlevel"
+	"crosswalk/internal/record"
+	"crosswalk/internal/server"
+	"crosswalk/web/ui"
+)
+
+// What the providers allow, and what we therefore begin with; answers teach more.
+const (
+	highLevelBurst    = 100 // per 10 s, per app and location: reference/highlevel.md §3
+	highLevelInterval = 10 * time.Second
+	highLevelDaily    = 200_000
+	gleapPerMinute    = 900 // of 1000: reference/gleap.md §5
+	gleapTickets      = 180 // of 200, where one source is right: same place
+)
+
+// providers is all the house knows of the two providers, in one place.
+type providers struct {
+	cfg       config.Config
+	transport http.RoundTripper
+	now       func() time.Time
+
+	mu      sync.Mutex
+	budgets map[string]*apiclient.Budget
+}
+
+func newProviders(cfg config.Config, transport http.RoundTripper, now func() time.Time) *providers {
+	return &providers{cfg: cfg, transport: transport, now: now, budgets: map[string]*apiclient.Budget{}}
+}
+
+// budget is shared by everything that calls one account, however many clients are built for it.
+func (p *providers) budget(key string, make func() apiclient.BudgetConfig) *apiclient.Budget {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b, ok := p.budgets[key]; ok {
+		return b
+	}
+	cfg := make()
+	cfg.Key, cfg.Now = key, p.now
+	b := apiclient.NewBudget(cfg)
+	p.budgets[key] = b
+	return b
+}
+
+func (p *providers) builders() map[provider.ID]connection.Builder {
+	return map[provider.ID]connection.Builder{highlevel.ID: p.buildHighLevel, gleap.ID: p.buildGleap}
+}
+
+func (p *providers) buildHighLevel(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
+	return highlevel.New(highlevel.Config{
+		Connection: c.ID, LocationID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
+		Budget: p.budget("highlevel/"+c.Account.ID, func() apiclient.BudgetConfig {
+			return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
+		}),
+	}), nil
+}
+
+func (p *providers) buildGleap(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
+	minute := func(n int) func() apiclient.BudgetConfig {
+		return func() apiclient.BudgetConfig { return apiclient.BudgetConfig{Burst: n, Interval: time.Minute} }
+	}
+	return gleap.New(gleap.Config{
+		Connection: c.ID, ProjectID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
+		Budget:       p.budget("gleap/"+c.Account.ID, minute(gleapPerMinute)),
+		TicketBudget: p.budget("gleap/"+c.Account.ID+"/tickets", minute(gleapTickets)),
+	}), nil
+}
+
+func (p *providers) names() map[provider.ID]string {
+	out := map[provider.ID]string{}
+	for id, d := range p.descriptors() {
+		out[id] = d.Name
+	}
+	return out
+}
+
+func (p *providers) descriptors() map[provider.ID]provider.Descriptor {
+	return map[provider.ID]provider.Descriptor{highlevel.ID: highlevel.Descriptor(), gleap.ID: gleap.Descriptor()}
+}
+
+func (p *providers) webhooks() (server.Hooks, error) {
+	hl, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: p.cfg.HighLevel.WebhookPublicKey, AllowLegacy: p.cfg.HighLevel.WebhookLegacy})
+	if err != nil {
+		return nil, err
+	}
+	return server.Hooks{highlevel.ID: hl, gleap.ID: gleap.NewWebhooks()}, nil
+}
+
+// quotaOf finds the budget of a connection's account.
+func (p *providers) quotaOf(c connection.Connection) (used, limit int, label string, ok bool) {
+	p.mu.Lock()
+	b, ok := p.budgets[string(c.Provider)+"/"+c.Account.ID]
+	p.mu.Unlock()
+	if !ok {
+		return 0, 0, "", false
+	}
+	q := b.Left()
+	if q.DailyMax > 0 {
+		return q.DailyMax - q.DailyRemaining, q.DailyMax, "Calls today", true
+	}
+	return q.Max - q.Remaining, q.Max, "Calls this minute", q.Max > 0
+}
+
+// tokens is the token keeper of an OAuth connection: with the app it was made with, or the configured one.
+func (p *providers) tokens(store connection.Store, grants connection.Grants, owner string, broken func(context.Context, record.ConnectionID, string) error) func(connection.Connection) *connection.Tokens {
+	return func(c connection.Connection) *connection.Tokens {
+		return &connection.Tokens{
+			Connection: c.ID, Provider: c.Provider, Grants: grants, App: connection.AppOf(c),
+			HTTP: &http.Client{Transport: p.transport, Timeout: 20 * time.Second}, Owner: owner, Now: p.now, Broken: broken, Wait: connection.Sleep,
+		}
+	}
+}
+
+var _ server.Providers = (*providers)(nil)
+
+// OwnApp implements server.Providers.
+func (p *providers) OwnApp(id provider.ID, appID string) bool {
+	if id != highlevel.ID || p.cfg.HighLevel.ClientID == "" {
+		return true
+	}
+	return highlevel.AppID(p.cfg.HighLevel.ClientID) == appID
+}
+
+// CallsPerSecond implements server.Providers: what bulk work may use of the limit.
+func (p *providers) CallsPerSecond(id provider.ID) float64 {
+	if id == highlevel.ID {
+		return highLevelBurst * 0.8 / highLevelInterval.Seconds()
+	}
+	return gleapPerMinute * 0.8 / 60
+}
+
+// OAuth implements server.Providers.
+func (p *providers) OAuth(id provider.ID) (server.OAuthApp, bool) {
+	switch id {
+	case highlevel.ID:
+		c := p.cfg.HighLevel
+		app := server.OAuthApp{ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Endpoint: highlevel.Endpoint(c.BaseURL, c.AuthorizeURL)}
+		for _, s := range highlevel.Scopes() {
+			app.Scopes = append(app.Scopes, s.Name)
+		}
+		return app, c.ClientID != ""
+	case gleap.ID:
+		c := p.cfg.Gleap
+		return server.OAuthApp{ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), PKCE: true, Endpoint: oauth2.Endpoint{AuthURL: c.AuthorizeURL, TokenURL: c.TokenURL}}, c.AuthorizeURL != ""
+	}
+	return server.OAuthApp{}, false
+}
+
+// BaseURL implements server.Providers.
+func (p *providers) BaseURL(id provider.ID) string {
+	if id == highlevel.ID {
+		return p.cfg.HighLevel.BaseURL
+	}
+	return p.cfg.Gleap.BaseURL
+}
+
+// Granted implements server.Providers. HighLevel's answer names the location; Gleap's is silent, so the project
+// is the one a person typed.
+func (p *providers) Granted(pending connection.Pending, t *oauth2.Token) (account, company string, scopes []string) {
+	if pending.Provider == highlevel.ID {
+		g := highlevel.ReadGrant(t.Extra)
+		return g.LocationID, g.CompanyID, g.Scope
+	}
+	return pending.Account, "", pending.Scopes
+}
+
+// HookSteps implements server.Providers: reference/highlevel.md §7.1, reference/gleap.md §12.
+func (p *providers) HookSteps(id provider.ID) []string {
+	if id == highlevel.ID {
+		return []string{
+			"Open your app at the HighLevel Marketplace: Advanced settings → Webhook.",
+			"Paste the address below as its webhook URL.",
+			"Tick ContactCreate, ContactUpdate, ContactDelete and ContactTagUpdate, and save.",
+		}
+	}
+	return []string{
+		"In Gleap, open Settings → Integrations → Webhooks → Add Webhook.",
+		"Paste the address below as its URL.",
+		"Tick “ticket created” and “ticket updated”, and save. Contacts need no webhook: they are polled.",
+	}
+}
+
+// Regions implements server.Providers.
+func (p *providers) Regions(id provider.ID) []ui.Option {
+	if id != gleap.ID {
+		return nil
+	}
+	var out []ui.Option
+	for _, r := range gleap.Regions() {
+		out = append(out, ui.Option{Value: r.BaseURL, Label: r.Label})
+	}
+	return append(out, ui.Option{Value: "custom", Label: "Other address"})
+}

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Version is stamped in at build time.
+var Version = "development"
+
+// Streams are where a command writes: results to Out, everything else to Err.
+type Streams struct{ Out, Err io.Writer }
+
+// Exit codes: 2 is a mistake in how the command was called or configured, 1 a failure while doing it.
+const (
+	exitOK    = 0
+	exitFail  = 1
+	exitUsage = 2
+)
+
+// errUsage marks a mistake in the call; its text has been shown already.
+var errUsage = errors.New("usage")
+
+type command struct {
+	name, args, about string
+	run               func(ctx context.Context, c *call) error
+}
+
+// call is one invocation of a command.
+type call struct {
+	Streams
+	env   []string
+	args  []string
+	flags *flag.FlagSet
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "[--demo] [--addr HOST:PORT] [--data DIR]", "the web pages and a worker; --demo starts both twins too", serveCommand},
+		{"work", "[--data DIR]", "a worker alone, for more machines on one PostgreSQL", workCommand},
+		{"migrate", "[--data DIR]", "bring the database to this version's schema", migrateCommand},
+		{"twin", "highlevel|gleap [--addr HOST:PORT] …", "a simulator of a provider's API, for trying any client against", twinCommand},
+		{"doctor", "[--data DIR]", "check the configuration, the database and the connections, and say what is wrong", doctorCommand},
+		{"version", "", "what this is", versionCommand},
+	}
+}
+
+// Main runs one command and returns the process's exit code.
+func Main(ctx context.Context, args, env []string, io Streams) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(io.Err)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return exitOK
+	}
+	all := commands()
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == args[0] })
+	if i < 0 {
+		fmt.Fprintf(io.Err, "crosswalk: there is no command %q.\n\n", args[0])
+		usage(io.Err)
+		return exitUsage
+	}
+	cmd := all[i]
+	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
+	fs.SetOutput(io.Err)
+	fs.Usage = func() {
+		fmt.Fprintf(io.Err, "crosswalk %s %s\n%s.\n", cmd.name, cmd.args, cmd.about)
+		fs.PrintDefaults()
+	}
+	err := cmd.run(ctx, &call{Streams: io, env: env, args: args[1:], flags: fs})
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.Is(err, errUsage):
+		return exitUsage
+	}
+	fmt.Fprintf(io.Err, "crosswalk %s: %v\n", cmd.name, err)
+	return exitFail
+}
+
+// parse reads the flags; anything left over is a mistake.
+func (c *call) parse() error {
+	if err := c.flags.Parse(c.args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage // the flag package has said what is wrong
+	}
+	if c.flags.NArg() > 0 {
+		fmt.Fprintf(c.Err, "crosswalk %s: %q is not expected here.\n", c.flags.Name(), strings.Join(c.flags.Args(), " "))
+		return errUsage
+	}
+	return nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintf(w, "Crosswalk keeps Gleap and HighLevel true to each other.\n\nUsage: crosswalk COMMAND\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.about)
+	}
+	fmt.Fprintf(w, "\nSettings come from the environment (CROSSWALK_…); the README lists them.\n")
+}
+
+func versionCommand(_ context.Context, c *call) error {
+	if err := c.parse(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.Out, "crosswalk %s (%s, %s/%s)\n", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}

@@ -1,0 +1,331 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/config"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/queue"
+	"crosswalk/internal/record"
+	"crosswalk/internal/server"
+	"crosswalk/internal/store"
+	"crosswalk/internal/vault"
+)
+
+// keepFor is how long runs, deliveries and dry runs are kept.
+const keepFor = 90 * 24 * time.Hour
+
+// house is every room, built and joined, not yet running.
+type house struct {
+	cfg         config.Config
+	log         *slog.Logger
+	store       *store.Store
+	providers   *providers
+	connections *connection.Service
+	gateway     *connection.Gateway
+	definitions *engine.Definitions
+	reconciler  *engine.Reconciler
+	router      *engine.Router
+	poller      *engine.Poller
+	dryRunner   *engine.DryRunner
+	runner      *engine.Runner
+	queue       *queue.Queue
+	server      *server.Server
+	metrics     *metrics
+	setupToken  string
+}
+
+// roles say what a process does.
+type roles struct{ serve, work bool }
+
+func logger(cfg config.Config, c *call) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(c.Err, opts))
+	}
+	return slog.New(slog.NewTextHandler(c.Err, opts))
+}
+
+func storeConfig(cfg config.Config, log *slog.Logger) store.Config {
+	sc := store.Config{PostgresURL: cfg.DatabaseURL.Reveal(), Logger: log}
+	if sc.PostgresURL == "" {
+		sc.SQLitePath = filepath.Join(cfg.Data, "crosswalk.db")
+	}
+	return sc
+}
+
+// openStore opens the database; the embedded one is made and migrated on the way, since nobody else could have.
+func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (*store.Store, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	st, err := store.Open(ctx, storeConfig(cfg, log))
+	if err != nil {
+		return nil, err
+	}
+	pending, err := st.MigrationsPending(ctx)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	switch {
+	case !pending:
+		return st, nil
+	case cfg.DatabaseURL == "":
+		if err := st.Migrate(ctx); err != nil {
+			return nil, errors.Join(err, st.Close())
+		}
+		return st, nil
+	}
+	return nil, errors.Join(errors.New("the database is not at this version's schema: run `crosswalk migrate` first"), st.Close())
+}
+
+func openVault(cfg config.Config) (*vault.Vault, error) {
+	var key vault.Key
+	var err error
+	if k := cfg.Key.Reveal(); k != "" {
+		if key, err = vault.ParseKey(k); err != nil {
+			return nil, fmt.Errorf("%sKEY: %w", config.Prefix, err)
+		}
+	} else if key, err = vault.LoadOrCreateKey(filepath.Join(cfg.Data, "key")); err != nil {
+		return nil, err
+	}
+	return vault.New(key)
+}
+
+// build joins the rooms. Close the house when done, also after an error of run.
+func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_ *house, err error) {
+	h := &house{cfg: cfg, log: log, metrics: newMetrics()}
+	keys, err := openVault(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if h.store, err = openStore(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.store.Close())
+		}
+	}()
+	owner := automation.NewID("wk")
+	transport := h.metrics.watch(connection.Transport(cfg.AllowPrivateHosts))
+	h.providers = newProviders(cfg, transport, time.Now)
+	grants := connection.Grants{Store: h.store, Vault: keys}
+	h.connections = &connection.Service{
+		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),
+		Now: time.Now, NewID: automation.NewID, AllowPrivate: cfg.AllowPrivateHosts, Changed: h.connectionChanged,
+	}
+	h.gateway = &connection.Gateway{Store: h.store, Builders: h.providers.builders(), Grants: grants, Now: time.Now}
+	h.gateway.Tokens = h.providers.tokens(h.store, grants, owner, func(ctx context.Context, id record.ConnectionID, why string) error {
+		h.gateway.Forget(id)
+		return h.connections.Break(ctx, id, why)
+	})
+	h.definitions = &engine.Definitions{Gateway: h.gateway, Descriptors: h.providers.descriptors(), Now: time.Now}
+	h.reconciler = &engine.Reconciler{
+		Automations: h.store, Links: h.store, Journal: h.store, Gateway: h.gateway, Definitions: h.definitions,
+		Now: time.Now, NewID: automation.NewID, Log: log, OnRun: h.ran,
+	}
+	h.router = &engine.Router{Automations: h.store, Routing: h.store}
+	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Now: time.Now, NewID: automation.NewID}
+	h.dryRunner = &engine.DryRunner{Automations: h.store, Links: h.store, Populations: h.store, Gateway: h.gateway, Definitions: h.definitions, Now: time.Now, Wait: connection.Sleep}
+	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
+	if err := h.openQueue(r); err != nil {
+		return nil, err
+	}
+	if r.serve {
+		if err := h.openServer(ctx, keys); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+func (h *house) openQueue(r roles) (err error) {
+	qc := queue.Config{Workers: h.cfg.Workers, PollEvery: h.cfg.PollEvery, Log: quieter(h.log)}
+	if r.work {
+		qc.Handlers = &queue.Handlers{
+			Route:     func(ctx context.Context) error { _, err := h.router.Route(ctx); return err },
+			Reconcile: h.runner.Work,
+			DryRun:    h.dryRunner.Run,
+			Poll:      h.pollAll,
+			Rescue:    h.rescue,
+			Prune:     func(ctx context.Context) error { return h.store.Prune(ctx, time.Now().Add(-keepFor)) },
+		}
+	}
+	if pool := h.store.PGXPool(); pool != nil {
+		h.queue, err = queue.OpenPostgres(pool, qc)
+	} else {
+		h.queue, err = queue.OpenSQLite(h.store.SQLDB(), qc)
+	}
+	if err != nil {
+		return err
+	}
+	h.store.OnEnqueue(func(ctx context.Context, tx store.Tx, jobs []engine.Job) error {
+		if tx.PGX != nil {
+			return h.queue.InsertPGX(ctx, tx.PGX, jobs)
+		}
+		return h.queue.InsertSQL(ctx, tx.SQL, jobs)
+	})
+	return nil
+}
+
+func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
+	hooks, err := h.providers.webhooks()
+	if err != nil {
+		return err
+	}
+	has, err := h.store.HasUsers(ctx)
+	if err != nil {
+		return err
+	}
+	if !has {
+		if h.setupToken = h.cfg.SetupToken.Reveal(); h.setupToken == "" {
+			h.setupToken = newSetupToken()
+		}
+	}
+	h.server = server.New(server.Config{
+		Store: h.store, Sessions: h.store.Sessions(), Connections: h.connections,
+		Flow:    &connection.Flow{Store: h.store, Vault: keys, HTTP: &http.Client{Transport: h.providers.transport, Timeout: 20 * time.Second}, Now: time.Now},
+		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Providers: h.providers,
+		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
+		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),
+		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh,
+	})
+	return nil
+}
+
+func databaseName(st *store.Store) string {
+	if st.PGXPool() != nil {
+		return "PostgreSQL"
+	}
+	return "embedded SQLite"
+}
+
+func newSetupToken() string {
+	b := make([]byte, 15)
+	_, _ = rand.Read(b) // never fails; the program ends instead
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// quieter lets River speak only when something is wrong: a job done is no news.
+func quieter(log *slog.Logger) *slog.Logger {
+	return slog.New(leveled{log.Handler(), slog.LevelWarn})
+}
+
+type leveled struct {
+	slog.Handler
+	least slog.Level
+}
+
+func (l leveled) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= l.least && l.Handler.Enabled(ctx, level)
+}
+
+func (l leveled) WithAttrs(a []slog.Attr) slog.Handler {
+	return leveled{l.Handler.WithAttrs(a), l.least}
+}
+
+func (l leveled) WithGroup(name string) slog.Handler {
+	return leveled{l.Handler.WithGroup(name), l.least}
+}
+
+// ran tells open pages and the counters of a finished run.
+func (h *house) ran(r automation.Run) {
+	h.metrics.run(r)
+	if h.server != nil {
+		h.server.Notify()
+	}
+}
+
+func (h *house) quota(id record.ConnectionID) (used, limit int, label string, ok bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, err := h.store.Connection(ctx, id)
+	if err != nil {
+		return 0, 0, "", false
+	}
+	return h.providers.quotaOf(c)
+}
+
+// connectionChanged makes caches forget a connection and what waits for it go on.
+func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
+	h.gateway.Forget(id)
+	h.definitions.Forget(id)
+	all, err := h.store.Automations(ctx)
+	if err != nil {
+		h.log.ErrorContext(ctx, "wake waiting work", "err", err)
+		return
+	}
+	var ids []automation.ID
+	for _, a := range all {
+		if a.Definition.Source.Connection == id || a.Definition.Target.Connection == id {
+			ids = append(ids, a.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	if _, err := h.store.WakeWaiting(ctx, ids...); err != nil {
+		h.log.ErrorContext(ctx, "wake waiting work", "err", err)
+	}
+}
+
+// pollAll polls every object that a switched-on automation reads and no webhook tells of.
+func (h *house) pollAll(ctx context.Context) error {
+	all, err := h.store.Automations(ctx)
+	if err != nil {
+		return err
+	}
+	type place struct {
+		connection record.ConnectionID
+		object     record.ObjectType
+	}
+	seen := map[place]bool{}
+	var failed error
+	for _, a := range all {
+		end := a.Definition.Source
+		object, _ := h.providers.descriptors()[end.Provider].Object(end.Object)
+		p := place{end.Connection, end.Object}
+		if a.State != automation.On || !object.Poll || seen[p] {
+			continue
+		}
+		seen[p] = true
+		fresh, err := h.poller.Poll(ctx, p.connection, p.object)
+		h.metrics.polled(string(end.Provider), fresh, err)
+		if err != nil && !provider.NeedsPerson(err) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	if failed != nil {
+		// The cursor remembers; the next poll is soon. Only the log needs to know.
+		h.log.WarnContext(ctx, "poll failed", "err", failed)
+	}
+	return nil
+}
+
+// rescue makes abandoned work due again, and routes events whose wake-up was lost.
+func (h *house) rescue(ctx context.Context) error {
+	n, err := h.store.Rescue(ctx, time.Now())
+	if n > 0 {
+		h.log.InfoContext(ctx, "rescued abandoned work", "keys", n)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = h.router.Route(ctx)
+	return err
+}
+
+func (h *house) close() error { return h.store.Close() }

@@ -1,0 +1,293 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browser is one window of a real Chromium, and what is done in it.
+type browser struct {
+	t    *testing.T
+	ctx  context.Context
+	axe  string
+	site *site
+	// complaints are console errors, among them breaches of the content security policy.
+	complaints chan string
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("there is no Chromium, and CI skips nothing")
+	}
+	t.Skip("there is no Chromium on this machine: install the package 'chromium'")
+	return ""
+}
+
+func openBrowser(t *testing.T, s *site) *browser {
+	t.Helper()
+	path := chromium(t)
+	axe, err := os.ReadFile("../../node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatalf("axe-core is not there (make generate brings it): %v", err)
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true),
+		chromedp.UserDataDir(t.TempDir()),
+	)
+	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, stop := chromedp.NewContext(alloc)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(func() { cancel(); stop(); stopAlloc() })
+	b := &browser{t: t, ctx: ctx, axe: string(axe), site: s, complaints: make(chan string, 100)}
+	b.do(chromedp.Navigate("about:blank"))
+	if err := chromedp.Listen(ctx, func(ev any) {
+		switch e := ev.(type) {
+		case *runtime.EventExceptionThrown:
+			b.complain(fmt.Sprint(e.ExceptionDetails.Text))
+		case *log.EventEntryAdded: // breaches of the content security policy are logged here
+			if e.Entry.Level == log.EntryLevelError && !strings.Contains(e.Entry.Text, "status of 4") {
+				b.complain(e.Entry.Text)
+			}
+		case *runtime.EventConsoleAPICalled:
+			if e.Type == runtime.ConsoleAPICalledTypeError {
+				b.complain(fmt.Sprint(e.Args))
+			}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			b.picture("failed")
+		}
+	})
+	return b
+}
+
+func (b *browser) complain(what string) {
+	select {
+	case b.complaints <- what:
+	default:
+	}
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
+		b.picture("failed")
+		b.t.Fatalf("browser: %v\nat %s\n%s", err, b.eval("location.href"), tail(b.text(), 1200))
+	}
+}
+
+// eval runs a script in the page and answers its value as text.
+func (b *browser) eval(script string) string {
+	b.t.Helper()
+	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[any](script))
+	if err != nil {
+		return ""
+	}
+	if s, ok := out.(string); ok {
+		return s
+	}
+	j, _ := json.Marshal(out)
+	return string(j)
+}
+
+func (b *browser) text() string { return b.eval("document.body ? document.body.innerText : ''") }
+
+// picture keeps a screenshot where CROSSWALK_TEST_PICTURES says.
+func (b *browser) picture(name string) {
+	dir := os.Getenv("CROSSWALK_TEST_PICTURES")
+	if dir == "" {
+		return
+	}
+	if png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100)); err == nil {
+		_ = os.WriteFile(filepath.Join(dir, strings.ReplaceAll(b.t.Name(), "/", "-")+"-"+name+".png"), png, 0o600)
+	}
+}
+
+// wait waits until a script answers true.
+func (b *browser) wait(what, script string) {
+	b.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for b.eval("(() => { try { return Boolean("+script+") } catch { return false } })()") != "true" {
+		if time.Now().After(deadline) {
+			b.picture("failed")
+			b.t.Fatalf("waited in vain: %s\nat %s\n%s", what, b.eval("location.href"), tail(b.text(), 1500))
+		}
+		<-time.After(30 * time.Millisecond)
+	}
+}
+
+func (b *browser) waitPath(path string) {
+	b.t.Helper()
+	b.wait("to be at "+path, "location.pathname.endsWith("+quote(path)+") && document.readyState === 'complete'")
+}
+
+func (b *browser) waitText(words string) {
+	b.t.Helper()
+	b.wait("to read “"+words+"”", "document.readyState === 'complete' && document.body.innerText.includes("+quote(words)+")")
+}
+
+func (b *browser) open(address string) {
+	b.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = b.site.url(address)
+	}
+	b.do(chromedp.Navigate(address))
+}
+
+func quote(s string) string {
+	j, _ := json.Marshal(s)
+	return string(j)
+}
+
+// named finds what a person would press: the visible button or link whose text or label begins with words.
+func named(words string) string {
+	return `[...document.querySelectorAll("button, a, summary, input[type=submit]")].find(e =>
+		((e.getAttribute("aria-label") || e.innerText || e.value || "").trim().startsWith(` + quote(words) + `)) && e.checkVisibility() && !e.disabled)`
+}
+
+type point struct{ X, Y float64 }
+
+// where answers the middle of an element on the screen, after scrolling it there.
+func (b *browser) where(element string) point {
+	b.t.Helper()
+	b.wait("there is "+element, element)
+	var p point
+	raw := b.eval(`(() => { const e = ` + element + `; e.scrollIntoView({block: "center", behavior: "instant"});
+		const r = e.getBoundingClientRect(); return JSON.stringify({X: r.left + r.width / 2, Y: r.top + r.height / 2}); })()`)
+	if err := json.Unmarshal([]byte(raw), &p); err != nil {
+		b.t.Fatalf("where is %s: %v in %q", element, err, raw)
+	}
+	return p
+}
+
+// click presses the mouse on an element.
+func (b *browser) click(element string) {
+	b.t.Helper()
+	p := b.where(element)
+	b.do(chromedp.MouseClickXY(p.X, p.Y))
+}
+
+func (b *browser) press(words string) {
+	b.t.Helper()
+	b.click(named(words))
+}
+
+// fill clicks into a control and types.
+func (b *browser) fill(id, value string) {
+	b.t.Helper()
+	b.click("document.getElementById(" + quote(id) + ")")
+	b.eval("document.getElementById(" + quote(id) + ").select?.()")
+	b.do(chromedp.KeyEvent(kb.Delete), insert(value))
+}
+
+// choose picks an option, as a person does from the list that opens.
+func (b *browser) choose(element, value string) {
+	b.t.Helper()
+	b.wait("there is "+element, element)
+	b.eval(`(() => { const e = ` + element + `; e.focus(); e.value = ` + quote(value) + `;
+		e.dispatchEvent(new Event("input", {bubbles: true})); e.dispatchEvent(new Event("change", {bubbles: true})); })()`)
+}
+
+// drag moves the mouse from one element to another with the button down.
+func (b *browser) drag(from, to string) {
+	b.t.Helper()
+	a := b.where(from)
+	// Both ends must be on the screen at once; the second look does not scroll.
+	var z point
+	raw := b.eval(`(() => { const r = ` + to + `.getBoundingClientRect(); return JSON.stringify({X: r.left + r.width / 2, Y: r.top + r.height / 2}); })()`)
+	if err := json.Unmarshal([]byte(raw), &z); err != nil {
+		b.t.Fatalf("where is %s: %q", to, raw)
+	}
+	b.do(chromedp.DragAndDropXY(a.X, a.Y, z.X, z.Y, 8))
+}
+
+// insert types a text at once.
+func insert(value string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: value})
+		return err
+	})
+}
+
+// tabTo walks with the Tab key until the focus is on the element.
+func (b *browser) tabTo(element string) {
+	b.t.Helper()
+	b.wait("there is "+element, element)
+	for range 400 {
+		if b.eval("document.activeElement === "+element) == "true" {
+			return
+		}
+		b.do(chromedp.KeyEvent(kb.Tab))
+	}
+	b.picture("failed")
+	b.t.Fatalf("the Tab key does not lead to %s at %s", element, b.eval("location.href"))
+}
+
+func byID(id string) string { return "document.getElementById(" + quote(id) + ")" }
+
+// typeAt walks to a control and types.
+func (b *browser) typeAt(id, value string) {
+	b.t.Helper()
+	b.tabTo(byID(id))
+	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(kb.ModifierCtrl)), insert(value))
+}
+
+// enterAt walks to what is called words and presses Enter.
+func (b *browser) enterAt(words string) {
+	b.t.Helper()
+	b.tabTo(named(words))
+	b.do(chromedp.KeyEvent(kb.Enter))
+}
+
+// accessible runs axe on the page as it is and fails on anything serious.
+func (b *browser) accessible(name string) {
+	b.t.Helper()
+	b.picture(name)
+	b.do(chromedp.Evaluate[chromedp.Void](b.axe + "\n; void 0"))
+	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations
+		.filter(v => v.impact === "serious" || v.impact === "critical")
+		.map(v => v.id + ": " + v.help + " at " + v.nodes.map(n => n.target.join(" ")).slice(0, 3).join(", "))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("axe on %s: %v", name, err)
+	}
+	if raw != "[]" {
+		b.t.Errorf("%s is not accessible: %s", name, raw)
+	}
+}
+
+// quiet fails when the page complained on its console.
+func (b *browser) quiet() {
+	b.t.Helper()
+	for {
+		select {
+		case c := <-b.complaints:
+			b.t.Errorf("the browser complained: %s", c)
+		default:
+			return
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package e2e_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/store/postgrestest"
+)
+
+// contacts reads every HighLevel contact through the API, as any client would.
+func contacts(t *testing.T, hl twinReady) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	var after any
+	for {
+		query := map[string]any{"locationId": hl.LocationID, "pageLimit": 500}
+		if after != nil {
+			query["searchAfter"] = after
+		}
+		var page struct {
+			Contacts []map[string]any `json:"contacts"`
+		}
+		status, body := postJSON(t, hl.URL+"/contacts/search", http.Header{"Authorization": {"Bearer " + hl.Token}, "Version": {"2021-07-28"}}, query)
+		if status/100 != 2 {
+			t.Fatalf("search answered %d %s", status, body)
+		}
+		decode(t, body, &page)
+		all = append(all, page.Contacts...)
+		if len(page.Contacts) < 500 {
+			return all
+		}
+		after = page.Contacts[len(page.Contacts)-1]["searchAfter"]
+	}
+}
+
+// TestKilledAtAnyMomentNothingIsLostOrDoubled kills the server again and again while contacts arrive, on both
+// databases, and then looks at what HighLevel holds.
+func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CROSSWALK_TEST_SHORT") != "" {
+		t.Skip("CROSSWALK_TEST_SHORT is set: kill tests build and run the real binary")
+	}
+	for _, database := range []string{"sqlite", "postgres"} {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel()
+			killLoop(t, database, 12, 120)
+		})
+	}
+}
+
+func killLoop(t *testing.T, database string, kills, people int) {
+	hl := startTwin(t, "highlevel", "--instant", "--allow-duplicates")
+	gl := startTwin(t, "gleap", "--instant")
+	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_POLL_EVERY=1s"}
+	if database == "postgres" {
+		env = append(env, "CROSSWALK_DATABASE_URL="+postgrestest.URL(t))
+	}
+	data := t.TempDir()
+	if database == "postgres" {
+		p := start(t, env, "migrate", "--data", data)
+		if err := p.cmd.Wait(); err != nil {
+			t.Fatalf("migrate: %v\n%s", err, p.log.String())
+		}
+	}
+	s := newSite(t, data, env...)
+	s.signUp()
+	s.automate(hl, gl)
+
+	random := rand.New(rand.NewPCG(1, uint64(kills)))
+	made := 0
+	for kill := range kills {
+		for range people / kills {
+			made++
+			status, body := postJSON(t, gl.root()+"/_twin/contacts", nil, map[string]any{
+				"name": fmt.Sprintf("Person %d", made), "email": fmt.Sprintf("person%d@example.com", made), "phone": fmt.Sprintf("+1415555%04d", made),
+			})
+			if status >= 400 {
+				t.Fatalf("the twin refused a contact: %d %s", status, body)
+			}
+		}
+		// Kill while work is going on: as soon as some of the newest have arrived, or after a moment.
+		want := float64(made - random.IntN(people/kills+1))
+		deadline := time.Now().Add(time.Duration(300+random.IntN(1500)) * time.Millisecond)
+		for stats(t, hl)["contacts"] < want && time.Now().Before(deadline) {
+			<-time.After(5 * time.Millisecond)
+		}
+		t.Logf("kill %d with %v of %d contacts across", kill+1, stats(t, hl)["contacts"], made)
+		s.proc.kill()
+		s.up()
+	}
+	until(t, 150*time.Second, "every contact has arrived", func() bool { return stats(t, hl)["contacts"] >= float64(made) })
+
+	seen := map[string]int{}
+	for _, c := range contacts(t, hl) {
+		seen[strings.ToLower(fmt.Sprint(c["email"]))]++
+	}
+	for i := 1; i <= made; i++ {
+		who := fmt.Sprintf("person%d@example.com", i)
+		if seen[who] != 1 {
+			t.Errorf("%s is in HighLevel %d times", who, seen[who])
+		}
+		delete(seen, who)
+	}
+	if len(seen) > 0 {
+		t.Errorf("HighLevel holds contacts nobody made: %v", seen)
+	}
+}

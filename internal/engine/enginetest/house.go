@@ -1,0 +1,226 @@
+// Package enginetest joins the engine to a real store and both twins over real HTTP, with jobs worked off by
+// hand instead of by a queue: what a test asks for happens, and nothing else.
+package enginetest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/gleap"
+	"crosswalk/internal/provider/highlevel"
+	"crosswalk/internal/recipe"
+	"crosswalk/internal/record"
+	"crosswalk/internal/store"
+	twingleap "crosswalk/internal/twin/gleap"
+	twinhighlevel "crosswalk/internal/twin/highlevel"
+)
+
+// The connections of a house.
+const (
+	GleapConnection     record.ConnectionID = "cn_gleap"
+	HighLevelConnection record.ConnectionID = "cn_highlevel"
+)
+
+// House is an engine with both twins and a store.
+type House struct {
+	Store      *store.Store
+	HighLevel  *twinhighlevel.Twin
+	Gleap      *twingleap.Twin
+	Reconciler *engine.Reconciler
+	Router     *engine.Router
+	Poller     *engine.Poller
+	DryRunner  *engine.DryRunner
+	Runner     *engine.Runner
+	Clients    map[record.ConnectionID]provider.Client
+
+	t    testing.TB
+	mu   sync.Mutex
+	jobs []engine.Job
+	skew time.Duration
+}
+
+// Options change what a house is made of.
+type Options struct {
+	AllowDuplicates bool
+	Contacts        int // seeded in Gleap
+}
+
+// New builds a house that is torn down with the test.
+func New(t testing.TB, o Options) *House {
+	t.Helper()
+	h := &House{t: t}
+	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, Token: "pit-test", AllowDuplicates: o.AllowDuplicates, Rate: twinhighlevel.Rate{Burst: -1}})
+	check(t, err)
+	gl, err := twingleap.New(twingleap.Config{Seed: 1, Rate: twingleap.Rate{PerMinute: -1, TicketsPerMinute: -1}})
+	check(t, err)
+	h.HighLevel, h.Gleap = hl, gl
+	gl.SeedContacts(o.Contacts)
+	hlServer, glServer := httptest.NewServer(hl), httptest.NewServer(gl)
+	t.Cleanup(func() { hlServer.Close(); glServer.Close(); _ = hl.Close(); _ = gl.Close() })
+
+	st, err := store.Open(t.Context(), store.Config{SQLitePath: filepath.Join(t.TempDir(), "crosswalk.db"), Now: h.now})
+	check(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	check(t, st.Migrate(t.Context()))
+	st.OnEnqueue(func(_ context.Context, _ store.Tx, jobs []engine.Job) error {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.jobs = append(h.jobs, jobs...)
+		return nil
+	})
+	h.Store = st
+	secret := func(s string) func(context.Context) (string, error) {
+		return func(context.Context) (string, error) { return s, nil }
+	}
+	hlReady, glReady := hl.Ready(hlServer.URL), gl.Ready(glServer.URL)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	h.Clients = map[record.ConnectionID]provider.Client{
+		HighLevelConnection: highlevel.New(highlevel.Config{Connection: HighLevelConnection, LocationID: hlReady.LocationID, BaseURL: hlReady.URL, Token: secret(hlReady.Token), Transport: transport}),
+		GleapConnection:     gleap.New(gleap.Config{Connection: GleapConnection, ProjectID: glReady.ProjectID, BaseURL: glReady.URL, Token: secret(glReady.Token), Transport: transport}),
+	}
+	descriptors := map[provider.ID]provider.Descriptor{highlevel.ID: highlevel.Descriptor(), gleap.ID: gleap.Descriptor()}
+	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.now}
+	h.Reconciler = &engine.Reconciler{
+		Automations: st, Links: st, Journal: st, Gateway: h, Definitions: definitions, Now: h.now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
+	}
+	h.Router = &engine.Router{Automations: st, Routing: st}
+	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.now, NewID: automation.NewID}
+	h.DryRunner = &engine.DryRunner{Automations: st, Links: st, Populations: st, Gateway: h, Definitions: definitions, Now: h.now, Wait: func(context.Context, time.Duration) error { return nil }}
+	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
+	return h
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Client implements engine.Gateway.
+func (h *House) Client(_ context.Context, id record.ConnectionID) (provider.Client, error) {
+	c, ok := h.Clients[id]
+	if !ok {
+		return nil, fmt.Errorf("no connection %s", id)
+	}
+	return c, nil
+}
+
+func (h *House) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Add(h.skew)
+}
+
+// Later moves the house's clock on.
+func (h *House) Later(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.skew += d
+}
+
+// Automation creates a recipe's automation, switched on, after change was applied to its definition.
+func (h *House) Automation(recipeID string, change func(*automation.Definition)) automation.Automation {
+	h.t.Helper()
+	r, ok := recipe.Find(recipeID)
+	if !ok {
+		h.t.Fatalf("no recipe %s", recipeID)
+	}
+	d := r.Definition
+	for _, end := range []*automation.Endpoint{&d.Source, &d.Target} {
+		end.Connection = HighLevelConnection
+		if end.Provider == gleap.ID {
+			end.Connection = GleapConnection
+		}
+	}
+	if change != nil {
+		change(&d)
+	}
+	a := automation.Automation{ID: automation.ID(automation.NewID("au")), Name: r.Name, Recipe: r.ID, State: automation.On, Version: 1, Definition: d, CreatedAt: h.now(), UpdatedAt: h.now()}
+	check(h.t, h.Store.CreateAutomation(h.t.Context(), a, "test"))
+	check(h.t, h.Store.SetState(h.t.Context(), a.ID, automation.On, ""))
+	check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: d.Source.Connection, Object: d.Source.Object, Since: h.now().Add(-time.Hour)}))
+	return a
+}
+
+// Poll polls Gleap's contacts and works off what follows.
+func (h *House) Poll() {
+	h.t.Helper()
+	_, err := h.Poller.Poll(h.t.Context(), GleapConnection, record.Contact)
+	check(h.t, err)
+	h.Drain()
+}
+
+// Drain works off every job that is due now.
+func (h *House) Drain() {
+	h.t.Helper()
+	for range 10_000 {
+		h.mu.Lock()
+		var due []engine.Job
+		var later []engine.Job
+		for _, j := range h.jobs {
+			if j.RunAt.After(time.Now().Add(h.skew)) {
+				later = append(later, j)
+			} else {
+				due = append(due, j)
+			}
+		}
+		h.jobs = later
+		h.mu.Unlock()
+		if len(due) == 0 {
+			return
+		}
+		for _, j := range due {
+			check(h.t, h.Do(j))
+		}
+	}
+	h.t.Fatal("jobs go on for ever")
+}
+
+// Do carries out one job.
+func (h *House) Do(j engine.Job) error {
+	switch j.Kind {
+	case engine.JobRoute:
+		_, err := h.Router.Route(h.t.Context())
+		return err
+	case engine.JobReconcile:
+		return h.Runner.Work(h.t.Context(), j.Work)
+	case engine.JobDryRun:
+		return h.DryRunner.Run(h.t.Context(), j.Plan)
+	}
+	return fmt.Errorf("unknown job %q", j.Kind)
+}
+
+// Runs are all runs, newest first, with their steps.
+func (h *House) Runs() []automation.Run {
+	h.t.Helper()
+	list, err := h.Store.Runs(h.t.Context(), engine.RunFilter{Limit: 500})
+	check(h.t, err)
+	for i := range list {
+		full, err := h.Store.Run(h.t.Context(), list[i].ID)
+		check(h.t, err)
+		list[i] = full
+	}
+	return list
+}
+
+// LastRun is the newest run.
+func (h *House) LastRun() automation.Run {
+	h.t.Helper()
+	runs := h.Runs()
+	if len(runs) == 0 {
+		h.t.Fatal("there is no run")
+	}
+	return runs[0]
+}

@@ -1,0 +1,254 @@
+package server
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+	"crosswalk/web/accountui"
+	"crosswalk/web/ui"
+)
+
+// setupGate remembers that the first account exists, so that no request asks the database again.
+type setupGate struct {
+	mu    sync.Mutex
+	token string
+	done  bool
+}
+
+func (g *setupGate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.done, g.token = true, ""
+}
+
+func (g *setupGate) closed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.done
+}
+
+func (g *setupGate) opens(token string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.done && g.token != "" && subtle.ConstantTimeCompare([]byte(g.token), []byte(token)) == 1
+}
+
+func (s *Server) setupPage(c echo.Context) error {
+	open, err := s.needsSetup(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if !open {
+		return redirect(c, "/sign-in")
+	}
+	return s.render(c, http.StatusOK, accountui.SetupPage(s.bareShell(c), accountui.Setup{}))
+}
+
+func (s *Server) setupCreate(c echo.Context) error {
+	ctx := c.Request().Context()
+	open, err := s.needsSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if !open {
+		return redirect(c, "/sign-in")
+	}
+	v := accountui.Setup{Token: strings.TrimSpace(c.FormValue("setup_token")), Email: strings.TrimSpace(c.FormValue("email")), Errors: map[string]string{}}
+	password := c.FormValue("password")
+	key := "setup " + c.RealIP()
+	switch {
+	case s.signIns.blocked(key):
+		v.Errors["setup_token"] = "Too many wrong tokens. Wait ten minutes and try again."
+	case !s.setup.opens(v.Token):
+		s.signIns.fail(key)
+		v.Errors["setup_token"] = "This is not the token the server printed. Look at the lines it printed when it started."
+	}
+	if words := people.CheckEmail(v.Email); words != "" {
+		v.Errors["email"] = words
+	}
+	if words := people.CheckPassword(password, v.Email); words != "" {
+		v.Errors["password"] = words
+	}
+	if password != c.FormValue("password_again") {
+		v.Errors["password_again"] = "The two passwords differ."
+	}
+	if len(v.Errors) > 0 {
+		return s.render(c, problemStatus, accountui.SetupPage(s.bareShell(c), v))
+	}
+	hash, err := people.Hash(password)
+	if err != nil {
+		return err
+	}
+	u := people.User{ID: s.NewID("us"), Email: v.Email, PasswordHash: hash, CreatedAt: s.Now()}
+	if err := s.Store.CreateFirstUser(ctx, u); err != nil {
+		if errors.Is(err, engine.ErrConflict) {
+			return redirect(c, "/sign-in")
+		}
+		return err
+	}
+	s.setup.close()
+	return s.enter(c, u.ID, "/")
+}
+
+// enter starts a session under a new token, so that a token known before sign-in is worth nothing.
+func (s *Server) enter(c echo.Context, userID, next string) error {
+	ctx := c.Request().Context()
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return err
+	}
+	s.sessions.Put(ctx, "user", userID)
+	return redirect(c, next)
+}
+
+func (s *Server) signInPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	open, err := s.needsSetup(ctx)
+	if err != nil {
+		return err
+	}
+	if open {
+		return redirect(c, "/setup")
+	}
+	if s.sessions.GetString(ctx, "user") != "" {
+		return redirect(c, "/")
+	}
+	return s.render(c, http.StatusOK, accountui.SignInPage(s.bareShell(c), accountui.SignIn{Next: ownPath(c.QueryParam("next"))}))
+}
+
+func (s *Server) signIn(c echo.Context) error {
+	ctx := c.Request().Context()
+	v := accountui.SignIn{Email: strings.TrimSpace(c.FormValue("email")), Next: ownPath(c.FormValue("next"))}
+	key := strings.ToLower(v.Email)
+	if s.signIns.blocked(key) || s.signIns.blocked(c.RealIP()) {
+		v.Problem = "Too many tries. Wait ten minutes and try again."
+		return s.render(c, http.StatusTooManyRequests, accountui.SignInPage(s.bareShell(c), v))
+	}
+	u, ok, err := s.authenticate(ctx, v.Email, c.FormValue("password"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.signIns.fail(key)
+		s.signIns.fail(c.RealIP())
+		v.Problem = "That email and password do not fit together."
+		return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
+	}
+	s.signIns.clear(key)
+	return s.enter(c, u.ID, v.Next)
+}
+
+// authenticate takes as long for an unknown email as for a known one.
+func (s *Server) authenticate(ctx context.Context, email, password string) (people.User, bool, error) {
+	u, err := s.Store.UserByEmail(ctx, email)
+	known := err == nil
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return u, false, err
+	}
+	hash := people.Decoy
+	if known {
+		hash = u.PasswordHash
+	}
+	ok, err := people.Matches(hash, password)
+	if err != nil {
+		s.Log.ErrorContext(ctx, "password check failed", "err", err)
+		return u, false, nil
+	}
+	return u, ok && known, nil
+}
+
+// ownPath accepts a path on this server only; anything else leads to the overview.
+func ownPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, "\\") {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+func (s *Server) signOut(c echo.Context) error {
+	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
+		return err
+	}
+	return redirect(c, "/sign-in")
+}
+
+func (s *Server) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }
+
+func (s *Server) showSettings(c echo.Context, status int, problems map[string]string) error {
+	sh, err := s.shell(c, ui.Settings)
+	if err != nil {
+		return err
+	}
+	v := accountui.Settings{
+		Email: user(c).Email, Errors: problems,
+		About: []accountui.Fact{{Name: "Version", Value: s.Version}, {Name: "Database", Value: s.Database}, {Name: "Address", Value: s.PublicURL}},
+	}
+	connections, err := s.Connections.List(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	for _, cn := range connections {
+		if u := s.hookURL(cn); u != "" {
+			v.Webhooks = append(v.Webhooks, accountui.Webhook{Side: side(cn.Provider), Label: cn.Name, URL: u, Hint: s.hookHint(cn)})
+		}
+	}
+	return s.render(c, status, accountui.SettingsPage(sh, v))
+}
+
+func (s *Server) settingsTheme(c echo.Context) error {
+	value := c.FormValue("theme")
+	cookie := &http.Cookie{Name: "crosswalk_theme", Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
+	if t := ui.Theme(value); t != ui.ThemeLight && t != ui.ThemeDark {
+		cookie.Value, cookie.MaxAge = "", -1
+	}
+	c.SetCookie(cookie)
+	back := "/settings"
+	if u, err := url.Parse(c.Request().Referer()); err == nil && u.Host == c.Request().Host {
+		back = ownPath(u.RequestURI())
+	}
+	return c.Redirect(http.StatusSeeOther, back)
+}
+
+func (s *Server) settingsPassword(c echo.Context) error {
+	ctx := c.Request().Context()
+	u := user(c)
+	problems := map[string]string{}
+	password := c.FormValue("password")
+	ok, err := people.Matches(u.PasswordHash, c.FormValue("current_password"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		problems["current_password"] = "This is not your current password."
+	}
+	if words := people.CheckPassword(password, u.Email); words != "" {
+		problems["password"] = words
+	}
+	if password != c.FormValue("password_again") {
+		problems["password_again"] = "The two passwords differ."
+	}
+	if len(problems) > 0 {
+		return s.showSettings(c, problemStatus, problems)
+	}
+	hash, err := people.Hash(password)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.SetPasswordHash(ctx, u.ID, hash); err != nil {
+		return err
+	}
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return err
+	}
+	s.flash(c, ui.Good, "Password changed", "Use it the next time you sign in.")
+	return redirect(c, "/settings")
+}

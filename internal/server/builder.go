@@ -1,0 +1,283 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/rule"
+	"crosswalk/web/automationui"
+)
+
+// systemName signs versions nobody asked for. It is no email, so nobody can sign in under it.
+const systemName = "Crosswalk"
+
+// read gets the automation a request is about, as it is stored now.
+func (s *Server) read(c echo.Context) (automation.Automation, error) {
+	return s.Store.Automation(c.Request().Context(), automation.ID(c.Param("id")))
+}
+
+// opened is read for a page a person opens. A side without an account gets the one that is connected now.
+// While it is on, nothing is changed behind its back.
+func (s *Server) opened(c echo.Context) (desk, error) {
+	ctx := c.Request().Context()
+	a, err := s.read(c)
+	if err != nil {
+		return desk{}, err
+	}
+	connections, err := s.Connections.List(ctx)
+	if err != nil {
+		return desk{}, err
+	}
+	def, names := connect(a.Definition, connections, s.providerName)
+	if len(names) > 0 && a.State != automation.On {
+		saved, err := s.Store.SaveDefinition(ctx, a.ID, a.Version, def, systemName, "connected the account "+strings.Join(names, " and "))
+		switch {
+		case errors.Is(err, engine.ErrConflict): // somebody saved this very moment; the next page does it
+		case err != nil:
+			return desk{}, err
+		default:
+			a = saved
+		}
+	}
+	return s.layOutWith(ctx, a, connections), nil
+}
+
+// connect fills the sides that have no account, or one that was disconnected, with the oldest active one. It
+// answers the names of what it filled in.
+func connect(d automation.Definition, connections []connection.Connection, name func(provider.ID) string) (automation.Definition, []string) {
+	var names []string
+	fill := func(e *automation.Endpoint) {
+		if slices.ContainsFunc(connections, func(c connection.Connection) bool { return c.ID == e.Connection }) {
+			return
+		}
+		i := slices.IndexFunc(connections, func(c connection.Connection) bool {
+			return c.Provider == e.Provider && c.State == connection.Active
+		})
+		if i < 0 {
+			return
+		}
+		e.Connection = connections[i].ID
+		words := name(e.Provider)
+		if n := connections[i].Name; n != "" && n != words {
+			words += " (" + n + ")"
+		}
+		names = append(names, words)
+	}
+	fill(&d.Source)
+	fill(&d.Target)
+	return d, names
+}
+
+// head is what the four steps share.
+func (s *Server) head(d desk, step automationui.Step) automationui.Builder {
+	a := d.a
+	b := automationui.Builder{
+		ID: string(a.ID), Name: a.Name, Version: a.Version, State: automationui.State(a.State), Step: step,
+		Sentence: s.sentence(d), Problems: d.problems(), Warnings: map[automationui.Step]int{},
+	}
+	version := strconv.Itoa(a.Version)
+	switch a.State {
+	case automation.On:
+		b.Status = "Version " + version + ", on. Changes you make count from the next event."
+	case automation.Paused:
+		b.Status = pausedWords(a) + " Version " + version + "."
+	default:
+		b.Status = "Draft " + version + ", not running. Changes are saved as you make them."
+	}
+	if n := len(d.compiled.RuleProblems); n > 0 {
+		b.Warnings[automationui.When] = n
+	}
+	if n := len(d.compiled.MappingProblems); n > 0 {
+		b.Warnings[automationui.Map] = n
+	}
+	return b
+}
+
+// postedVersion is the version the person saw; 0, which no version is, when the form does not say.
+func postedVersion(c echo.Context) int {
+	n, err := strconv.Atoi(c.FormValue("version"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// save stores a definition made from the version the person saw. It answers engine.ErrConflict, and saves
+// nothing, when that is not the newest any more. Saving what is there already makes no version.
+func (s *Server) save(c echo.Context, a automation.Automation, def automation.Definition, note string) (automation.Automation, error) {
+	if same(a.Definition, def) {
+		return a, nil
+	}
+	from := postedVersion(c)
+	if from != a.Version {
+		return a, engine.ErrConflict
+	}
+	return s.Store.SaveDefinition(c.Request().Context(), a.ID, from, def, user(c).Email, note)
+}
+
+func same(a, b automation.Definition) bool {
+	one, errOne := json.Marshal(canonical(a))
+	two, errTwo := json.Marshal(canonical(b))
+	return errOne == nil && errTwo == nil && string(one) == string(two)
+}
+
+// canonical writes out what a definition leaves to defaults, so that two ways to say the same are equal.
+func canonical(d automation.Definition) automation.Definition {
+	d.Rule = d.Rule.Numbered()
+	if d.Rule.IsEmpty() {
+		d.Rule = rule.Rule{}
+	}
+	rows := slices.Clone(d.Mapping.Rows)
+	for i, r := range rows {
+		rows[i].Steps = make([]mapping.Step, 0, len(r.Steps))
+		for _, st := range r.Steps {
+			with := map[string]string{}
+			if t, ok := mapping.FindTransform(st.Use); ok {
+				for _, p := range t.Params {
+					with[p.Name] = p.Default
+				}
+			}
+			maps.Copy(with, st.With)
+			rows[i].Steps = append(rows[i].Steps, mapping.Step{Use: st.Use, With: with})
+		}
+		if r.Owner == "" {
+			rows[i].Owner = mapping.OwnerSource
+		}
+		if len(r.Sources) == 0 {
+			rows[i].Sources = nil
+		}
+	}
+	d.Mapping.Rows = rows
+	return d
+}
+
+// again shows a page in place of the one a form was sent from. Unlike redirect it lets a script that sent the
+// form take the page's body in, so that focus and open editors survive.
+func again(c echo.Context, to string) error { return c.Redirect(http.StatusSeeOther, to) }
+
+// conflict tells what was saved since the person's page was made, beside what they wanted to save. mine is
+// their change made to the version they saw; the form travels along, so that nothing they typed is lost.
+func (s *Server) conflict(c echo.Context, newest desk, load string, mine func(automation.Definition) automation.Definition) (*automationui.Conflict, error) {
+	ctx := c.Request().Context()
+	seen := newest.a.Definition
+	v, err := s.Store.Version(ctx, newest.a.ID, postedVersion(c))
+	if err == nil {
+		seen = v.Definition
+	} else if !errors.Is(err, engine.ErrNotFound) {
+		return nil, err
+	}
+	versions, err := s.Store.Versions(ctx, newest.a.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &automationui.Conflict{
+		Who: "Somebody", When: "meanwhile", LoadHref: load, Action: c.Request().URL.Path,
+		Theirs: differences(newest, seen, newest.a.Definition),
+		Fields: []automationui.HiddenField{{Name: "version", Value: strconv.Itoa(newest.a.Version)}},
+	}
+	if mine != nil {
+		out.Mine = differences(newest, seen, mine(seen))
+	}
+	for _, v := range versions {
+		if v.Number == newest.a.Version {
+			out.Who, out.When = v.SavedBy, s.ago(v.SavedAt)
+			if strings.EqualFold(v.SavedBy, user(c).Email) {
+				out.Who = "You, in another tab,"
+			}
+		}
+	}
+	form := c.Request().PostForm
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		if name == "version" || name == "force" {
+			continue
+		}
+		for _, value := range form[name] {
+			out.Fields = append(out.Fields, automationui.HiddenField{Name: name, Value: value})
+		}
+	}
+	return out, nil
+}
+
+// differences says in sentences what one definition has that the other has not.
+func differences(d desk, before, after automation.Definition) []string {
+	var out []string
+	if eventWords(before.Trigger.On) != eventWords(after.Trigger.On) {
+		out = append(out, "It looks when the "+d.source.schema.Label+" is "+eventWords(after.Trigger.On))
+	}
+	if was, is := ruleWords(before.Rule.Sentence(d.source.schema)), ruleWords(after.Rule.Sentence(d.source.schema)); was != is {
+		if is == "" {
+			is = "no conditions"
+		}
+		out = append(out, "Only if: "+is)
+	}
+	for _, r := range after.Mapping.Rows {
+		old, had := before.Mapping.RowByID(r.ID)
+		if now := rowWords(d, r); !had || rowWords(d, old) != now {
+			out = append(out, now)
+		}
+	}
+	for _, r := range before.Mapping.Rows {
+		if _, has := after.Mapping.RowByID(r.ID); !has {
+			out = append(out, d.target.label(r.Target)+" is not mapped")
+		}
+	}
+	if before.Source.Connection != after.Source.Connection || before.Target.Connection != after.Target.Connection {
+		out = append(out, "An account was connected")
+	}
+	if len(out) == 0 {
+		out = append(out, "Nothing that shows in this page")
+	}
+	return out
+}
+
+// rowWords is a row as a sentence: "Phone is made from Phone, as phone, US".
+func rowWords(d desk, r mapping.Row) string {
+	labels := make([]string, 0, len(r.Sources))
+	for _, key := range r.Sources {
+		labels = append(labels, d.source.label(key))
+	}
+	words := d.target.label(r.Target) + " is made from " + strings.Join(labels, " and ")
+	if len(labels) == 0 {
+		words = d.target.label(r.Target) + " is made without a source"
+	}
+	if len(r.Steps) > 0 {
+		chips := make([]string, 0, len(r.Steps))
+		for _, st := range r.Steps {
+			chips = append(chips, st.Chip())
+		}
+		words += ", as " + strings.Join(chips, ", then ")
+	}
+	switch r.Owner {
+	case mapping.OwnerOnlyIfEmpty:
+		words += ", only when it is empty"
+	case mapping.OwnerNewest:
+		words += ", the newest edit wins"
+	case mapping.OwnerAsk:
+		words += ", asking when both sides changed"
+	case mapping.OwnerTarget:
+		words += ", the " + d.target.schema.Label + " having the last word"
+	}
+	return words
+}
+
+// fresh lays the automation out as it is stored now, after a conflict.
+func (s *Server) fresh(ctx context.Context, id automation.ID) (desk, error) {
+	a, err := s.Store.Automation(ctx, id)
+	if err != nil {
+		return desk{}, err
+	}
+	return s.layOut(ctx, a)
+}

@@ -1,0 +1,404 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/oauth2"
+
+	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+	"crosswalk/web/connectionui"
+	"crosswalk/web/ui"
+)
+
+// The two providers, by the names of their pages.
+const (
+	highLevel provider.ID = "highlevel"
+	gleap     provider.ID = "gleap"
+)
+
+// bindingCookie ties an authorisation to the browser that began it.
+const bindingCookie = "crosswalk_oauth"
+
+func (s *Server) connectionsPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	sh, err := s.shell(c, ui.Connections)
+	if err != nil {
+		return err
+	}
+	all, err := s.Connections.List(ctx)
+	if err != nil {
+		return err
+	}
+	used, err := s.usage(ctx)
+	if err != nil {
+		return err
+	}
+	var cards []connectionui.Connection
+	for _, id := range []provider.ID{gleap, highLevel} {
+		mine := slices.DeleteFunc(slices.Clone(all), func(cn connection.Connection) bool { return cn.Provider != id })
+		if len(mine) == 0 {
+			cards = append(cards, connectionui.Connection{Health: s.health(id, connection.Connection{})})
+		}
+		for _, cn := range mine {
+			card, err := s.connectionCard(ctx, cn, used[cn.ID])
+			if err != nil {
+				return err
+			}
+			cards = append(cards, card)
+		}
+	}
+	return s.render(c, http.StatusOK, connectionui.ListPage(sh, cards))
+}
+
+// usage counts the automations that use each connection.
+func (s *Server) usage(ctx context.Context) (map[record.ConnectionID]int, error) {
+	all, err := s.Store.Automations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	used := map[record.ConnectionID]int{}
+	for _, a := range all {
+		used[a.Definition.Source.Connection]++
+		used[a.Definition.Target.Connection]++
+	}
+	return used, nil
+}
+
+func connectHref(id provider.ID) string { return "/connections/" + string(id) + "/new" }
+
+// health is an account in short; the zero connection is a missing one.
+func (s *Server) health(id provider.ID, cn connection.Connection) connectionui.Health {
+	h := connectionui.Health{ID: string(cn.ID), Side: side(id), ConnectHref: connectHref(id), State: connectionui.Missing}
+	if cn.ID == "" {
+		h.Text = "Not connected yet."
+		return h
+	}
+	h.Account = cn.Name + ", " + cn.Account.ID
+	h.Text = "Checked " + s.ago(cn.CheckedAt)
+	switch cn.State {
+	case connection.Active:
+		h.State = connectionui.Active
+	default:
+		h.State = connectionui.NeedsReconnect
+		h.Text = cn.Problem
+	}
+	return h
+}
+
+func (s *Server) connectionCard(ctx context.Context, cn connection.Connection, used int) (connectionui.Connection, error) {
+	card := connectionui.Connection{Health: s.health(cn.Provider, cn), Method: methodOf(cn)}
+	fact := func(name, value string) { card.Facts = append(card.Facts, connectionui.Fact{Name: name, Value: value}) }
+	fact("Connected", s.ago(cn.CreatedAt))
+	fact("Credential", "renewed "+s.ago(cn.RotatedAt))
+	if !cn.ExpiresAt.IsZero() {
+		if cn.ExpiresAt.After(s.Now()) {
+			fact("Access token", "lasts "+span(cn.ExpiresAt.Sub(s.Now()))+" more, then renews itself")
+		} else {
+			fact("Access token", "renews itself at the next call")
+		}
+	}
+	fact("Last check", s.ago(cn.CheckedAt))
+	fact("API address", cn.BaseURL)
+	if used > 0 {
+		card.UsedBy = ui.Count(used, "automation uses it", "automations use it")
+	}
+	if cn.Problem != "" {
+		card.Problem = &ui.Problem{Tone: ui.Stop, Title: "This account needs you", Detail: cn.Problem, Next: "Nothing is lost: what waits for it goes on once it is connected again.", Code: cn.ProblemCode, Href: connectHref(cn.Provider), HrefLabel: "Reconnect"}
+	}
+	if cn.Auth == connection.ByOAuth {
+		for _, sc := range s.Descriptors[cn.Provider].Scopes {
+			card.Scopes = append(card.Scopes, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: slices.Contains(cn.Scopes, sc.Name)})
+		}
+	}
+	if used, limit, label, ok := s.Quota(cn.ID); ok {
+		card.Quota = &connectionui.Quota{Label: label, Used: used, Limit: limit}
+	}
+	stats, err := s.Store.DeliveryStats(ctx, cn.ID)
+	if err != nil {
+		return card, err
+	}
+	w := &connectionui.Webhook{URL: s.hookURL(cn), Steps: s.Providers.HookSteps(cn.Provider), Text: "No delivery has arrived yet."}
+	if stats.Count > 0 {
+		w.Text = ui.Count(stats.Count, "delivery", "deliveries") + ", the last one " + s.ago(stats.LastAt) + "."
+	}
+	card.Webhook = w
+	return card, nil
+}
+
+func methodOf(cn connection.Connection) string {
+	switch {
+	case cn.Auth == connection.ByOAuth:
+		return "OAuth"
+	case cn.Provider == highLevel:
+		return "Private integration token"
+	}
+	return "API key"
+}
+
+// hookURL is the address a provider is told to call.
+func (s *Server) hookURL(cn connection.Connection) string {
+	if cn.Provider == gleap {
+		return s.PublicURL + "/hooks/gleap/" + cn.HookSecret
+	}
+	return s.PublicURL + "/hooks/" + string(cn.Provider)
+}
+
+func (s *Server) hookHint(cn connection.Connection) string {
+	if cn.Provider == gleap {
+		return "Keep it to yourself: who knows this address can tell Crosswalk to look."
+	}
+	return "Paste it into your app’s Advanced settings → Webhook."
+}
+
+func (s *Server) scopesAsked(id provider.ID) []connectionui.Scope {
+	var out []connectionui.Scope
+	for _, sc := range s.Descriptors[id].Scopes {
+		out = append(out, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: true})
+	}
+	return out
+}
+
+func (s *Server) connectHighLevelPage(c echo.Context) error {
+	return s.showHighLevel(c, http.StatusOK, connectionui.HighLevelForm{})
+}
+
+func (s *Server) showHighLevel(c echo.Context, status int, v connectionui.HighLevelForm) error {
+	sh, err := s.shell(c, ui.Connections)
+	if err != nil {
+		return err
+	}
+	_, v.OAuthReady = s.Providers.OAuth(highLevel)
+	if !v.OAuthReady {
+		v.OAuthHint = "Set CROSSWALK_HIGHLEVEL_CLIENT_ID and CROSSWALK_HIGHLEVEL_CLIENT_SECRET to your Marketplace app’s, with " + s.callbackURL() + " as its redirect URL, and restart."
+	}
+	v.Scopes = s.scopesAsked(highLevel)
+	return s.render(c, status, connectionui.HighLevelPage(sh, v))
+}
+
+func (s *Server) connectHighLevelKey(c echo.Context) error {
+	location := strings.TrimSpace(c.FormValue("location_id"))
+	_, err := s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{
+		Provider: highLevel, Account: location, Key: c.FormValue("token"), BaseURL: s.Providers.BaseURL(highLevel),
+	})
+	if p, ok := errors.AsType[*connection.Problem](err); ok {
+		v := connectionui.HighLevelForm{LocationID: location}
+		v.Errors, v.Problem = problemsBeside(p, map[string]string{"key": "token", "account": "location_id"}, ui.HighLevel)
+		return s.showHighLevel(c, problemStatus, v)
+	}
+	if err != nil {
+		return err
+	}
+	return s.connected(c, highLevel)
+}
+
+// problemsBeside puts a problem beside the control that caused it, and on top of the form when it has none.
+func problemsBeside(p *connection.Problem, controls map[string]string, who ui.Side) (map[string]string, *ui.Problem) {
+	problem := &ui.Problem{Tone: ui.Stop, Title: "Not connected, and nothing was saved", Detail: p.Sentence, Words: p.Words, Side: who, Code: p.Code}
+	if control, ok := controls[p.Field]; ok {
+		problem.Detail = ""
+		if p.Words == "" {
+			problem = nil
+		}
+		return map[string]string{control: p.Sentence}, problem
+	}
+	return nil, problem
+}
+
+func (s *Server) connected(c echo.Context, id provider.ID) error {
+	s.flash(c, ui.Good, s.providerName(id)+" is connected", "The credential was tested first, and is kept encrypted.")
+	return redirect(c, "/connections")
+}
+
+func (s *Server) callbackURL() string { return s.PublicURL + "/connections/callback" }
+
+func (s *Server) connectHighLevelOAuth(c echo.Context) error {
+	app, ok := s.Providers.OAuth(highLevel)
+	if !ok {
+		return s.showHighLevel(c, problemStatus, connectionui.HighLevelForm{})
+	}
+	return s.begin(c, connection.Intent{
+		Provider: highLevel, BaseURL: s.Providers.BaseURL(highLevel), ClientID: app.ClientID, ClientSecret: app.ClientSecret,
+		Endpoint: app.Endpoint, Scopes: app.Scopes, RedirectURL: s.callbackURL(), PKCE: app.PKCE,
+	})
+}
+
+// begin sends the browser to the provider's consent page.
+func (s *Server) begin(c echo.Context, in connection.Intent) error {
+	to, binding, err := s.Flow.Begin(c.Request().Context(), in)
+	if err != nil {
+		return err
+	}
+	c.SetCookie(&http.Cookie{Name: bindingCookie, Value: binding, Path: "/connections/callback", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
+	return redirect(c, to)
+}
+
+// connectCallback is where the provider sends the browser back to.
+func (s *Server) connectCallback(c echo.Context) error {
+	ctx := c.Request().Context()
+	binding := ""
+	if cookie, err := c.Cookie(bindingCookie); err == nil {
+		binding = cookie.Value
+	}
+	c.SetCookie(&http.Cookie{Name: bindingCookie, Path: "/connections/callback", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	done, err := s.Flow.Complete(ctx, c.QueryParams(), binding)
+	if err == nil {
+		in := connection.OAuthInput{Authorised: done}
+		in.Account, in.CompanyID, in.Scopes = s.Providers.Granted(done.Pending, done.Token)
+		_, err = s.Connections.ConnectOAuth(ctx, in)
+	}
+	p, isProblem := errors.AsType[*connection.Problem](err)
+	switch {
+	case isProblem && done.Pending.Provider == gleap:
+		v := s.gleapForm()
+		v.OAuthFirst = true
+		v.OAuth.AuthorizeURL, v.OAuth.TokenURL = done.Pending.Endpoint.AuthURL, done.Pending.Endpoint.TokenURL
+		v.OAuth.ClientID, v.OAuth.ProjectID, v.OAuth.BaseURL = done.Pending.ClientID, done.Pending.Account, done.Pending.BaseURL
+		v.OAuth.Scopes = strings.Join(done.Pending.Scopes, " ")
+		v.OAuth.Errors, v.OAuth.Problem = problemsBeside(p, gleapOAuthControls, ui.Gleap)
+		return s.showGleap(c, problemStatus, v)
+	case isProblem:
+		_, problem := problemsBeside(p, nil, ui.HighLevel)
+		return s.showHighLevel(c, problemStatus, connectionui.HighLevelForm{Problem: problem})
+	case err != nil:
+		return err
+	}
+	return s.connected(c, done.Pending.Provider)
+}
+
+func (s *Server) gleapForm() connectionui.GleapForm {
+	v := connectionui.GleapForm{Region: "eu", Regions: s.Providers.Regions(gleap), OAuth: connectionui.GleapOAuth{BaseURL: s.Providers.BaseURL(gleap)}}
+	if base := s.Providers.BaseURL(gleap); !slices.ContainsFunc(v.Regions, func(o ui.Option) bool { return o.Value == base }) {
+		v.BaseURL = base
+	}
+	if len(v.Regions) > 0 {
+		v.Region = v.Regions[0].Value
+	}
+	if v.BaseURL != "" {
+		v.Region = "custom"
+	}
+	if app, ok := s.Providers.OAuth(gleap); ok {
+		v.OAuth.AuthorizeURL, v.OAuth.TokenURL, v.OAuth.ClientID = app.Endpoint.AuthURL, app.Endpoint.TokenURL, app.ClientID
+	}
+	return v
+}
+
+func (s *Server) connectGleapPage(c echo.Context) error {
+	return s.showGleap(c, http.StatusOK, s.gleapForm())
+}
+
+func (s *Server) showGleap(c echo.Context, status int, v connectionui.GleapForm) error {
+	sh, err := s.shell(c, ui.Connections)
+	if err != nil {
+		return err
+	}
+	v.OAuth.RedirectURL = s.callbackURL()
+	return s.render(c, status, connectionui.GleapPage(sh, v))
+}
+
+func (s *Server) connectGleapKey(c echo.Context) error {
+	v := s.gleapForm()
+	v.Region, v.BaseURL, v.ProjectID = c.FormValue("region"), strings.TrimSpace(c.FormValue("base_url")), strings.TrimSpace(c.FormValue("project_id"))
+	base := v.Region
+	if v.Region == "custom" {
+		base = v.BaseURL
+	}
+	_, err := s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{Provider: gleap, Account: v.ProjectID, Key: c.FormValue("api_key"), BaseURL: base})
+	if p, ok := errors.AsType[*connection.Problem](err); ok {
+		v.Errors, v.Problem = problemsBeside(p, map[string]string{"key": "api_key", "account": "project_id", "base_url": "base_url"}, ui.Gleap)
+		return s.showGleap(c, problemStatus, v)
+	}
+	if err != nil {
+		return err
+	}
+	return s.connected(c, gleap)
+}
+
+var gleapOAuthControls = map[string]string{
+	"account": "oauth_project_id", "base_url": "oauth_base_url", "client_secret": "client_secret", "token_url": "token_url", "authorize_url": "authorize_url", "client_id": "client_id",
+}
+
+func (s *Server) connectGleapOAuth(c echo.Context) error {
+	v := s.gleapForm()
+	v.OAuthFirst = true
+	o := &v.OAuth
+	o.AuthorizeURL, o.TokenURL = strings.TrimSpace(c.FormValue("authorize_url")), strings.TrimSpace(c.FormValue("token_url"))
+	o.ClientID, o.ProjectID = strings.TrimSpace(c.FormValue("client_id")), strings.TrimSpace(c.FormValue("oauth_project_id"))
+	o.BaseURL, o.Scopes = strings.TrimRight(strings.TrimSpace(c.FormValue("oauth_base_url")), "/"), strings.Join(strings.Fields(c.FormValue("scopes")), " ")
+	secret := c.FormValue("client_secret")
+	if app, ok := s.Providers.OAuth(gleap); ok && secret == "" && app.ClientID == o.ClientID {
+		secret = app.ClientSecret
+	}
+	o.Errors = map[string]string{}
+	for control, value := range map[string]string{"authorize_url": o.AuthorizeURL, "token_url": o.TokenURL, "oauth_base_url": o.BaseURL} {
+		if p := checkAddress(value, s.Connections.AllowPrivate); p != "" {
+			o.Errors[control] = p
+		}
+	}
+	for control, value := range map[string]string{"client_id": o.ClientID, "client_secret": secret, "oauth_project_id": o.ProjectID} {
+		if strings.TrimSpace(value) == "" {
+			o.Errors[control] = "This is needed."
+		}
+	}
+	if len(o.Errors) > 0 {
+		return s.showGleap(c, problemStatus, v)
+	}
+	return s.begin(c, connection.Intent{
+		Provider: gleap, BaseURL: o.BaseURL, Account: o.ProjectID, ClientID: o.ClientID, ClientSecret: secret,
+		Endpoint: oauth2.Endpoint{AuthURL: o.AuthorizeURL, TokenURL: o.TokenURL}, Scopes: strings.Fields(o.Scopes), RedirectURL: s.callbackURL(), PKCE: true,
+	})
+}
+
+// checkAddress is CheckBaseURL for addresses that may carry a query.
+func checkAddress(raw string, allowPrivate bool) string {
+	bare := raw
+	if u, err := url.Parse(raw); err == nil {
+		u.RawQuery = ""
+		bare = u.String()
+	}
+	if p := connection.CheckBaseURL(bare, allowPrivate); p != nil {
+		return p.Sentence
+	}
+	return ""
+}
+
+func (s *Server) connectionCheck(c echo.Context) error {
+	ctx := c.Request().Context()
+	id := record.ConnectionID(c.Param("id"))
+	client, err := s.Fresh(ctx, id)
+	if err != nil {
+		return connectionError(err)
+	}
+	cn, err := s.Connections.Check(ctx, id, client)
+	if err != nil {
+		return connectionError(err)
+	}
+	if cn.Problem == "" {
+		s.flash(c, ui.Good, cn.Name+" works", "Checked just now.")
+	} else {
+		s.flash(c, ui.Stop, cn.Name+" does not work", cn.Problem)
+	}
+	return redirect(c, "/connections")
+}
+
+func connectionError(err error) error {
+	if errors.Is(err, connection.ErrNotFound) {
+		return notFound()
+	}
+	return err
+}
+
+func (s *Server) connectionDisconnect(c echo.Context) error {
+	if err := s.Connections.Disconnect(c.Request().Context(), record.ConnectionID(c.Param("id"))); err != nil {
+		return connectionError(err)
+	}
+	s.flash(c, ui.Info, "Disconnected", "The credential was deleted. Links and history were kept; automations that use the account wait.")
+	return redirect(c, "/connections")
+}

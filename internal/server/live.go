@@ -1,0 +1,163 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/web/runui"
+)
+
+// live reads new runs from the store while somebody watches, and hands them to every open page. Reading the
+// store, rather than listening to this process, makes it work with workers elsewhere too.
+type live struct {
+	runs  Runs
+	nudge chan struct{}
+	ended chan struct{}
+	once  sync.Once
+
+	mu       sync.Mutex
+	watchers map[chan automation.Run]struct{}
+	running  bool
+}
+
+// watchEvery is how often the store is asked when no worker of this process nudges.
+const watchEvery = time.Second
+
+func newLive(runs Runs) *live {
+	return &live{runs: runs, nudge: make(chan struct{}, 1), ended: make(chan struct{}), watchers: map[chan automation.Run]struct{}{}}
+}
+
+func (l *live) wake() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+func (l *live) close() { l.once.Do(func() { close(l.ended) }) }
+
+// watch begins at now; the returned func ends it.
+func (l *live) watch(ctx context.Context) (<-chan automation.Run, func(), error) {
+	_, seq, err := l.runs.RunsSince(ctx, -1, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ch := make(chan automation.Run, 256)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watchers[ch] = struct{}{}
+	if !l.running {
+		l.running = true
+		go l.follow(seq)
+	}
+	return ch, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.watchers, ch)
+	}, nil
+}
+
+// follow runs while there are watchers.
+func (l *live) follow(seq int64) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.ended:
+			return
+		case <-tick.C:
+		case <-l.nudge:
+		}
+		if l.idle() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		runs, newest, err := l.runs.RunsSince(ctx, seq, 200)
+		cancel()
+		if err != nil {
+			continue // the next tick asks again; the page shows what it has
+		}
+		seq = newest
+		l.mu.Lock()
+		for _, r := range runs {
+			for ch := range l.watchers {
+				select {
+				case ch <- r:
+				default: // a page that does not keep up misses rows and has them on reload
+				}
+			}
+		}
+		l.mu.Unlock()
+	}
+}
+
+func (l *live) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.watchers) == 0 {
+		l.running = false
+		return true
+	}
+	return false
+}
+
+// liveStream sends each new or changed run as a rendered row.
+func (s *Server) liveStream(c echo.Context) error {
+	ctx := c.Request().Context()
+	names, err := s.automationNames(ctx)
+	if err != nil {
+		return err
+	}
+	runs, stop, err := s.live.watch(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	h := c.Response().Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("X-Accel-Buffering", "no")
+	c.Response().WriteHeader(http.StatusOK)
+	flush := http.NewResponseController(c.Response())
+	beat := time.NewTicker(20 * time.Second)
+	defer beat.Stop()
+	if _, err := fmt.Fprint(c.Response(), ": open\n\n"); err != nil {
+		return nil
+	}
+	_ = flush.Flush()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.live.ended:
+			return nil
+		case <-beat.C:
+			if _, err := fmt.Fprint(c.Response(), ": still here\n\n"); err != nil {
+				return nil
+			}
+		case r := <-runs:
+			if _, known := names[r.Automation]; !known {
+				if names, err = s.automationNames(ctx); err != nil {
+					return nil
+				}
+			}
+			var row bytes.Buffer
+			if err := runui.Row(s.runItem(r, names)).Render(ctx, &row); err != nil {
+				s.Log.ErrorContext(ctx, "live row failed", "run_id", r.ID, "err", err)
+				continue
+			}
+			line := strings.ReplaceAll(strings.ReplaceAll(row.String(), "\r", ""), "\n", " ")
+			if _, err := fmt.Fprintf(c.Response(), "event: run\nid: %s\ndata: %s\n\n", r.ID, line); err != nil {
+				return nil
+			}
+		}
+		_ = flush.Flush()
+	}
+}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
+	"crosswalk/web/automationui"
+	"crosswalk/web/ui"
+)
+
+func (s *Server) livePage(c echo.Context) error {
+	d, err := s.opened(c)
+	if err != nil {
+		return err
+	}
+	v, err := s.liveView(c, d)
+	if err != nil {
+		return err
+	}
+	return s.showLive(c, http.StatusOK, v)
+}
+
+func (s *Server) showLive(c echo.Context, status int, v automationui.LiveView) error {
+	sh, err := s.shell(c, ui.Automations)
+	if err != nil {
+		return err
+	}
+	return s.render(c, status, automationui.LivePage(sh, v))
+}
+
+func (s *Server) liveView(c echo.Context, d desk) (automationui.LiveView, error) {
+	v := automationui.LiveView{Builder: s.head(d, automationui.Live), Source: d.source.schema.Label, StartAll: d.source.object.Poll}
+	v.Problems = nil // the list below says the same, where it can be put right
+	for _, e := range []end{d.source, d.target} {
+		v.Checks = append(v.Checks, accountCheck(s.providerName(e.Provider), e))
+	}
+	v.Checks = append(v.Checks, s.mappingCheck(d), ruleCheck(d))
+	dry, err := s.dryRunCheck(c, d)
+	if err != nil {
+		return v, err
+	}
+	v.Checks = append(v.Checks, dry, s.noticeCheck(d))
+	return v, nil
+}
+
+func accountCheck(name string, e end) automationui.Check {
+	check := automationui.Check{Title: name + " is connected", Text: "The account answers.", OK: e.problem == nil}
+	if e.problem != nil {
+		check.Text, check.Href, check.HrefLabel = e.problem.Title+". "+e.problem.Detail, "/connections", "Connections"
+	}
+	return check
+}
+
+func (s *Server) mappingCheck(d desk) automationui.Check {
+	check := automationui.Check{
+		Title: "The fields are mapped", Text: ui.Count(len(d.a.Definition.Mapping.Rows), "field", "fields") + " of the " + d.target.schema.Label + " would be filled.",
+		OK: true, Href: "/automations/" + string(d.a.ID) + "/map", HrefLabel: "Map",
+	}
+	switch {
+	case len(d.a.Definition.Mapping.Rows) == 0:
+		check.OK, check.Text = false, "Nothing is mapped yet."
+	case !d.known():
+		// Whether the fields exist cannot be told while an account does not answer; that is said above.
+	default:
+		for _, p := range d.compiled.MappingProblems {
+			if p.Severity == mapping.Error {
+				check.OK, check.Text = false, p.Message+" "+p.Suggestion
+				return check
+			}
+		}
+		if words := s.needsOneOf(d); words != "" {
+			check.OK, check.Text = false, words
+		}
+	}
+	return check
+}
+
+func ruleCheck(d desk) automationui.Check {
+	check := automationui.Check{Title: "The conditions can be judged", Text: "Every condition reads a field that exists.", OK: true, Href: "/automations/" + string(d.a.ID) + "/when", HrefLabel: "When"}
+	if d.a.Definition.Rule.IsEmpty() {
+		check.Text = "There are none, so every record passes."
+	}
+	if d.source.known && len(d.compiled.RuleProblems) > 0 {
+		p := d.compiled.RuleProblems[0]
+		check.OK, check.Text = false, p.Message+" "+p.Suggestion
+	}
+	return check
+}
+
+func (s *Server) dryRunCheck(c echo.Context, d desk) (automationui.Check, error) {
+	check := automationui.Check{
+		Title: "You have seen a dry run", Text: "Not needed, but it shows what would be written before anything is.", Optional: true,
+		Href: "/automations/" + string(d.a.ID) + "/test", HrefLabel: "Dry run",
+	}
+	p, ok, err := s.Store.LatestPopulation(c.Request().Context(), d.a.ID)
+	if err != nil {
+		return check, err
+	}
+	if ok && p.State == engine.PopulationDone {
+		check.OK, check.Text = p.Version == d.a.Version, "The last one was made "+s.ago(p.FinishedAt)+"."
+		if !check.OK {
+			check.Text += " Since then the automation was changed."
+		}
+	}
+	return check, nil
+}
+
+// noticeCheck says how changes are noticed.
+func (s *Server) noticeCheck(d desk) automationui.Check {
+	check := automationui.Check{Title: "Changes are noticed", OK: true}
+	name := s.providerName(d.source.Provider)
+	if d.source.object.Poll {
+		check.Text = name + " tells nobody when a " + string(d.source.Object) + " changes, so it is asked regularly."
+		return check
+	}
+	check.Text = name + " tells by webhook. Set it up under Connections if you have not yet."
+	check.OK, check.Optional, check.Href, check.HrefLabel = false, true, "/connections", "Webhook address"
+	return check
+}
+
+// activation switches an automation on or pauses it.
+func (s *Server) activation(c echo.Context) error {
+	ctx := c.Request().Context()
+	d, err := s.opened(c)
+	if err != nil {
+		return err
+	}
+	here := "/automations/" + string(d.a.ID) + "/live"
+	if c.FormValue("state") != "on" {
+		if d.a.State == automation.On {
+			if err := s.Store.SetState(ctx, d.a.ID, automation.Paused, ""); err != nil {
+				return err
+			}
+			s.flash(c, ui.Info, "Paused", "Nothing new is carried out until it is switched on again.")
+		}
+		return again(c, here)
+	}
+	v, err := s.liveView(c, d)
+	if err != nil {
+		return err
+	}
+	if n := postedVersion(c); n != d.a.Version {
+		v.Conflict, err = s.conflict(c, d, here, nil)
+		if err != nil {
+			return err
+		}
+		return s.showLive(c, http.StatusConflict, v)
+	}
+	for _, check := range v.Checks {
+		if !check.OK && !check.Optional {
+			v.Problems = append(v.Problems, ui.Problem{Tone: ui.Stop, Title: "Not switched on: " + check.Title + "?", Detail: check.Text, Href: check.Href, HrefLabel: check.HrefLabel, Code: "not_ready"})
+			return s.showLive(c, problemStatus, v)
+		}
+	}
+	if err := s.startPolling(c, d, c.FormValue("start") == "all"); err != nil {
+		return err
+	}
+	if err := s.Store.SetState(ctx, d.a.ID, automation.On, ""); err != nil {
+		return err
+	}
+	s.flash(c, ui.Good, "It is on", "Watch what it does under Runs.")
+	return again(c, here)
+}
+
+// startPolling says from when on changes count. A position that another automation is still working from is
+// only ever moved back: events it has seen already are known, and cost nothing.
+func (s *Server) startPolling(c echo.Context, d desk, everyone bool) error {
+	if !d.source.object.Poll {
+		return nil
+	}
+	ctx := c.Request().Context()
+	since := s.Now()
+	if everyone {
+		since = time.Time{}
+	}
+	cursor, known, err := s.Store.PollCursor(ctx, d.source.Connection, d.source.Object)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	if !everyone && known {
+		all, err := s.Store.Automations(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range all {
+			if a.ID != d.a.ID && a.State == automation.On && a.Definition.Source == d.a.Definition.Source {
+				return nil
+			}
+		}
+	}
+	cursor.Connection, cursor.Object, cursor.Since = d.source.Connection, d.source.Object, since
+	return s.Store.SavePollCursor(ctx, cursor)
+}

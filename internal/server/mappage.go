@@ -1,0 +1,401 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/record"
+	"crosswalk/web/automationui"
+	"crosswalk/web/mappingui"
+	"crosswalk/web/ui"
+)
+
+func (s *Server) mapPage(c echo.Context) error {
+	d, err := s.opened(c)
+	if err != nil {
+		return err
+	}
+	return s.showMap(c, http.StatusOK, d, func(v *mappingui.View) {
+		if t := targetOfRow(v, c.QueryParam("open")); t != nil {
+			t.Row.Open = true
+		}
+	})
+}
+
+// showMap renders the canvas as it is stored; change puts in what a person has typed and not saved.
+func (s *Server) showMap(c echo.Context, status int, d desk, change func(*mappingui.View)) error {
+	v, err := s.mapView(c, d)
+	if err != nil {
+		return err
+	}
+	if change != nil {
+		change(&v)
+	}
+	sh, err := s.shell(c, ui.Automations)
+	if err != nil {
+		return err
+	}
+	return s.render(c, status, mappingui.Page(sh, v))
+}
+
+func targetOfRow(v *mappingui.View, row string) *mappingui.Target {
+	i := slices.IndexFunc(v.Targets, func(t mappingui.Target) bool { return t.Row != nil && t.Row.ID == row })
+	if i < 0 {
+		return nil
+	}
+	return &v.Targets[i]
+}
+
+func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
+	ctx := c.Request().Context()
+	v := mappingui.View{
+		Builder: s.head(d, automationui.Map),
+		From:    mappingui.Object{Side: d.source.side(), Title: d.source.schema.Label},
+		To:      mappingui.Object{Side: d.target.side(), Title: d.target.schema.Label},
+		Palette: palette(),
+	}
+	versions, err := s.Store.Versions(ctx, d.a.ID)
+	if err != nil {
+		return v, err
+	}
+	history := trackOf(versions)
+	if _, what, ok := history.back(); ok {
+		v.UndoLabel = cmp.Or(what, "the last change")
+	}
+	if _, what, ok := history.forth(); ok {
+		v.RedoLabel = cmp.Or(what, "the next change")
+	}
+
+	sample := s.sampleOf(c, d)
+	v.Samples, v.Unreachable = sample.options, sample.why
+	fields := record.Fields{}
+	if sample.record != nil {
+		v.SampleID, fields = sample.record.Ref.ID, sample.record.Fields
+	}
+	v.Sources = sourcesOf(d, fields)
+	v.Targets = targetsOf(d)
+	if sample.record != nil {
+		v.Unreachable = s.showResults(c, &v, d, *sample.record)
+	}
+	for _, p := range d.compiled.MappingProblems {
+		if !complainAtRow(&v, p) && p.Code != "required" { // a required field says so itself
+			v.Problems = append(v.Problems, ui.Problem{Tone: toneOf(p.Severity), Title: p.Message, Next: p.Suggestion, Code: p.Code})
+		}
+	}
+	if missing := s.needsOneOf(d); missing != "" {
+		v.Problems = append(v.Problems, ui.Problem{Tone: ui.Warn, Title: missing, Next: "Connect a field to one of them.", Code: "needs_one_of"})
+	}
+	return v, nil
+}
+
+func toneOf(sev mapping.Severity) ui.Tone {
+	if sev == mapping.Warning {
+		return ui.Warn
+	}
+	return ui.Stop
+}
+
+// needsOneOf says when a create would always be refused, or nothing.
+func (s *Server) needsOneOf(d desk) string {
+	need := d.compiled.NeedsOneOf
+	if !d.a.Definition.Create || len(need) == 0 || !d.target.known {
+		return ""
+	}
+	labels := make([]string, 0, len(need))
+	for _, key := range need {
+		if _, ok := d.a.Definition.Mapping.RowFor(key); ok {
+			return ""
+		}
+		if _, ok := d.target.schema.Field(key); ok {
+			labels = append(labels, d.target.label(key))
+		}
+	}
+	if len(labels) == 0 {
+		return ""
+	}
+	return "A new " + d.target.schema.Label + " needs " + orList(labels) + ", and nothing fills it."
+}
+
+func orList(labels []string) string {
+	if len(labels) < 2 {
+		return strings.Join(labels, "")
+	}
+	return strings.Join(labels[:len(labels)-1], ", ") + " or " + labels[len(labels)-1]
+}
+
+func sourcesOf(d desk, sample record.Fields) []mappingui.Source {
+	used := map[string]bool{}
+	var gone []string
+	for _, r := range d.a.Definition.Mapping.Rows {
+		for _, key := range r.Sources {
+			if _, ok := d.source.schema.Field(key); !ok && !used[key] {
+				gone = append(gone, key)
+			}
+			used[key] = true
+		}
+	}
+	out := make([]mappingui.Source, 0, len(d.source.schema.Fields)+len(gone))
+	for _, f := range d.source.schema.Fields {
+		out = append(out, mappingui.Source{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Sample: brief(sample[f.Key].String()), Used: used[f.Key]})
+	}
+	for _, key := range gone {
+		out = append(out, mappingui.Source{Key: key, Label: key, Used: true, Gone: true})
+	}
+	return out
+}
+
+// targetsOf lists the fields that can be written, those that need a look first.
+func targetsOf(d desk) []mappingui.Target {
+	def := d.a.Definition
+	suggestions := map[string]mapping.Suggestion{}
+	if d.known() {
+		for _, sg := range mapping.Suggest(d.source.schema, d.target.schema, def.Locale()) {
+			suggestions[sg.Target] = sg
+		}
+	}
+	match := map[string]bool{}
+	for _, m := range def.Match {
+		match[m.Target] = true
+	}
+	var first, rest []mappingui.Target
+	for _, f := range d.target.schema.Fields {
+		row, mapped := def.Mapping.RowFor(f.Key)
+		if f.ReadOnly && !mapped {
+			continue
+		}
+		t := mappingui.Target{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Required: f.Required, ReadOnly: f.ReadOnly}
+		switch {
+		case match[f.Key]:
+			t.Note = "match key"
+		case f.Kind == record.Set:
+			t.Note = "added to, never overwritten"
+		}
+		if mapped {
+			t.Row = rowView(row)
+		} else if sg, ok := suggestions[f.Key]; ok {
+			t.Suggestion = &mappingui.Suggestion{Source: sg.Source, Label: d.source.label(sg.Source), Reason: capital(sg.Reason) + "."}
+		}
+		if mapped || f.Required {
+			first = append(first, t)
+		} else {
+			rest = append(rest, t)
+		}
+	}
+	for _, r := range def.Mapping.Rows {
+		if _, ok := d.target.schema.Field(r.Target); !ok {
+			first = append(first, mappingui.Target{Key: r.Target, Label: r.Target, Gone: true, Row: rowView(r)})
+		}
+	}
+	return append(first, rest...)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	r := []rune(s)
+	return strings.ToUpper(string(r[0])) + string(r[1:])
+}
+
+// rowView shows a row in the editor.
+func rowView(r mapping.Row) *mappingui.Row {
+	v := &mappingui.Row{ID: r.ID, Sources: slices.Clone(r.Sources), Policy: policyOf(r.Owner)}
+	for _, st := range r.Steps {
+		v.Transforms = append(v.Transforms, transformView(st))
+	}
+	return v
+}
+
+func transformView(st mapping.Step) mappingui.Transform {
+	t, ok := mapping.FindTransform(st.Use)
+	if !ok {
+		return mappingui.Transform{Name: st.Use, Label: st.Use + " (unknown)", Summary: st.Use}
+	}
+	out := mappingui.Transform{Name: t.Use, Label: t.Label, Summary: st.Chip()}
+	for _, p := range t.Params {
+		value, given := st.With[p.Name]
+		if !given {
+			value = p.Default
+		}
+		param := mappingui.Param{Name: p.Name, Label: p.Label, Kind: string(p.Kind), Value: value, Hint: p.Help}
+		if p.Kind == mapping.ParamChoice {
+			param.Kind = "select"
+			if !slices.ContainsFunc(p.Options, func(o mapping.Option) bool { return o.Value == p.Default }) && !p.Required {
+				param.Options = append(param.Options, ui.Option{Value: "", Label: "not said"})
+			}
+			for _, o := range p.Options {
+				param.Options = append(param.Options, ui.Option{Value: o.Value, Label: o.Label})
+			}
+		}
+		out.Params = append(out.Params, param)
+	}
+	return out
+}
+
+func palette() []ui.Option {
+	all := slices.Clone(mapping.Transforms())
+	// Options of one group must stand together; the order of the groups is that of their first transform.
+	order := map[string]int{}
+	for i, t := range all {
+		if _, ok := order[t.Group]; !ok {
+			order[t.Group] = i
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mapping.Transform) int { return cmp.Compare(order[a.Group], order[b.Group]) })
+	out := make([]ui.Option, 0, len(all))
+	for _, t := range all {
+		out = append(out, ui.Option{Value: t.Use, Label: t.Label, Group: t.Group})
+	}
+	return out
+}
+
+// The owner policies under the words of the form.
+var policies = []struct {
+	word  string
+	owner mapping.Owner
+}{
+	{"always", mapping.OwnerSource},
+	{"only_if_empty", mapping.OwnerOnlyIfEmpty},
+	{"newest", mapping.OwnerNewest},
+	{"ask", mapping.OwnerAsk},
+}
+
+func policyOf(o mapping.Owner) string {
+	for _, p := range policies {
+		if p.owner == o {
+			return p.word
+		}
+	}
+	return "always"
+}
+
+// complainAtRow puts a problem on its row, with the fix where there is one; false when no row is at fault.
+func complainAtRow(v *mappingui.View, p mapping.Problem) bool {
+	t := targetOfRow(v, p.RowID)
+	if t == nil || p.RowID == "" {
+		return false
+	}
+	if p.Code == "target_gone" {
+		return true // the field says so itself
+	}
+	words := joinSentences(p.Message, p.Suggestion)
+	if p.Severity == mapping.Error {
+		t.Row.Error = words
+		return true
+	}
+	w := mappingui.Warning{Text: words}
+	if p.Fix != nil {
+		w.Fix, w.FixLabel = p.Fix.Name, p.Fix.Label
+	}
+	t.Row.Warnings = append(t.Row.Warnings, w)
+	return true
+}
+
+func joinSentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// showResults shows what the sample would become, row by row, against the counterpart as it is now. It answers
+// why the counterpart cannot be seen, if it cannot; then the mapped values alone are shown.
+func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
+	planned := map[string]automation.FieldPlan{}
+	if d.target.problem == nil {
+		plan, err := s.planOf(c.Request().Context(), d, sample)
+		switch {
+		case err != nil && late(err):
+			why = s.providerName(d.target.Provider) + " does not answer, so only the new values are shown."
+		case err != nil:
+			why = problemOf(err, d.target.schema.Label, d.target.side()).Title + ", so only the new values are shown."
+		}
+		for _, f := range plan.Fields {
+			planned[f.Row] = f
+		}
+	}
+	for _, r := range d.compiled.Map(sample) {
+		t := targetOfRow(v, r.Row.ID)
+		if t == nil {
+			continue
+		}
+		if f, ok := planned[r.Row.ID]; ok {
+			diff := diffOf(f)
+			t.Result = &diff
+		} else {
+			t.Result = &ui.Diff{After: brief(r.Value.String()), Outcome: ui.Same}
+		}
+		if r.Err != nil {
+			t.Row.Error = r.Err.Error()
+			t.Result = &ui.Diff{Outcome: ui.Blocked}
+		}
+	}
+	return why
+}
+
+// diffOf shows one planned field beside its row.
+func diffOf(f automation.FieldPlan) ui.Diff {
+	d := ui.Diff{Before: brief(f.Before.String()), After: brief(f.After.String()), Outcome: ui.Same, Reason: f.Reason}
+	switch f.Action {
+	case automation.Set, automation.AddTo:
+		d.Outcome = ui.Update
+		if f.Before.IsEmpty() {
+			d.Outcome = ui.Create
+		}
+	case automation.Problem:
+		d.Outcome, d.After = ui.Blocked, ""
+	}
+	if f.Code == "conflict" {
+		d.Outcome = ui.Decide
+	}
+	return d
+}
+
+// brief keeps a long value from stretching a row.
+func brief(s string) string {
+	const most = 120
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "\uFFFD")), " ")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
+}
+
+// kindWords says what a field holds, as people say it.
+func kindWords(f record.FieldSpec) string {
+	words := "text"
+	switch f.Kind {
+	case record.LongText:
+		words = "long text"
+	case record.Email:
+		words = "email"
+	case record.Phone:
+		words = "phone"
+	case record.Number:
+		words = "number"
+	case record.Bool:
+		words = "yes or no"
+	case record.Date:
+		words = "date"
+	case record.DateTime:
+		words = "date and time"
+	case record.Set:
+		words = "labels"
+	case record.Choice:
+		words = "one of several"
+		if len(f.Options) > 0 {
+			words = "one of " + ui.Count(len(f.Options), "option", "options")
+		}
+	case record.URL:
+		words = "web address"
+	}
+	if f.MaxLen > 0 {
+		words += fmt.Sprintf(", up to %s characters", ui.Number(f.MaxLen))
+	}
+	if f.Custom {
+		words = "custom, " + words
+	}
+	return words
+}

@@ -1,0 +1,255 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+)
+
+// keys of values a request carries.
+const (
+	keyUser      = "user"
+	keyRequestID = "request_id"
+)
+
+func (s *Server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := s.NewID("rq")
+		c.Set(keyRequestID, id)
+		c.Response().Header().Set("X-Request-Id", id)
+		return next(c)
+	}
+}
+
+// logRequests writes one line per request. The route is logged, not the path: a webhook's path is a secret.
+func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := s.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err)
+		}
+		level := slog.LevelInfo
+		status := c.Response().Status
+		switch {
+		case status >= 500:
+			level = slog.LevelError
+		case status < 400 && (c.Path() == "/healthz" || c.Path() == "/readyz" || c.Path() == "/metrics" || strings.HasPrefix(c.Path(), "/static/")):
+			level = slog.LevelDebug
+		case strings.HasPrefix(c.Path(), "/hooks/") && status < 300:
+			level = slog.LevelDebug
+		}
+		attrs := []slog.Attr{
+			slog.String("method", c.Request().Method), slog.String("route", c.Path()), slog.Int("status", status),
+			slog.Int64("duration_ms", s.Now().Sub(start).Milliseconds()), slog.String("request_id", fmt.Sprint(c.Get(keyRequestID))),
+		}
+		if status >= 500 && err != nil {
+			attrs = append(attrs, slog.String("err", err.Error()))
+		}
+		s.Log.LogAttrs(c.Request().Context(), level, "request", attrs...)
+		return nil
+	}
+}
+
+// policy allows what the pages need and nothing else: no inline script or style, no eval, no framing.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; form-action "
+
+// formAction lets the forms that lead to a provider's consent page be redirected there: browsers hold
+// redirects of a form against form-action, and people may type the address of their own OAuth server.
+func formAction(route string) string {
+	if strings.HasPrefix(route, "/connections/") {
+		return "'self' https: http://127.0.0.1:* http://localhost:*"
+	}
+	return "'self'"
+}
+
+func (s *Server) secureHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy+formAction(c.Path()))
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		if s.Secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		if !strings.HasPrefix(c.Path(), "/static/") {
+			h.Set("Cache-Control", "no-store")
+		}
+		return next(c)
+	}
+}
+
+func (s *Server) catchPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it this way too
+					panic(p)
+				}
+				s.Log.ErrorContext(c.Request().Context(), "handler panicked", "route", c.Path(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic in %s", c.Path())
+			}
+		}()
+		return next(c)
+	}
+}
+
+// sameOrigin refuses state-changing requests that another site made the browser send.
+func (s *Server) sameOrigin(next echo.HandlerFunc) echo.HandlerFunc {
+	guard := http.NewCrossOriginProtection()
+	return func(c echo.Context) error {
+		if err := guard.Check(c.Request()); err != nil {
+			return echo.NewHTTPError(http.StatusForbidden, "This request came from another site, so it was not carried out. Open Crosswalk in its own tab and try again.")
+		}
+		return next(c)
+	}
+}
+
+func bodyLimit(limit int64) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if c.Request().ContentLength > limit {
+				return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+			}
+			c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, limit)
+			return next(c)
+		}
+	}
+}
+
+// withSession loads the session before the handler and saves it before the first byte of the answer.
+func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		var err error
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			inner := c.Response().Writer
+			c.Response().Writer = w
+			c.SetRequest(r)
+			if err = next(c); err != nil {
+				c.Error(err)
+			}
+			c.Response().Writer = inner
+		})
+		s.sessions.LoadAndSave(h).ServeHTTP(c.Response().Writer, c.Request())
+		return nil
+	}
+}
+
+// signedIn lets a request through that belongs to a person; others are sent to sign in, or to set up first.
+func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		ctx := c.Request().Context()
+		id := s.sessions.GetString(ctx, "user")
+		if id != "" {
+			u, err := s.Store.UserByID(ctx, id)
+			if err == nil {
+				c.Set(keyUser, u)
+				return next(c)
+			}
+			if !errors.Is(err, engine.ErrNotFound) {
+				return err
+			}
+		}
+		to := "/sign-in"
+		if open, err := s.needsSetup(ctx); err != nil {
+			return err
+		} else if open {
+			to = "/setup"
+		} else if c.Request().Method == http.MethodGet && c.Request().URL.Path != "/" && c.Path() != "/live" {
+			to += "?next=" + queryEscape(c.Request().URL.RequestURI())
+		}
+		if c.Path() == "/live" {
+			return echo.NewHTTPError(http.StatusUnauthorized)
+		}
+		return redirect(c, to)
+	}
+}
+
+func (s *Server) needsSetup(ctx context.Context) (bool, error) {
+	if s.setup.closed() {
+		return false, nil
+	}
+	has, err := s.Store.HasUsers(ctx)
+	if err != nil {
+		return false, err
+	}
+	if has {
+		s.setup.close()
+	}
+	return !has, nil
+}
+
+func user(c echo.Context) people.User {
+	u, _ := c.Get(keyUser).(people.User)
+	return u
+}
+
+// redirect sends the browser to a page of ours with GET, also when htmx asked.
+func redirect(c echo.Context, to string) error {
+	if c.Request().Header.Get("HX-Request") == "true" && c.Request().Method != http.MethodGet {
+		c.Response().Header().Set("HX-Redirect", to)
+		return c.NoContent(http.StatusOK)
+	}
+	return c.Redirect(http.StatusSeeOther, to)
+}
+
+// throttle slows guessing down: after a few failures for one key within a window, further tries are refused.
+type throttle struct {
+	now   func() time.Time
+	fails chan map[string][]time.Time // a one-slot channel is the lock
+}
+
+const (
+	throttleTries  = 8
+	throttleWindow = 10 * time.Minute
+)
+
+func newThrottle(now func() time.Time) *throttle {
+	t := &throttle{now: now, fails: make(chan map[string][]time.Time, 1)}
+	t.fails <- map[string][]time.Time{}
+	return t
+}
+
+func (t *throttle) blocked(key string) bool {
+	m := <-t.fails
+	defer func() { t.fails <- m }()
+	return len(t.recent(m, key)) >= throttleTries
+}
+
+func (t *throttle) fail(key string) {
+	m := <-t.fails
+	defer func() { t.fails <- m }()
+	if len(m) > 10_000 { // an attack from many addresses must not fill memory
+		clear(m)
+	}
+	m[key] = append(t.recent(m, key), t.now())
+}
+
+func (t *throttle) clear(key string) {
+	m := <-t.fails
+	delete(m, key)
+	t.fails <- m
+}
+
+func (t *throttle) recent(m map[string][]time.Time, key string) []time.Time {
+	var kept []time.Time
+	for _, at := range m[key] {
+		if t.now().Sub(at) < throttleWindow {
+			kept = append(kept, at)
+		}
+	}
+	return kept
+}

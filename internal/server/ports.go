@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Users keeps the people. CreateFirstUser answers engine.ErrConflict when there is one already, whoever was
+// first.
+type Users interface {
+	HasUsers(ctx context.Context) (bool, error)
+	CreateFirstUser(ctx context.Context, u people.User) error
+	UserByEmail(ctx context.Context, email string) (people.User, error)
+	UserByID(ctx context.Context, id string) (people.User, error)
+	SetPasswordHash(ctx context.Context, id, hash string) error
+}
+
+// Runs reads the run log.
+type Runs interface {
+	Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error)
+	Run(ctx context.Context, id string) (automation.Run, error)
+	// RunsSince are runs stored or changed after the sequence number, oldest first, with the newest number.
+	RunsSince(ctx context.Context, seq int64, limit int) ([]automation.Run, int64, error)
+	RunCounts(ctx context.Context, since time.Time) ([]engine.HourCount, error)
+	// RetryRun makes the run's key due again, with a job, in one transaction.
+	RetryRun(ctx context.Context, id string) error
+}
+
+// Plans reads and starts dry runs over everyone.
+type Plans interface {
+	engine.Populations
+	PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error)
+	CancelPopulation(ctx context.Context, id string) error
+	LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error)
+}
+
+// Definitions reads and saves automations. SaveDefinition answers engine.ErrConflict when the version moved.
+type Definitions interface {
+	engine.Automations
+	CreateAutomation(ctx context.Context, a automation.Automation, by string) error
+	SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error)
+	SetState(ctx context.Context, id automation.ID, s automation.State, why string) error
+	Rename(ctx context.Context, id automation.ID, name string) error
+	Versions(ctx context.Context, id automation.ID) ([]automation.Version, error)
+	Version(ctx context.Context, id automation.ID, n int) (automation.Version, error)
+	DeleteAutomation(ctx context.Context, id automation.ID) error
+}
+
+// Deliveries reads what arrived.
+type Deliveries interface {
+	DeliveryStats(ctx context.Context, c record.ConnectionID) (engine.DeliveryStats, error)
+	PollCursors(ctx context.Context) ([]engine.PollCursor, error)
+}
+
+// Store is everything the pages need; internal/store has it all.
+type Store interface {
+	Users
+	Runs
+	Plans
+	Definitions
+	Deliveries
+	engine.Inbox
+	engine.Cursors
+	Ping(ctx context.Context) error
+	MigrationsPending(ctx context.Context) (bool, error)
+}
+
+// Trials previews and test-sends; engine.Reconciler is it.
+type Trials interface {
+	Preview(ctx context.Context, a automation.Automation, source record.Ref) (automation.Plan, error)
+	PreviewRecord(ctx context.Context, c *engine.Compiled, source record.Record) (automation.Plan, error)
+	Send(ctx context.Context, a automation.Automation, fields record.Fields) (automation.Run, error)
+}
+
+// Accounts is connection.Service as the pages use it.
+type Accounts interface {
+	List(ctx context.Context) ([]connection.Connection, error)
+}
+
+// QuotaLeft tells what is left of a connection's rate budget; ok is false when nothing is known yet.
+type QuotaLeft func(c record.ConnectionID) (used, limit int, label string, ok bool)
+
+// Hooks are the webhook readers by provider.
+type Hooks map[provider.ID]provider.Webhooks

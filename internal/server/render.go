@@ -1,0 +1,186 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/web/ui"
+)
+
+// render writes a whole view or nothing: it is rendered to memory first, so that a failure becomes an error
+// page instead of half a page.
+func (s *Server) render(c echo.Context, status int, view templ.Component) error {
+	var page bytes.Buffer
+	if err := view.Render(c.Request().Context(), &page); err != nil {
+		return fmt.Errorf("render %s: %w", c.Path(), err)
+	}
+	return c.HTMLBlob(status, page.Bytes())
+}
+
+// problemStatus is the status of a form that is shown again with what is wrong.
+const problemStatus = http.StatusUnprocessableEntity
+
+func (s *Server) theme(c echo.Context) ui.Theme {
+	cookie, err := c.Cookie("crosswalk_theme")
+	if err != nil {
+		return ui.ThemeSystem
+	}
+	switch t := ui.Theme(cookie.Value); t {
+	case ui.ThemeLight, ui.ThemeDark:
+		return t
+	}
+	return ui.ThemeSystem
+}
+
+// bareShell is the frame before sign-in and of errors. It must not fail.
+func (s *Server) bareShell(c echo.Context) ui.Shell { return ui.Shell{Theme: s.theme(c), Demo: s.Demo} }
+
+// shell is the frame of a signed-in person's page, with its counts and what was just said.
+func (s *Server) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
+	ctx := c.Request().Context()
+	sh := ui.Shell{Active: active, Theme: s.theme(c), User: user(c).Email, Demo: s.Demo}
+	all, err := s.Store.Automations(ctx)
+	if err != nil {
+		return sh, err
+	}
+	sh.AutomationCount = len(all)
+	failed, err := s.Store.RunCounts(ctx, s.Now().Add(-24*time.Hour))
+	if err != nil {
+		return sh, err
+	}
+	for _, n := range failed {
+		if n.Outcome == automation.Blocked || n.Outcome == automation.Decide {
+			sh.RunsNeedingAttention += n.N
+		}
+	}
+	connections, err := s.Connections.List(ctx)
+	if err != nil {
+		return sh, err
+	}
+	for _, cn := range connections {
+		if cn.State == connection.NeedsReconnect {
+			sh.ConnectionsNeedingAttention++
+		}
+	}
+	if words := s.sessions.PopString(ctx, "flash"); words != "" {
+		tone, rest, _ := strings.Cut(words, "\x00")
+		title, detail, _ := strings.Cut(rest, "\x00")
+		sh.Flashes = []ui.Flash{{Tone: ui.Tone(tone), Title: title, Detail: detail}}
+	}
+	return sh, nil
+}
+
+// flash leaves a message for the next page.
+func (s *Server) flash(c echo.Context, tone ui.Tone, title, detail string) {
+	s.sessions.Put(c.Request().Context(), "flash", string(tone)+"\x00"+title+"\x00"+detail)
+}
+
+// moment writes a time for people and for machines.
+func (s *Server) moment(t time.Time) ui.Moment {
+	if t.IsZero() {
+		return ui.Moment{}
+	}
+	return ui.Moment{Machine: t.UTC().Format(time.RFC3339), Text: s.ago(t)}
+}
+
+// ago is how long a moment has passed, in words.
+func (s *Server) ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	d := s.Now().Sub(t)
+	switch {
+	case d < -time.Minute:
+		return "in " + span(-d)
+	case d < 5*time.Second:
+		return "just now"
+	}
+	return span(d) + " ago"
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return ui.Count(int(d/time.Second), "second", "seconds")
+	case d < time.Hour:
+		return ui.Count(int(d/time.Minute), "minute", "minutes")
+	case d < 48*time.Hour:
+		return ui.Count(int(d/time.Hour), "hour", "hours")
+	}
+	return ui.Count(int(d/(24*time.Hour)), "day", "days")
+}
+
+// outcomeOf is the sign a page shows; passing by is shown as "nothing to do".
+func outcomeOf(o automation.Outcome) ui.Outcome {
+	if o == automation.Skip {
+		return ui.Same
+	}
+	return ui.Outcome(o)
+}
+
+// side says which account a provider is, for colour and word.
+func side(id provider.ID) ui.Side { return ui.Side(id) }
+
+func (s *Server) providerName(id provider.ID) string { return s.Descriptors[id].Name }
+
+// diffsOf shows a plan's fields; those that stay as they are come last and carry their reason.
+func diffsOf(p automation.Plan) []ui.Diff {
+	var changed, kept []ui.Diff
+	for _, f := range p.Fields {
+		d := ui.Diff{Field: f.Label, Before: f.Before.String(), After: f.After.String(), Reason: f.Reason}
+		switch f.Action {
+		case automation.Set:
+			d.Outcome = ui.Update
+			if f.Before.IsEmpty() {
+				d.Outcome = ui.Create
+			}
+			changed = append(changed, d)
+		case automation.AddTo:
+			d.Outcome = ui.Update
+			if f.Before.IsEmpty() {
+				d.Outcome = ui.Create
+			}
+			changed = append(changed, d)
+		case automation.Problem:
+			d.Outcome, d.After = ui.Blocked, ""
+			changed = append(changed, d)
+		default:
+			d.Outcome = ui.Same
+			if f.Code == "conflict" {
+				d.Outcome = ui.Decide
+			}
+			kept = append(kept, d)
+		}
+	}
+	return append(changed, kept...)
+}
+
+func evidenceOf(id automation.Identity) []string {
+	var out []string
+	if id.How == automation.ByLink {
+		out = append(out, "Linked before")
+	}
+	for _, e := range id.Evidence {
+		out = append(out, fmt.Sprintf("%s “%s”: %s", e.Field, e.Value, ui.Count(e.Found, "record", "records")))
+	}
+	for _, cand := range id.Candidates {
+		out = append(out, cand.Title+": "+cand.Why)
+	}
+	return out
+}
+
+// problemOf puts an error on a page where a person can act on it.
+func problemOf(err error, about string, who ui.Side) *ui.Problem {
+	x := engine.Explain(err, about, func(f string) string { return f })
+	return &ui.Problem{Tone: ui.Stop, Title: x.Title, Detail: x.Detail, Next: x.Advice, Words: x.Words, Side: who, Code: x.Code}
+}

@@ -1,0 +1,274 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/rule"
+	"crosswalk/web/automationui"
+	"crosswalk/web/runui"
+	"crosswalk/web/ui"
+)
+
+const runsPerPage = 50
+
+func (s *Server) automationNames(ctx context.Context) (map[automation.ID]string, error) {
+	all, err := s.Store.Automations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[automation.ID]string, len(all))
+	for _, a := range all {
+		names[a.ID] = a.Name
+	}
+	return names, nil
+}
+
+func (s *Server) runsPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	sh, err := s.shell(c, ui.Runs)
+	if err != nil {
+		return err
+	}
+	names, err := s.automationNames(ctx)
+	if err != nil {
+		return err
+	}
+	f := engine.RunFilter{
+		Automation: automation.ID(c.QueryParam("automation")), Outcome: automation.Outcome(c.QueryParam("outcome")),
+		Search: strings.TrimSpace(c.QueryParam("q")), Before: c.QueryParam("before"), Limit: runsPerPage + 1,
+	}
+	runs, err := s.Store.Runs(ctx, f)
+	if err != nil {
+		return err
+	}
+	v := runui.List{Outcome: string(f.Outcome), Automation: string(f.Automation), Query: f.Search, Automations: []ui.Option{{Label: "Every automation"}}}
+	for id, name := range names {
+		v.Automations = append(v.Automations, ui.Option{Value: string(id), Label: name})
+	}
+	if f.Before != "" {
+		v.Pages.PreviousHref = "/runs?" + runQuery(f, "")
+	}
+	if len(runs) > runsPerPage {
+		runs = runs[:runsPerPage]
+		v.Pages.NextHref = "/runs?" + runQuery(f, runs[len(runs)-1].ID)
+	}
+	for _, r := range runs {
+		v.Items = append(v.Items, s.runItem(r, names))
+	}
+	if len(v.Items) > 0 {
+		v.Pages.Text = ui.Count(len(v.Items), "run", "runs")
+	}
+	if f.Before == "" && f.Automation == "" && f.Outcome == "" && f.Search == "" {
+		v.Live = runui.Live{URL: "/live", Max: runsPerPage}
+	}
+	return s.render(c, http.StatusOK, runui.ListPage(sh, v))
+}
+
+func runQuery(f engine.RunFilter, before string) string {
+	q := url.Values{}
+	for k, val := range map[string]string{"automation": string(f.Automation), "outcome": string(f.Outcome), "q": f.Search, "before": before} {
+		if val != "" {
+			q.Set(k, val)
+		}
+	}
+	return q.Encode()
+}
+
+func (s *Server) runItem(r automation.Run, names map[automation.ID]string) runui.Item {
+	name := names[r.Automation]
+	if name == "" {
+		name = "removed automation"
+	}
+	return runui.Item{
+		ID: r.ID, Record: r.Title, Detail: runDetail(r), AutomationName: name,
+		State: runState(r), Outcome: outcomeOf(r.Outcome), Text: r.Summary, At: s.moment(r.StartedAt),
+	}
+}
+
+func runDetail(r automation.Run) string {
+	switch r.Event.Kind {
+	case automation.TestSend:
+		return "test"
+	case automation.Manual:
+		return "by hand"
+	}
+	return string(r.Event.Kind)
+}
+
+func runState(r automation.Run) runui.State {
+	switch r.State {
+	case automation.Waiting:
+		return runui.Waiting
+	case automation.Running:
+		return runui.Working
+	case automation.Failed:
+		if r.Outcome == automation.Decide {
+			return runui.Done // shown as “? decide”: it did what it could
+		}
+		return runui.Failed
+	}
+	return runui.Done
+}
+
+func (s *Server) runPage(c echo.Context) error {
+	ctx := c.Request().Context()
+	r, err := s.Store.Run(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	sh, err := s.shell(c, ui.Runs)
+	if err != nil {
+		return err
+	}
+	names, err := s.automationNames(ctx)
+	if err != nil {
+		return err
+	}
+	item := s.runItem(r, names)
+	v := runui.View{
+		ID: r.ID, Record: item.Record, Detail: string(r.Source.Type) + " " + r.Source.ID,
+		AutomationID: string(r.Automation), AutomationName: item.AutomationName,
+		State: item.State, Outcome: item.Outcome, Text: r.Summary, At: item.At,
+		CanRetry: names[r.Automation] != "" && r.Event.Kind != automation.TestSend && r.State != automation.Running,
+	}
+	add := func(name, value string) {
+		if value != "" {
+			v.Facts = append(v.Facts, runui.Fact{Name: name, Value: value})
+		}
+	}
+	add("Began with", beganWith(r))
+	add("Source record", r.Source.ID)
+	add("Target record", r.Target.ID)
+	add("Version", "version "+ui.Number(r.Version)+" of the automation")
+	if r.Attempts > 1 {
+		add("Attempts", ui.Number(r.Attempts))
+	}
+	if !r.FinishedAt.IsZero() {
+		add("Took", took(r.FinishedAt.Sub(r.StartedAt)))
+	}
+	if r.State == automation.Waiting && !r.NextAt.IsZero() {
+		add("Next try", s.ago(r.NextAt))
+	}
+	add("Retry of", r.RetryOf)
+	add("Run", r.ID)
+	for _, st := range r.Steps {
+		v.Steps = append(v.Steps, s.runStep(st))
+	}
+	for i := len(r.Steps) - 1; i >= 0; i-- {
+		if st := r.Steps[i]; st.Kind == automation.StepError {
+			v.Problem = stepProblem(st)
+			break
+		}
+	}
+	if v.Problem == nil && (r.Outcome == automation.Decide || r.Outcome == automation.Blocked) {
+		v.Problem = &ui.Problem{Tone: ui.Warn, Title: "This one needs a person", Detail: r.Summary, Next: "Put it right in either account, or change the mapping, then retry.", Code: r.Code}
+	}
+	return s.render(c, http.StatusOK, runui.DetailPage(sh, v))
+}
+
+func beganWith(r automation.Run) string {
+	switch r.Event.Kind {
+	case automation.Webhook:
+		return "webhook " + r.Event.Name
+	case automation.Poll:
+		return "a change found by polling"
+	case automation.Manual:
+		return "somebody, by hand"
+	case automation.TestSend:
+		return "a test payload"
+	}
+	return string(r.Event.Kind)
+}
+
+func took(d time.Duration) string {
+	if d < time.Second {
+		return ui.Number(int(d.Milliseconds())) + " ms"
+	}
+	return span(d)
+}
+
+func stepProblem(st automation.Step) *ui.Problem {
+	return &ui.Problem{Tone: ui.Stop, Title: st.Title, Detail: st.Detail, Next: st.Advice, Words: st.Words, Code: st.Code}
+}
+
+func (s *Server) runStep(st automation.Step) runui.Step {
+	out := runui.Step{At: ui.Moment{Machine: st.At.UTC().Format(time.RFC3339Nano), Text: st.At.UTC().Format("15:04:05")}, Title: st.Title, Text: st.Detail, Calls: exchanges(st.Calls)}
+	switch st.Kind {
+	case automation.StepEvent:
+		out.Kind = runui.StepEvent
+	case automation.StepRule:
+		out.Kind = runui.StepRule
+		if st.Plan != nil {
+			out.Conditions = conditions(st.Plan.Verdict.Root, 0)
+		}
+	case automation.StepIdentity, automation.StepRecover:
+		out.Kind = runui.StepLink
+	case automation.StepRead:
+		out.Kind = runui.StepRead
+	case automation.StepPlan:
+		out.Kind = runui.StepEcho
+		if st.Plan != nil {
+			out.Diffs, out.Evidence, out.Outcome = diffsOf(*st.Plan), evidenceOf(st.Plan.Identity), outcomeOf(st.Plan.Outcome)
+			out.Conditions = conditions(st.Plan.Verdict.Root, 0)
+		}
+	case automation.StepWrite:
+		out.Kind = runui.StepWrite
+	case automation.StepError:
+		out.Kind = runui.StepError
+		out.Problem, out.Text = stepProblem(st), ""
+	}
+	return out
+}
+
+func conditions(check rule.Check, depth int) []runui.Condition {
+	if len(check.Checks) == 0 {
+		if check.Label == "" {
+			return nil
+		}
+		return []runui.Condition{{Text: check.Label, Value: check.Got, Holds: check.Passed, Depth: depth}}
+	}
+	var out []runui.Condition
+	for _, inner := range check.Checks {
+		out = append(out, conditions(inner, depth+1)...)
+	}
+	return out
+}
+
+func exchanges(calls []provider.Call) []automationui.Exchange {
+	out := make([]automationui.Exchange, 0, len(calls))
+	for _, call := range calls {
+		x := automationui.Exchange{
+			Method: call.Method, Path: call.Path, OK: call.Status >= 200 && call.Status < 300,
+			Duration: took(call.Duration), Request: pretty(call.Request), Response: pretty(call.Response),
+		}
+		switch {
+		case call.Status != 0:
+			x.Status = ui.Number(call.Status) + " " + http.StatusText(call.Status)
+		default:
+			x.Status = "no answer"
+		}
+		if call.Error != "" && x.Response == "" {
+			x.Response = call.Error
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func (s *Server) runRetry(c echo.Context) error {
+	id := c.Param("id")
+	if err := s.Store.RetryRun(c.Request().Context(), id); err != nil {
+		return err
+	}
+	s.flash(c, ui.Info, "It is tried again now", "The new run appears at the top within a moment.")
+	return redirect(c, "/runs")
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Config is what the server is made of. Everything is required unless it says otherwise.
+type Config struct {
+	Store       Store
+	Sessions    scs.Store
+	Connections *connection.Service
+	Flow        *connection.Flow
+	Gateway     engine.Gateway
+	Definitions *engine.Definitions
+	Trials      Trials
+	Descriptors map[provider.ID]provider.Descriptor
+	Webhooks    Hooks
+	Providers   Providers
+	Quota       QuotaLeft
+	Metrics     http.Handler
+	// SetupToken is what the first account must show; empty once there is one.
+	SetupToken string
+	PublicURL  string
+	// Secure sets the Secure flag of cookies; on whenever PublicURL is https.
+	Secure       bool
+	MetricsToken string // empty: /metrics answers loopback only
+	Demo         bool
+	Version      string
+	Database     string // "SQLite 3.53" for the settings page
+	Now          func() time.Time
+	NewID        func(prefix string) string
+	Log          *slog.Logger
+	// Fresh answers a newly built client of a connection in whatever state, to check it with.
+	Fresh func(ctx context.Context, id record.ConnectionID) (provider.Client, error)
+}
+
+// Server answers every HTTP request.
+type Server struct {
+	Config
+	echo     *echo.Echo
+	sessions *scs.SessionManager
+	live     *live
+	setup    *setupGate
+	signIns  *throttle
+	recall   *recall
+}
+
+// New wires routes and middleware. Stop the live updates with Close.
+func New(cfg Config) *Server {
+	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
+	s.sessions = scs.New()
+	s.sessions.Store = cfg.Sessions
+	s.sessions.Lifetime = 14 * 24 * time.Hour
+	s.sessions.IdleTimeout = 3 * 24 * time.Hour
+	s.sessions.HashTokenInStore = true
+	s.sessions.Cookie.Name = "crosswalk_session"
+	s.sessions.Cookie.HttpOnly = true
+	s.sessions.Cookie.SameSite = http.SameSiteLaxMode // an OAuth consent page sends people back by a cross-site link
+	s.sessions.Cookie.Secure = cfg.Secure
+	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		cfg.Log.ErrorContext(r.Context(), "session store failed", "err", err)
+		http.Error(w, "The session could not be read. Try again in a moment.", http.StatusServiceUnavailable)
+	}
+
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.answerError
+	s.echo = e
+	s.routes()
+	return s
+}
+
+// ServeHTTP makes the server a handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Notify tells open pages that runs were stored; it never blocks.
+func (s *Server) Notify() { s.live.wake() }
+
+// Close ends live updates, so that open pages do not hold a shutdown up.
+func (s *Server) Close() { s.live.close() }

@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+)
+
+var _ engine.Automations = (*Store)(nil)
+
+// automationDoc is an automation with its current definition.
+type automationDoc struct {
+	Row        automationRow `gorm:"embedded"`
+	Definition string
+}
+
+func (d automationDoc) automation() (automation.Automation, error) {
+	a := automation.Automation{
+		ID: automation.ID(d.Row.ID), Name: d.Row.Name, Recipe: d.Row.Recipe, State: automation.State(d.Row.State), Version: d.Row.Version,
+		PausedWhy: d.Row.PausedWhy, CreatedAt: d.Row.CreatedAt.time(), UpdatedAt: d.Row.UpdatedAt.time(),
+	}
+	err := decode("definition of "+d.Row.ID, d.Definition, &a.Definition)
+	return a, err
+}
+
+const selectAutomations = `
+SELECT a.id, a.name, a.recipe, a.state, a.version, a.paused_why, a.created_at, a.updated_at, v.definition
+FROM automations a JOIN automation_versions v ON v.automation_id = a.id AND v.number = a.version
+WHERE a.deleted_at = 0`
+
+// Automation reads one automation with its current definition.
+func (s *Store) Automation(ctx context.Context, id automation.ID) (automation.Automation, error) {
+	a, err := readAutomation(s.read(ctx), id)
+	if err != nil {
+		return a, fmt.Errorf("read automation %s: %w", id, err)
+	}
+	return a, nil
+}
+
+func readAutomation(db *gorm.DB, id automation.ID) (automation.Automation, error) {
+	var docs []automationDoc
+	if err := db.Raw(selectAutomations+" AND a.id = ?", string(id)).Scan(&docs).Error; err != nil {
+		return automation.Automation{}, err
+	}
+	if len(docs) == 0 {
+		return automation.Automation{}, engine.ErrNotFound
+	}
+	return docs[0].automation()
+}
+
+// Automations reads all of them, oldest first.
+func (s *Store) Automations(ctx context.Context) ([]automation.Automation, error) {
+	var docs []automationDoc
+	if err := s.read(ctx).Raw(selectAutomations + " ORDER BY a.created_at, a.id").Scan(&docs).Error; err != nil {
+		return nil, fmt.Errorf("read automations: %w", err)
+	}
+	out := make([]automation.Automation, 0, len(docs))
+	for _, d := range docs {
+		a, err := d.automation()
+		if err != nil {
+			return nil, fmt.Errorf("read automations: %w", err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// CreateAutomation stores a new automation as version 1.
+func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, by string) error {
+	doc, err := encode("definition", a.Definition)
+	if err != nil {
+		return fmt.Errorf("create automation %s: %w", a.ID, err)
+	}
+	err = s.write(ctx, func(u *unit) error {
+		created := at(a.CreatedAt)
+		if created == 0 {
+			created = at(u.now)
+		}
+		row := automationRow{
+			ID: string(a.ID), Name: clean(a.Name), Recipe: a.Recipe, State: string(a.State), Version: 1,
+			PausedWhy: clean(a.PausedWhy), CreatedAt: created, UpdatedAt: created,
+		}
+		if err := u.Create(&row).Error; err != nil {
+			return err
+		}
+		return u.Create(&versionRow{AutomationID: row.ID, Number: 1, Definition: doc, SavedBy: clean(by), SavedAt: created, Note: "created"}).Error
+	})
+	if err != nil {
+		return fmt.Errorf("create automation %s: %w", a.ID, err)
+	}
+	return nil
+}
+
+// SaveDefinition makes d the next version and answers the automation as it then is. It answers
+// engine.ErrConflict, and saves nothing, when fromVersion is not the current one any more.
+func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error) {
+	var saved automation.Automation
+	doc, err := encode("definition", d)
+	if err != nil {
+		return saved, fmt.Errorf("save automation %s: %w", id, err)
+	}
+	err = s.write(ctx, func(u *unit) error {
+		res := u.Model(&automationRow{}).Where("id = ? AND version = ? AND deleted_at = 0", string(id), fromVersion).
+			Updates(map[string]any{"version": fromVersion + 1, "updated_at": at(u.now)})
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			if _, err := readAutomation(u.DB, id); err != nil {
+				return err
+			}
+			return engine.ErrConflict
+		}
+		row := versionRow{AutomationID: string(id), Number: fromVersion + 1, Definition: doc, SavedBy: clean(by), SavedAt: at(u.now), Note: clean(note)}
+		if err := u.Create(&row).Error; err != nil {
+			return err
+		}
+		saved, err = readAutomation(u.DB, id)
+		return err
+	})
+	if err != nil {
+		return automation.Automation{}, fmt.Errorf("save automation %s: %w", id, err)
+	}
+	return saved, nil
+}
+
+// SetState switches an automation; why is kept while it is paused.
+func (s *Store) SetState(ctx context.Context, id automation.ID, state automation.State, why string) error {
+	return s.changeAutomation(ctx, "switch", id, map[string]any{"state": string(state), "paused_why": clean(why)})
+}
+
+// Rename changes the name; definitions keep their version.
+func (s *Store) Rename(ctx context.Context, id automation.ID, name string) error {
+	return s.changeAutomation(ctx, "rename", id, map[string]any{"name": clean(name)})
+}
+
+// DeleteAutomation hides an automation and forgets what was due for it. Its runs, versions and links stay.
+func (s *Store) DeleteAutomation(ctx context.Context, id automation.ID) error {
+	err := s.write(ctx, func(u *unit) error {
+		err := one(u.Model(&automationRow{}).Where("id = ? AND deleted_at = 0", string(id)).
+			Updates(map[string]any{"deleted_at": at(u.now), "updated_at": at(u.now), "state": string(automation.Draft)}))
+		if err != nil {
+			return err
+		}
+		return u.Exec("DELETE FROM works WHERE automation_id = ? AND state <> 'running'", string(id)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("delete automation %s: %w", id, err)
+	}
+	return nil
+}
+
+func (s *Store) changeAutomation(ctx context.Context, verb string, id automation.ID, columns map[string]any) error {
+	err := s.write(ctx, func(u *unit) error {
+		columns["updated_at"] = at(u.now)
+		return one(u.Model(&automationRow{}).Where("id = ? AND deleted_at = 0", string(id)).Updates(columns))
+	})
+	if err != nil {
+		return fmt.Errorf("%s automation %s: %w", verb, id, err)
+	}
+	return nil
+}
+
+// Versions are the saved definitions, newest first.
+func (s *Store) Versions(ctx context.Context, id automation.ID) ([]automation.Version, error) {
+	var rows []versionRow
+	if err := s.read(ctx).Where("automation_id = ?", string(id)).Order("number DESC").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read versions of %s: %w", id, err)
+	}
+	out := make([]automation.Version, 0, len(rows))
+	for _, r := range rows {
+		v, err := r.version()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// Version reads one saved definition.
+func (s *Store) Version(ctx context.Context, id automation.ID, n int) (automation.Version, error) {
+	var row versionRow
+	if err := s.read(ctx).Where("automation_id = ? AND number = ?", string(id), n).Take(&row).Error; err != nil {
+		return automation.Version{}, fmt.Errorf("read version %d of %s: %w", n, id, found(err))
+	}
+	return row.version()
+}
+
+func (r versionRow) version() (automation.Version, error) {
+	v := automation.Version{Automation: automation.ID(r.AutomationID), Number: r.Number, SavedBy: r.SavedBy, SavedAt: r.SavedAt.time(), Note: r.Note}
+	err := decode(fmt.Sprintf("version %d of %s", r.Number, r.AutomationID), r.Definition, &v.Definition)
+	return v, err
+}

@@ -1,0 +1,363 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/oauth2"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+var _ connection.Store = (*Store)(nil)
+
+type connectionRow struct {
+	ID          string `gorm:"primaryKey"`
+	Provider    string
+	Name        string
+	AccountID   string
+	Account     string
+	Auth        string
+	State       string
+	Problem     string
+	ProblemCode string
+	Scopes      string
+	BaseURL     string
+	HookSecret  string
+	ClientID    string
+	Endpoint    string
+	CreatedAt   stamp `gorm:"autoCreateTime:false"`
+	CheckedAt   stamp
+	RotatedAt   stamp
+	ExpiresAt   stamp
+}
+
+func (connectionRow) TableName() string { return "connections" }
+
+type grantRow struct {
+	ConnectionID string `gorm:"primaryKey"`
+	Sealed       []byte
+	Generation   int64
+	LeaseOwner   string
+	LeaseUntil   stamp
+}
+
+func (grantRow) TableName() string { return "grants" }
+
+func (r grantRow) grant() connection.SealedGrant {
+	return connection.SealedGrant{Sealed: r.Sealed, Generation: r.Generation, LeaseOwner: r.LeaseOwner, LeaseUntil: r.LeaseUntil.time()}
+}
+
+type pendingRow struct {
+	StateHash   string `gorm:"primaryKey"`
+	BindingHash string
+	ExpiresAt   stamp
+	Document    string
+	Sealed      []byte
+}
+
+func (pendingRow) TableName() string { return "pending_authorizations" }
+
+// accountDoc and endpointDoc are stored forms: keys stay though the types they come from belong to others.
+type accountDoc struct {
+	ID        string `json:"id,omitempty"`
+	Name      string `json:"name,omitempty"`
+	CompanyID string `json:"companyId,omitempty"`
+	Zone      string `json:"zone,omitempty"`
+	Country   string `json:"country,omitempty"`
+}
+
+type endpointDoc struct {
+	AuthURL       string `json:"authUrl,omitempty"`
+	DeviceAuthURL string `json:"deviceAuthUrl,omitempty"`
+	TokenURL      string `json:"tokenUrl,omitempty"`
+	AuthStyle     int    `json:"authStyle,omitempty"`
+}
+
+func endpointOf(e oauth2.Endpoint) endpointDoc {
+	return endpointDoc{e.AuthURL, e.DeviceAuthURL, e.TokenURL, int(e.AuthStyle)}
+}
+
+func (d endpointDoc) endpoint() oauth2.Endpoint {
+	return oauth2.Endpoint{AuthURL: d.AuthURL, DeviceAuthURL: d.DeviceAuthURL, TokenURL: d.TokenURL, AuthStyle: oauth2.AuthStyle(d.AuthStyle)}
+}
+
+type pendingDoc struct {
+	Provider    provider.ID         `json:"provider"`
+	Reconnect   record.ConnectionID `json:"reconnect,omitempty"`
+	BaseURL     string              `json:"baseUrl,omitempty"`
+	Account     string              `json:"account,omitempty"`
+	ClientID    string              `json:"clientId,omitempty"`
+	RedirectURL string              `json:"redirectUrl,omitempty"`
+	Endpoint    endpointDoc         `json:"endpoint,omitzero"`
+	Scopes      []string            `json:"scopes,omitempty"`
+}
+
+func rowOfConnection(c connection.Connection) (connectionRow, error) {
+	account, err := encode("account", accountDoc(c.Account))
+	if err != nil {
+		return connectionRow{}, err
+	}
+	scopes, err := encode("scopes", c.Scopes)
+	if err != nil {
+		return connectionRow{}, err
+	}
+	endpoint, err := encode("endpoint", endpointOf(c.Endpoint))
+	return connectionRow{
+		ID: string(c.ID), Provider: string(c.Provider), Name: clean(c.Name), AccountID: clean(c.Account.ID), Account: account,
+		Auth: string(c.Auth), State: string(c.State), Problem: clean(c.Problem), ProblemCode: clean(c.ProblemCode), Scopes: scopes,
+		BaseURL: clean(c.BaseURL), HookSecret: c.HookSecret, ClientID: clean(c.ClientID), Endpoint: endpoint,
+		CreatedAt: at(c.CreatedAt), CheckedAt: at(c.CheckedAt), RotatedAt: at(c.RotatedAt), ExpiresAt: at(c.ExpiresAt),
+	}, err
+}
+
+func (r connectionRow) connection() (connection.Connection, error) {
+	var account accountDoc
+	var endpoint endpointDoc
+	c := connection.Connection{
+		ID: record.ConnectionID(r.ID), Provider: provider.ID(r.Provider), Name: r.Name, Auth: connection.AuthKind(r.Auth),
+		State: connection.State(r.State), Problem: r.Problem, ProblemCode: r.ProblemCode, BaseURL: r.BaseURL,
+		HookSecret: r.HookSecret, ClientID: r.ClientID, CreatedAt: r.CreatedAt.time(), CheckedAt: r.CheckedAt.time(),
+		RotatedAt: r.RotatedAt.time(), ExpiresAt: r.ExpiresAt.time(),
+	}
+	err := errors.Join(decode("account of "+r.ID, r.Account, &account), decode("scopes of "+r.ID, r.Scopes, &c.Scopes), decode("endpoint of "+r.ID, r.Endpoint, &endpoint))
+	c.Account, c.Endpoint = provider.Account(account), endpoint.endpoint()
+	return c, err
+}
+
+// unknown turns the store's word for no row into connection's.
+func unknown(err error) error {
+	if errors.Is(found(err), engine.ErrNotFound) {
+		return connection.ErrNotFound
+	}
+	return err
+}
+
+// Connections lists those not removed, oldest first.
+func (s *Store) Connections(ctx context.Context) ([]connection.Connection, error) {
+	var rows []connectionRow
+	if err := s.read(ctx).Where("state <> ?", string(connection.Removed)).Order("created_at, id").Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read connections: %w", err)
+	}
+	out := make([]connection.Connection, 0, len(rows))
+	for _, r := range rows {
+		c, err := r.connection()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// Connection reads one, removed or not.
+func (s *Store) Connection(ctx context.Context, id record.ConnectionID) (connection.Connection, error) {
+	var row connectionRow
+	if err := s.read(ctx).Where("id = ?", clean(string(id))).Take(&row).Error; err != nil {
+		return connection.Connection{}, fmt.Errorf("read connection %s: %w", id, unknown(err))
+	}
+	return row.connection()
+}
+
+// ConnectionByAccount finds one that is not removed.
+func (s *Store) ConnectionByAccount(ctx context.Context, p provider.ID, account string) (connection.Connection, bool, error) {
+	return s.findConnection(ctx, "account_id", p, account)
+}
+
+// ConnectionByHook finds the one a webhook address belongs to.
+func (s *Store) ConnectionByHook(ctx context.Context, p provider.ID, secret string) (connection.Connection, bool, error) {
+	return s.findConnection(ctx, "hook_secret", p, secret)
+}
+
+func (s *Store) findConnection(ctx context.Context, column string, p provider.ID, value string) (connection.Connection, bool, error) {
+	if value == "" {
+		return connection.Connection{}, false, nil
+	}
+	var row connectionRow
+	err := s.read(ctx).Where("provider = ? AND "+column+" = ? AND state <> ?", string(p), clean(value), string(connection.Removed)).
+		Order("created_at, id").Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return connection.Connection{}, false, nil
+	}
+	if err != nil {
+		return connection.Connection{}, false, fmt.Errorf("find a connection of %s: %w", p, err)
+	}
+	c, err := row.connection()
+	return c, err == nil, err
+}
+
+// SaveConnection creates or replaces a connection; a sealed grant takes the next generation and ends any lease.
+func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sealed []byte) error {
+	row, err := rowOfConnection(c)
+	if err != nil {
+		return fmt.Errorf("save connection %s: %w", c.ID, err)
+	}
+	err = s.write(ctx, func(u *unit) error {
+		if err := u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil || sealed == nil {
+			return err
+		}
+		return u.Exec(`INSERT INTO grants (connection_id, sealed, generation) VALUES (?, ?, 1)
+			ON CONFLICT (connection_id) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1,
+			lease_owner = '', lease_until = 0`, row.ID, sealed).Error
+	})
+	if err != nil {
+		return fmt.Errorf("save connection %s: %w", c.ID, err)
+	}
+	return nil
+}
+
+// SaveHealth updates state, problem, account, scopes and times, and nothing secret. A removed connection stays
+// removed, whatever a check that was under way has found.
+func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
+	row, err := rowOfConnection(c)
+	if err != nil {
+		return fmt.Errorf("save health of %s: %w", c.ID, err)
+	}
+	err = s.write(ctx, func(u *unit) error {
+		return one(u.Model(&connectionRow{}).Where("id = ? AND state <> ?", row.ID, string(connection.Removed)).
+			Select("account_id", "account", "state", "problem", "problem_code", "scopes", "checked_at", "rotated_at", "expires_at").Updates(&row))
+	})
+	if err != nil {
+		return fmt.Errorf("save health of %s: %w", c.ID, unknown(err))
+	}
+	return nil
+}
+
+// RemoveConnection marks it removed and destroys its grant.
+func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) error {
+	err := s.write(ctx, func(u *unit) error {
+		err := one(u.Model(&connectionRow{}).Where("id = ?", string(id)).
+			Updates(map[string]any{"state": string(connection.Removed), "hook_secret": "", "problem": "", "problem_code": ""}))
+		if err != nil {
+			return err
+		}
+		return u.Exec("DELETE FROM grants WHERE connection_id = ?", string(id)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("remove connection %s: %w", id, unknown(err))
+	}
+	return nil
+}
+
+// LoadGrant reads the sealed grant as it is now.
+func (s *Store) LoadGrant(ctx context.Context, id record.ConnectionID) (connection.SealedGrant, error) {
+	var row grantRow
+	if err := s.read(ctx).Where("connection_id = ?", string(id)).Take(&row).Error; err != nil {
+		return connection.SealedGrant{}, fmt.Errorf("read grant of %s: %w", id, unknown(err))
+	}
+	return row.grant(), nil
+}
+
+// LeaseGrant takes the sole right to renew until the deadline.
+func (s *Store) LeaseGrant(ctx context.Context, id record.ConnectionID, owner string, now, until time.Time) (connection.SealedGrant, bool, error) {
+	var rows []grantRow
+	err := s.write(ctx, func(u *unit) error {
+		rows = nil
+		err := u.Raw(`UPDATE grants SET lease_owner = ?, lease_until = ? WHERE connection_id = ?
+			AND (lease_owner = '' OR lease_owner = ? OR lease_until <= ?) RETURNING *`,
+			owner, int64(at(until)), string(id), owner, int64(at(now))).Scan(&rows).Error
+		if err != nil || len(rows) > 0 {
+			return err
+		}
+		// Somebody has it, or there is nothing to have.
+		return u.Where("connection_id = ?", string(id)).Take(&grantRow{}).Error
+	})
+	if err != nil {
+		return connection.SealedGrant{}, false, fmt.Errorf("lease grant of %s: %w", id, unknown(err))
+	}
+	if len(rows) == 0 {
+		return connection.SealedGrant{}, false, nil
+	}
+	return rows[0].grant(), true, nil
+}
+
+// RotateGrant stores the next grant if the generation is still from, and ends the lease.
+func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from int64, sealed []byte, rotatedAt, expiresAt time.Time) error {
+	err := s.write(ctx, func(u *unit) error {
+		res := u.Exec(`UPDATE grants SET sealed = ?, generation = generation + 1, lease_owner = '', lease_until = 0
+			WHERE connection_id = ? AND generation = ?`, sealed, string(id), from)
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			if err := u.Where("connection_id = ?", string(id)).Take(&grantRow{}).Error; err != nil {
+				return err
+			}
+			return connection.ErrMoved
+		}
+		return u.Exec("UPDATE connections SET rotated_at = ?, expires_at = ? WHERE id = ?", int64(at(rotatedAt)), int64(at(expiresAt)), string(id)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("rotate grant of %s: %w", id, unknown(err))
+	}
+	return nil
+}
+
+// ReleaseGrant ends a lease without rotating; one that is somebody else's stays.
+func (s *Store) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner string) error {
+	err := s.write(ctx, func(u *unit) error {
+		return u.Exec("UPDATE grants SET lease_owner = '', lease_until = 0 WHERE connection_id = ? AND lease_owner = ?", string(id), owner).Error
+	})
+	if err != nil {
+		return fmt.Errorf("release grant of %s: %w", id, err)
+	}
+	return nil
+}
+
+// PutPending keeps an authorisation until its answer comes back.
+func (s *Store) PutPending(ctx context.Context, p connection.Pending) error {
+	doc, err := encode("pending authorisation", pendingDoc{
+		Provider: p.Provider, Reconnect: p.Reconnect, BaseURL: p.BaseURL, Account: p.Account, ClientID: p.ClientID,
+		RedirectURL: p.RedirectURL, Endpoint: endpointOf(p.Endpoint), Scopes: p.Scopes,
+	})
+	if err != nil {
+		return err
+	}
+	row := pendingRow{StateHash: p.StateHash, BindingHash: p.BindingHash, ExpiresAt: at(p.ExpiresAt), Document: doc, Sealed: p.Sealed}
+	if row.Sealed == nil {
+		row.Sealed = []byte{}
+	}
+	if err := s.write(ctx, func(u *unit) error { return u.Create(&row).Error }); err != nil {
+		return fmt.Errorf("keep pending authorisation: %w", err)
+	}
+	return nil
+}
+
+// TakePending removes and returns a pending authorisation; it can be taken once. Of several that one browser
+// began, the youngest is meant.
+func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
+	where, value := "state_hash = ?", stateHash
+	if stateHash == "" {
+		where, value = "binding_hash = ?", bindingHash
+	}
+	var rows []pendingRow
+	err := s.write(ctx, func(u *unit) error {
+		rows = nil
+		return u.Raw(`DELETE FROM pending_authorizations WHERE state_hash IN
+			(SELECT state_hash FROM pending_authorizations WHERE `+where+` ORDER BY expires_at DESC LIMIT 1) RETURNING *`, clean(value)).Scan(&rows).Error
+	})
+	if err != nil {
+		return connection.Pending{}, fmt.Errorf("take pending authorisation: %w", err)
+	}
+	if len(rows) == 0 || !rows[0].ExpiresAt.time().After(now) {
+		return connection.Pending{}, fmt.Errorf("take pending authorisation: %w", connection.ErrNotFound)
+	}
+	return rows[0].pending()
+}
+
+func (r pendingRow) pending() (connection.Pending, error) {
+	var d pendingDoc
+	err := decode("pending authorisation", r.Document, &d)
+	return connection.Pending{
+		StateHash: r.StateHash, BindingHash: r.BindingHash, ExpiresAt: r.ExpiresAt.time(), Sealed: r.Sealed,
+		Provider: d.Provider, Reconnect: d.Reconnect, BaseURL: d.BaseURL, Account: d.Account, ClientID: d.ClientID,
+		RedirectURL: d.RedirectURL, Endpoint: d.Endpoint.endpoint(), Scopes: d.Scopes,
+	}, err
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"gorm.io/gorm"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
+)
+
+var _ engine.Links = (*Store)(nil)
+
+const linkColumns = `l.id, l.source_connection, l.source_object, l.source_record, l.target_connection, l.target_object,
+	l.target_record, l.evidence, l.created_at, b.version, b.agreed_at, b.fields, b.target
+FROM links l LEFT JOIN bases b ON b.link_id = l.id AND b.automation_id = ?`
+
+// linksOf finds links made from the records, and then those made towards them; each half uses its own index.
+const linksOf = `SELECT ` + linkColumns + `
+WHERE l.source_connection = ? AND l.source_object = ? AND l.source_record IN ? AND l.target_connection = ? AND l.target_object = ?
+UNION ALL SELECT ` + linkColumns + `
+WHERE l.target_connection = ? AND l.target_object = ? AND l.target_record IN ? AND l.source_connection = ? AND l.source_object = ?`
+
+type linkBaseRow struct {
+	Link     linkRow `gorm:"embedded"`
+	Version  *int
+	AgreedAt *stamp
+	Fields   *string
+	Target   *string
+}
+
+// FindLink answers the link seen from source: its Target is the counterpart, whichever way round it was made.
+func (s *Store) FindLink(ctx context.Context, source record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (automation.Link, automation.Base, bool, error) {
+	links, err := s.LinksOf(ctx, []record.Ref{source}, target, t, a)
+	if err != nil {
+		return automation.Link{}, automation.Base{}, false, err
+	}
+	lb, ok := links[source]
+	return lb.Link, lb.Base, ok, nil
+}
+
+// LinksOf answers the links of many records, each seen from its record, as FindLink does.
+func (s *Store) LinksOf(ctx context.Context, sources []record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (map[record.Ref]engine.LinkBase, error) {
+	type side struct {
+		connection record.ConnectionID
+		object     record.ObjectType
+	}
+	// What is asked for, by the form it is stored in.
+	asked := make(map[record.Ref]record.Ref, len(sources))
+	ids := map[side][]string{}
+	for _, r := range sources {
+		stored := r
+		stored.ID = clean(r.ID)
+		if _, twice := asked[stored]; !twice {
+			asked[stored] = r
+			k := side{r.Connection, r.Type}
+			ids[k] = append(ids[k], stored.ID)
+		}
+	}
+	out := make(map[record.Ref]engine.LinkBase, len(sources))
+	for k, all := range ids {
+		for len(all) > 0 {
+			n := min(500, len(all))
+			if err := linksOfChunk(s.read(ctx), out, asked, string(k.connection), string(k.object), all[:n], string(target), string(t), a); err != nil {
+				return nil, fmt.Errorf("find links of %d records: %w", len(sources), err)
+			}
+			all = all[n:]
+		}
+	}
+	return out, nil
+}
+
+func linksOfChunk(db *gorm.DB, out map[record.Ref]engine.LinkBase, asked map[record.Ref]record.Ref, connection, object string, ids []string, target, t string, a automation.ID) error {
+	var rows []linkBaseRow
+	err := db.Raw(linksOf, string(a), connection, object, ids, target, t, string(a), connection, object, ids, target, t).Scan(&rows).Error
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		link := r.Link.link()
+		from, ok := asked[link.Source]
+		// A link within one connection and type answers to both its ends; here it is seen from the one asked for.
+		if !ok || string(link.Target.Connection) != target || string(link.Target.Type) != t {
+			link.Source, link.Target = link.Target, link.Source
+			if from, ok = asked[link.Source]; !ok {
+				continue
+			}
+		}
+		// Two links for one record can only come of a race; the older one counts, everywhere.
+		if had, twice := out[from]; twice && !older(link, had.Link) {
+			continue
+		}
+		link.Source = from
+		lb := engine.LinkBase{Link: link}
+		if r.Version != nil {
+			lb.Base = automation.Base{Link: link.ID, Automation: a, Version: *r.Version, AgreedAt: r.AgreedAt.time()}
+			if err := decode("base of link "+link.ID, *r.Fields, &lb.Base.Fields); err != nil {
+				return err
+			}
+			if err := decode("base of link "+link.ID, *r.Target, &lb.Base.Target); err != nil {
+				return err
+			}
+		}
+		out[from] = lb
+	}
+	return nil
+}
+
+func older(a, b automation.Link) bool {
+	if !a.CreatedAt.Equal(b.CreatedAt) {
+		return a.CreatedAt.Before(b.CreatedAt)
+	}
+	return a.ID < b.ID
+}
+
+const (
+	// A second link of the same record towards the same place replaces the first under the first one's id.
+	upsertLink = `INSERT INTO links
+(id, source_connection, source_object, source_record, target_connection, target_object, target_record, evidence, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (source_connection, source_object, source_record, target_connection, target_object)
+DO UPDATE SET target_record = excluded.target_record, evidence = excluded.evidence RETURNING id`
+
+	// Without its link there is nothing to remember a base for.
+	upsertBase = `INSERT INTO bases (link_id, automation_id, version, agreed_at, fields, target)
+SELECT id, ?, CAST(? AS INTEGER), CAST(? AS BIGINT), ?, ? FROM links WHERE id = ?
+ON CONFLICT (link_id, automation_id)
+DO UPDATE SET version = excluded.version, agreed_at = excluded.agreed_at, fields = excluded.fields, target = excluded.target`
+)
+
+// saveLink answers the id the link is stored under.
+func (u *unit) saveLink(l automation.Link) (string, error) {
+	var id string
+	err := u.Raw(upsertLink, l.ID, string(l.Source.Connection), string(l.Source.Type), clean(l.Source.ID),
+		string(l.Target.Connection), string(l.Target.Type), clean(l.Target.ID), clean(l.Evidence), int64(at(l.CreatedAt))).Scan(&id).Error
+	if err != nil || id == l.ID {
+		return id, err
+	}
+	// What was agreed across the link it replaces says nothing about the new counterpart.
+	return id, u.Exec("DELETE FROM bases WHERE link_id = ?", id).Error
+}
+
+func (u *unit) saveBase(b automation.Base, link string) error {
+	fields, err := encode("base", b.Fields)
+	if err != nil {
+		return err
+	}
+	target, err := encode("base", b.Target)
+	if err != nil {
+		return err
+	}
+	return u.Exec(upsertBase, string(b.Automation), b.Version, int64(at(b.AgreedAt)), fields, target, link).Error
+}
+
+func (u *unit) unlink(l automation.Link) error {
+	return u.Exec("DELETE FROM links WHERE id = ?", l.ID).Error
+}

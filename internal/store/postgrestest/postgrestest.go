@@ -1,0 +1,162 @@
+// Package postgrestest gives tests a PostgreSQL of their own: the server named by CROSSWALK_TEST_DATABASE_URL, or
+// a throw-away cluster started from the machine's PostgreSQL. One cluster serves a test binary; every test gets
+// a fresh database. Where there is neither, tests are skipped with the reason, and fail when CI=true.
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const envURL = "CROSSWALK_TEST_DATABASE_URL"
+
+var (
+	start     = sync.OnceValues(startServer)
+	stop      func()
+	databases atomic.Int64
+)
+
+// errNone tells that this machine has no PostgreSQL; any other error is a failure.
+var errNone = errors.New("no PostgreSQL: set " + envURL + " or install PostgreSQL (Debian: apt-get install postgresql)")
+
+// Run runs a test binary's tests and stops the cluster. Call it in TestMain: os.Exit(postgrestest.Run(m)).
+func Run(m *testing.M) int {
+	defer func() {
+		if stop != nil {
+			stop()
+		}
+	}()
+	return m.Run()
+}
+
+// URL makes an empty database that lives as long as the test.
+func URL(t testing.TB) string {
+	t.Helper()
+	server, err := start()
+	if errors.Is(err, errNone) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("crosswalk_test_%d_%d", os.Getpid(), databases.Add(1))
+	if err := exec1(server, "CREATE DATABASE "+name); err != nil {
+		t.Fatalf("create test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := exec1(server, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop test database: %v", err)
+		}
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("the database URL cannot be read")
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+func exec1(server, sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+func startServer() (string, error) {
+	if given := os.Getenv(envURL); given != "" {
+		return given, nil
+	}
+	bin, err := binaries()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "pgtest")
+	if err != nil {
+		return "", err
+	}
+	server, err := startCluster(bin, dir)
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return server, nil
+}
+
+// binaries finds the folder of initdb and postgres; Debian keeps it out of the path.
+func binaries() (string, error) {
+	if at, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(at), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errNone
+	}
+	slices.Sort(found)
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func startCluster(bin, dir string) (string, error) {
+	attr, err := unprivileged(dir)
+	if err != nil {
+		return "", err
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
+	initdb.SysProcAttr, initdb.Dir = attr, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	// Nothing has to survive: durability is off, so that tests are quick.
+	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB")
+	var log strings.Builder
+	postgres.SysProcAttr, postgres.Dir, postgres.Stderr = attr, dir, &log
+	if err := postgres.Start(); err != nil {
+		return "", fmt.Errorf("start postgres: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = postgres.Wait()
+		close(ended)
+	}()
+	stop = func() {
+		_ = postgres.Process.Signal(os.Interrupt) // "fast": clients are cut off
+		<-ended
+		_ = os.RemoveAll(dir)
+	}
+	server := "postgres://postgres@/postgres?host=" + url.QueryEscape(dir)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := exec1(server, "SELECT 1")
+		if err == nil {
+			return server, nil
+		}
+		select {
+		case <-ended:
+			return "", fmt.Errorf("postgres ended: %s", log.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			stop()
+			return "", fmt.Errorf("postgres does not answer: %w", err)
+		}
+	}
+}

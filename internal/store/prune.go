@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// pruneChunk keeps a pruning transaction short, so that live work passes between two.
+const pruneChunk = 500
+
+// Prune deletes history older than before: finished runs with their changes, routed events, dry runs; and
+// sessions that have ended. Links, bases and open work stay: they are what the house knows.
+func (s *Store) Prune(ctx context.Context, before time.Time) error {
+	b := int64(at(before))
+	const chunk = " LIMIT ?)"
+	for _, p := range []struct {
+		sql  string
+		args []any
+	}{
+		// Changes first: their runs name them. An open intent keeps its run.
+		{`DELETE FROM changes WHERE id IN (SELECT c.id FROM changes c JOIN runs r ON r.id = c.run_id
+			WHERE r.started_at < ? AND r.state IN ('succeeded', 'failed') AND c.state NOT IN ('intended', 'unclear')` + chunk, []any{b}},
+		// The newest row stays, for the numbers of RunsSince grow from it.
+		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.started_at < ? AND r.state IN ('succeeded', 'failed')
+			AND r.seq < (SELECT MAX(seq) FROM runs) AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = r.id)` + chunk, []any{b}},
+		{`DELETE FROM deliveries WHERE event_id IN (SELECT d.event_id FROM deliveries d JOIN events e ON e.id = d.event_id
+			WHERE e.received_at < ? AND e.routed_at > 0` + chunk, []any{b}},
+		{`DELETE FROM events WHERE seq IN (SELECT e.seq FROM events e WHERE e.received_at < ? AND e.routed_at > 0
+			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)` + chunk, []any{b}},
+		{`DELETE FROM plan_items WHERE position IN (SELECT i.position FROM plan_items i JOIN plans p ON p.id = i.plan_id
+			WHERE p.finished_at > 0 AND p.finished_at < ?` + chunk, []any{b}},
+		{`DELETE FROM plans WHERE id IN (SELECT p.id FROM plans p WHERE p.finished_at > 0 AND p.finished_at < ?
+			AND NOT EXISTS (SELECT 1 FROM plan_items i WHERE i.plan_id = p.id)` + chunk, []any{b}},
+		{`DELETE FROM sessions WHERE token_hash IN (SELECT x.token_hash FROM sessions x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
+		{`DELETE FROM pending_authorizations WHERE state_hash IN (SELECT x.state_hash FROM pending_authorizations x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
+	} {
+		if err := s.pruneAll(ctx, p.sql, append(p.args, pruneChunk)); err != nil {
+			return fmt.Errorf("prune: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) pruneAll(ctx context.Context, sql string, args []any) error {
+	for {
+		var n int64
+		err := s.write(ctx, func(u *unit) error {
+			res := u.Exec(sql, args...)
+			n = res.RowsAffected
+			return res.Error
+		})
+		if err != nil || n < pruneChunk {
+			return err
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+func draft(id automation.ID) automation.Automation {
+	return automation.Automation{
+		ID: id, Name: "New Gleap contact", Recipe: "gleap-contact", State: automation.Draft, Version: 1,
+		Definition: automation.Definition{
+			Source: automation.Endpoint{Provider: "gleap", Connection: "cn_gleap", Object: record.Contact},
+			Target: automation.Endpoint{Provider: "highlevel", Connection: "cn_highlevel", Object: record.Contact},
+			Match:  []automation.MatchKey{{Source: "email", Target: "email", Kind: record.Email}},
+			Create: true, Update: true, Region: "DE",
+		},
+	}
+}
+
+func testAutomations(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	a := draft("au_1")
+	a.CreatedAt, a.UpdatedAt = b.now, b.now
+	ok(t, b.CreateAutomation(ctx, a, "jane@example.com"))
+	got, err := b.Automation(ctx, a.ID)
+	ok(t, err)
+	if diff := cmp.Diff(a, got); diff != "" {
+		t.Errorf("read back (-want +got):\n%s", diff)
+	}
+	ok(t, b.SetState(ctx, a.ID, automation.Paused, "too many changes"))
+	ok(t, b.Rename(ctx, a.ID, "Ours"))
+	d := a.Definition
+	d.Region = "FR"
+	saved, err := b.SaveDefinition(ctx, a.ID, 1, d, "joe@example.com", "France")
+	ok(t, err)
+	if saved.Version != 2 || saved.Definition.Region != "FR" || saved.Name != "Ours" || saved.State != automation.Paused || saved.PausedWhy != "too many changes" {
+		t.Errorf("saved as %+v", saved)
+	}
+	versions, err := b.Versions(ctx, a.ID)
+	ok(t, err)
+	if len(versions) != 2 || versions[0].Number != 2 || versions[0].Note != "France" || versions[0].SavedBy != "joe@example.com" || versions[1].Definition.Region != "DE" {
+		t.Errorf("versions are %+v", versions)
+	}
+	first, err := b.Version(ctx, a.ID, 1)
+	ok(t, err)
+	if diff := cmp.Diff(a.Definition, first.Definition); diff != "" {
+		t.Errorf("the first version changed (-want +got):\n%s", diff)
+	}
+	all, err := b.Automations(ctx)
+	ok(t, err)
+	if len(all) != 1 || all[0].ID != a.ID {
+		t.Errorf("all are %+v", all)
+	}
+
+	ok(t, b.DeleteAutomation(ctx, a.ID))
+	for what, err := range map[string]error{
+		"read":    second(b.Automation(ctx, a.ID)),
+		"save":    second(b.SaveDefinition(ctx, a.ID, 2, d, "", "")),
+		"rename":  b.Rename(ctx, a.ID, "x"),
+		"switch":  b.SetState(ctx, a.ID, automation.On, ""),
+		"delete":  b.DeleteAutomation(ctx, a.ID),
+		"version": second(b.Version(ctx, a.ID, 9)),
+		"unknown": second(b.Automation(ctx, "au_none")),
+	} {
+		if !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("%s after delete: %v, want not found", what, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func testOptimisticLock(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	ok(t, b.CreateAutomation(ctx, draft("au_1"), ""))
+	const tabs = 8
+	errs := make(chan error, tabs)
+	for range tabs {
+		go func() { errs <- second(b.SaveDefinition(ctx, "au_1", 1, draft("").Definition, "", "")) }()
+	}
+	won := 0
+	for range tabs {
+		switch err := <-errs; {
+		case err == nil:
+			won++
+		case !errors.Is(err, engine.ErrConflict):
+			t.Errorf("a losing save answers %v", err)
+		}
+	}
+	versions, err := b.Versions(ctx, "au_1")
+	ok(t, err)
+	if won != 1 || len(versions) != 2 {
+		t.Errorf("%d of %d saves won and there are %d versions, want 1 and 2", won, tabs, len(versions))
+	}
+}
+
+func testAutomationRoundTrip(t *testing.T, b *bundle) {
+	text := rapid.OneOf(rapid.Just("with \x00 within"), rapid.String())
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		a := draft(automation.ID(automation.NewID("au")))
+		n++
+		a.Definition.Region = text.Draw(t, "region")
+		a.Definition.Match = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) automation.MatchKey {
+			return automation.MatchKey{Source: text.Draw(t, "source"), Target: text.Draw(t, "target"), Kind: record.Phone}
+		}), 1, 3).Draw(t, "match")
+		a.Definition.Target.Provider = provider.ID(text.Draw(t, "provider"))
+		a.Definition.Mapping = mapping.Mapping{}
+		if err := b.CreateAutomation(t.Context(), a, text.Draw(t, "by")); err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.Automation(t.Context(), a.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(a.Definition, got.Definition); diff != "" {
+			t.Fatalf("definition (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -1,0 +1,218 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
+)
+
+func testIntent(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	r := b.run("rn_1", contact("1"))
+	first, second := b.change("ch_1", r), b.change("ch_2", r)
+	second.IntendedAt = b.now.Add(time.Second)
+	ok(t, b.Intend(ctx, r, first))
+	ok(t, b.Intend(ctx, r, second))
+	stored, err := b.Run(ctx, "rn_1")
+	ok(t, err)
+	if diff := cmp.Diff(r, stored); diff != "" {
+		t.Errorf("run (-want +got):\n%s", diff)
+	}
+	open, err := b.OpenChanges(ctx, "au_1", contact("1"))
+	ok(t, err)
+	if diff := cmp.Diff([]automation.Change{first, second}, open); diff != "" {
+		t.Errorf("open (-want +got):\n%s", diff)
+	}
+	for _, elsewhere := range []struct {
+		a automation.ID
+		r record.Ref
+	}{{"au_2", contact("1")}, {"au_1", contact("2")}} {
+		if none, err := b.OpenChanges(ctx, elsewhere.a, elsewhere.r); err != nil || len(none) != 0 {
+			t.Errorf("open for %v: %v, %v", elsewhere, none, err)
+		}
+	}
+	// One stays unclear, one is settled by a later attempt.
+	first.State, first.Error = automation.Unclear, "timeout"
+	second.State, second.AnsweredAt = automation.Settled, b.now.Add(time.Minute)
+	ok(t, b.Finish(ctx, engine.Finish{Run: r, Settled: []automation.Change{first, second}}))
+	open, err = b.OpenChanges(ctx, "au_1", contact("1"))
+	ok(t, err)
+	if diff := cmp.Diff([]automation.Change{first}, open); diff != "" {
+		t.Errorf("open (-want +got):\n%s", diff)
+	}
+}
+
+func finished(b *bundle) engine.Finish {
+	r := b.run("rn_1", contact("1"))
+	c := b.change("ch_1", r)
+	c.State, c.Target, c.AnsweredAt = automation.Done, counterpart("9"), b.now.Add(time.Second)
+	c.After = record.Fields{"email": record.TextOf("jane@example.com"), "age": record.NumberOf(41.5), "vip": record.BoolOf(false), "since": record.TimeOf(b.now), "tags": record.ListOf([]string{"a", "b"})}
+	r.State, r.Outcome, r.Summary, r.Code, r.Target, r.FinishedAt = automation.Succeeded, automation.Create, "Created the contact", "created", c.Target, b.now.Add(2*time.Second)
+	return engine.Finish{
+		Run: r, Change: &c,
+		Link: &automation.Link{ID: "ln_1", Source: r.Source, Target: c.Target, Evidence: "created", CreatedAt: b.now},
+		Base: &automation.Base{Link: "ln_1", Automation: "au_1", Version: 3, Fields: record.Fields{"email": record.TextOf("Jane@example.com")}, Target: c.After, AgreedAt: b.now},
+	}
+}
+
+func testFinish(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	f := finished(b)
+	intended := *f.Change
+	intended.State, intended.Target, intended.AnsweredAt, intended.After = automation.Intended, record.Ref{}, time.Time{}, nil
+	running := f.Run
+	running.State, running.Outcome = automation.Running, ""
+	ok(t, b.Intend(ctx, running, intended))
+	ok(t, b.Finish(ctx, f))
+
+	r, err := b.Run(ctx, "rn_1")
+	ok(t, err)
+	if diff := cmp.Diff(f.Run, r); diff != "" {
+		t.Errorf("run (-want +got):\n%s", diff)
+	}
+	changes, err := b.ChangesOf(ctx, "rn_1")
+	ok(t, err)
+	if diff := cmp.Diff([]automation.Change{*f.Change}, changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	link, base, linked, err := b.FindLink(ctx, contact("1"), "cn_highlevel", record.Contact, "au_1")
+	ok(t, err)
+	if diff := cmp.Diff(*f.Link, link); diff != "" || !linked {
+		t.Errorf("link (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(*f.Base, base); diff != "" {
+		t.Errorf("base (-want +got):\n%s", diff)
+	}
+	// Again, as after a crash between the commit and the caller hearing of it.
+	ok(t, b.Finish(ctx, f))
+	// The next run moves the base and, later, unlinks.
+	f.Base.Fields = record.Fields{"email": record.TextOf("j@example.com")}
+	f.Change, f.Link = nil, nil
+	ok(t, b.Finish(ctx, f))
+	if _, base, _, err = b.FindLink(ctx, contact("1"), "cn_highlevel", record.Contact, "au_1"); err != nil || !base.Fields["email"].Equal(record.TextOf("j@example.com")) {
+		t.Errorf("base %v, %v", base, err)
+	}
+	ok(t, b.Finish(ctx, engine.Finish{Run: f.Run, Unlink: &link}))
+	if _, base, linked, err = b.FindLink(ctx, contact("1"), "cn_highlevel", record.Contact, "au_1"); err != nil || linked || base.Link != "" {
+		t.Errorf("still linked: %v %v %v", linked, base, err)
+	}
+}
+
+func testFinishFails(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	ok(t, b.Finish(ctx, finished(b)))
+	f := finished(b)
+	f.Run.ID = "rn_2"
+	other := *f.Change
+	other.ID, other.Run = "ch_2", "rn_2"
+	f.Change = &other
+	// The same id for another link is refused by the database, after run and change were written.
+	f.Link.Source = contact("2")
+	if err := b.Finish(ctx, f); err == nil {
+		t.Fatal("a link id was used twice")
+	}
+	if _, err := b.Run(ctx, "rn_2"); err == nil {
+		t.Error("the run was kept without its link")
+	}
+	if changes, err := b.ChangesOf(ctx, "rn_2"); err != nil || len(changes) != 0 {
+		t.Errorf("changes %v, %v", changes, err)
+	}
+}
+
+func testLinkBothWays(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	f := finished(b)
+	ok(t, b.Finish(ctx, f))
+	link, base, linked, err := b.FindLink(ctx, counterpart("9"), "cn_gleap", record.Contact, "au_back")
+	ok(t, err)
+	want := *f.Link
+	want.Source, want.Target = want.Target, want.Source
+	if diff := cmp.Diff(want, link); diff != "" || !linked {
+		t.Errorf("seen from the other side (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(automation.Base{}, base); diff != "" {
+		t.Errorf("another automation agreed nothing yet:\n%s", diff)
+	}
+	for _, q := range []struct {
+		ref  record.Ref
+		conn record.ConnectionID
+		t    record.ObjectType
+	}{{contact("1"), "cn_highlevel", record.Task}, {contact("1"), "cn_other", record.Contact}, {contact("9"), "cn_highlevel", record.Contact}} {
+		if l, _, linked, err := b.FindLink(ctx, q.ref, q.conn, q.t, "au_1"); err != nil || linked {
+			t.Errorf("%v is linked: %v, %v", q, l, err)
+		}
+	}
+}
+
+func testLinkReplaced(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	ok(t, b.Finish(ctx, finished(b)))
+	f := finished(b)
+	f.Link.ID, f.Link.Target = "ln_2", counterpart("10")
+	f.Base.Link, f.Base.Automation = "ln_2", "au_2"
+	ok(t, b.Finish(ctx, f))
+	link, base, linked, err := b.FindLink(ctx, contact("1"), "cn_highlevel", record.Contact, "au_2")
+	ok(t, err)
+	if !linked || link.Target.ID != "10" || base.Link != link.ID || base.Automation != "au_2" {
+		t.Errorf("link %+v, base %+v", link, base)
+	}
+	if _, stale, _, err := b.FindLink(ctx, contact("1"), "cn_highlevel", record.Contact, "au_1"); err != nil || stale.Link != "" {
+		t.Errorf("what was agreed with the former counterpart counts on: %+v, %v", stale, err)
+	}
+	if _, _, linked, err := b.FindLink(ctx, counterpart("9"), "cn_gleap", record.Contact, "au_1"); err != nil || linked {
+		t.Errorf("the former counterpart is still linked: %v, %v", linked, err)
+	}
+}
+
+func testLinksOf(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	const n = 620 // more than one statement's worth
+	sources := make([]record.Ref, 0, n+2)
+	for i := range n {
+		id := fmt.Sprint(i)
+		sources = append(sources, contact(id))
+		if i%10 != 0 {
+			continue
+		}
+		f := finished(b)
+		f.Run.ID, f.Change = fmt.Sprintf("rn_%04d", i), nil
+		f.Link.ID, f.Link.Source, f.Link.Target = "ln_"+id, contact(id), counterpart("t"+id)
+		f.Base.Link = f.Link.ID
+		if i%20 == 0 {
+			f.Base = nil
+		}
+		ok(t, b.Finish(ctx, f))
+	}
+	sources = append(sources, contact("0"), counterpart("t0"))
+	links, err := b.LinksOf(ctx, sources, "cn_highlevel", record.Contact, "au_1")
+	ok(t, err)
+	if len(links) != n/10 {
+		t.Errorf("%d links, want %d", len(links), n/10)
+	}
+	for ref, lb := range links {
+		if lb.Link.Source != ref || lb.Link.Target.ID != "t"+ref.ID {
+			t.Errorf("%v is linked by %+v", ref, lb.Link)
+		}
+	}
+	if lb := links[contact("10")]; lb.Base.Link != "ln_10" {
+		t.Errorf("base %+v", lb.Base)
+	}
+	if none, err := b.LinksOf(ctx, nil, "cn_highlevel", record.Contact, "au_1"); err != nil || len(none) != 0 {
+		t.Errorf("links of nothing: %v, %v", none, err)
+	}
+}
+
+func testBaseWithoutLink(t *testing.T, b *bundle) {
+	f := finished(b)
+	f.Link = nil
+	ok(t, b.Finish(t.Context(), f))
+	if _, err := b.Run(t.Context(), "rn_1"); err != nil {
+		t.Errorf("the run is lost: %v", err)
+	}
+}

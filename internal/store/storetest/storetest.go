@@ -1,0 +1,233 @@
+// Package storetest says what a store is: one suite, run on SQLite and on PostgreSQL. The suite defines the
+// behaviour, not the database that happened to be written first.
+package storetest
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+	"crosswalk/internal/store"
+	"crosswalk/internal/store/postgrestest"
+)
+
+// SQLite opens a migrated store on a file of its own.
+func SQLite(t testing.TB) *store.Store {
+	t.Helper()
+	return open(t, store.Config{SQLitePath: filepath.Join(t.TempDir(), "a folder?", "store #1.db")})
+}
+
+// Postgres opens a migrated store in a database of its own.
+func Postgres(t testing.TB) *store.Store {
+	t.Helper()
+	return open(t, store.Config{PostgresURL: postgrestest.URL(t)})
+}
+
+func open(t testing.TB, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Run runs the whole suite; open makes a migrated, empty store for one test.
+func Run(t *testing.T, open func(testing.TB) *store.Store) {
+	for name, test := range map[string]func(*testing.T, *bundle){
+		"automations are created, read, renamed, switched and deleted": testAutomations,
+		"of two saves from one version the second conflicts":           testOptimisticLock,
+		"what an automation holds reads back as it was":                testAutomationRoundTrip,
+		"a delivery is accepted once":                                  testAcceptOnce,
+		"deliveries of one call may repeat each other":                 testAcceptRepeats,
+		"foreign text that no database likes is kept readable":         testForeignText,
+		"concurrent deliveries are all kept and wake the router":       testAcceptConcurrently,
+		"nothing is accepted when the wake-up cannot be stored":        testAcceptNeedsJob,
+		"an event is routed once":                                      testRouteOnce,
+		"many events for a key become one piece of work":               testCoalesce,
+		"one of fifty workers gets the key":                            testClaimExclusive,
+		"events and workers at once leave no key behind":               testNoKeyLeftBehind,
+		"news for a running key make it due again when it is released": testDirty,
+		"a retry waits, keeps its run and counts":                      testRetry,
+		"news for a waiting key make it due at once":                   testNewsWhileWaiting,
+		"only the owner releases":                                      testForeignRelease,
+		"a key whose lease ended is rescued and continues its run":     testRescueExpired,
+		"a key that lost its job gets another":                         testRescueJobless,
+		"at start the leases of the process that died are void":        testReleaseAllLeases,
+		"what waits can be woken":                                      testWakeWaiting,
+		"an event nobody was woken for is rescued":                     testRescueEvents,
+		"an intent is open until it is answered":                       testIntent,
+		"a finished run has its change, link and base together":        testFinish,
+		"a finish that fails leaves nothing":                           testFinishFails,
+		"a link is found from both sides":                              testLinkBothWays,
+		"a second link for a record takes the place of the first":      testLinkReplaced,
+		"many links are read at once":                                  testLinksOf,
+		"a base without its link is not kept":                          testBaseWithoutLink,
+		"runs are listed by filter, newest first":                      testRunFilters,
+		"runs page without gaps or repeats":                            testRunPages,
+		"news of runs come in order, each change once":                 testRunsSince,
+		"runs are counted by hour and outcome":                         testRunCounts,
+		"a retried run makes its key due and is named by the next":     testRetryRun,
+		"a retry whose job cannot be stored changes nothing":           testRetryRunNeedsJob,
+		"a dry run is kept with its items":                             testPopulation,
+		"a canceled dry run takes no more items":                       testPopulationCanceled,
+		"plan items page without gaps or repeats":                      testPlanPages,
+		"a plan reads back as it was":                                  testPlanRoundTrip,
+		"poll cursors are kept":                                        testCursors,
+		"only one first user is created":                               testFirstUser,
+		"a user is found whatever the case of the email":               testUsers,
+		"sessions end, and their tokens are not in the database":       testSessions,
+		"settings are kept":                                            testSettings,
+		"connections are kept without their secrets":                   testConnections,
+		"a grant rotates once per generation":                          testRotate,
+		"the right to renew is had by one":                             testLeaseGrant,
+		"a pending authorisation is taken once":                        testPending,
+		"old history is pruned, and what the house knows stays":        testPrune,
+		"a job of River's is stored with its row or not at all":        testRiverShares,
+		"migrating again does nothing":                                 testMigrateTwice,
+		"a write whose caller has gone is not begun":                   testCallerGone,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := &bundle{Store: open(t), now: time.Now().UTC().Truncate(time.Microsecond)}
+			b.OnEnqueue(b.jobs.enqueue)
+			test(t, b)
+		})
+	}
+}
+
+// bundle is a store with what a test needs beside it.
+type bundle struct {
+	*store.Store
+	jobs jobs
+	now  time.Time
+}
+
+// jobs records what was enqueued. It does not know what was rolled back.
+type jobs struct {
+	mu   sync.Mutex
+	all  []engine.Job
+	fail error
+}
+
+func (j *jobs) enqueue(_ context.Context, _ store.Tx, jobs []engine.Job) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.fail != nil {
+		return j.fail
+	}
+	j.all = append(j.all, jobs...)
+	return nil
+}
+
+func (j *jobs) failWith(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fail = err
+}
+
+// take answers what was enqueued since the last take.
+func (j *jobs) take() []engine.Job {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := j.all
+	j.all = nil
+	return all
+}
+
+func (j *jobs) kinds() map[engine.JobKind]int {
+	n := map[engine.JobKind]int{}
+	for _, job := range j.take() {
+		n[job.Kind]++
+	}
+	return n
+}
+
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contact(id string) record.Ref {
+	return record.Ref{Connection: "cn_gleap", Type: record.Contact, ID: id}
+}
+
+func counterpart(id string) record.Ref {
+	return record.Ref{Connection: "cn_highlevel", Type: record.Contact, ID: id}
+}
+
+func (b *bundle) event(source record.Ref) automation.Event {
+	id := automation.NewID("ev")
+	return automation.Event{
+		ID: id, Kind: automation.Webhook, Ref: source, Change: provider.Updated, Name: "contact.updated",
+		DedupeKey: "key-" + id, ReceivedAt: b.now, OccurredAt: b.now.Add(-time.Second),
+	}
+}
+
+// route accepts an event and routes it to the automations.
+func (b *bundle) route(t testing.TB, source record.Ref, to ...automation.ID) automation.Event {
+	t.Helper()
+	e := b.event(source)
+	_, err := b.Accept(t.Context(), automation.Delivery{Event: e})
+	ok(t, err)
+	ok(t, b.SaveRouting(t.Context(), []engine.Routed{{Event: e, Automations: to}}))
+	return e
+}
+
+// queued routes an event and answers the work it made due.
+func (b *bundle) queued(t testing.TB, source record.Ref) engine.WorkID {
+	t.Helper()
+	b.jobs.take()
+	b.route(t, source, "au_1")
+	for _, j := range b.jobs.take() {
+		if j.Kind == engine.JobReconcile {
+			return j.Work
+		}
+	}
+	t.Fatalf("no work is due for %s", source)
+	return 0
+}
+
+const lease = time.Minute
+
+func (b *bundle) claim(t testing.TB, id engine.WorkID, owner string) engine.Work {
+	t.Helper()
+	w, claimed, err := b.Claim(t.Context(), id, owner, lease)
+	ok(t, err)
+	if !claimed {
+		t.Fatalf("work %d cannot be claimed", id)
+	}
+	return w
+}
+
+func (b *bundle) run(id string, source record.Ref) automation.Run {
+	return automation.Run{
+		ID: id, Automation: "au_1", Version: 3, Event: b.event(source), Source: source, Title: "Jane Doe",
+		State: automation.Running, Attempts: 1, StartedAt: b.now,
+		Steps: []automation.Step{{Kind: automation.StepEvent, At: b.now, OK: true, Title: "A webhook told of a change"}},
+	}
+}
+
+func (b *bundle) change(id string, r automation.Run) automation.Change {
+	return automation.Change{
+		ID: id, Run: r.ID, Automation: r.Automation, Source: r.Source, Op: automation.Create, State: automation.Intended,
+		Fields: []automation.FieldPlan{{Row: "r1", Field: "email", Label: "Email", Kind: record.Email, Action: automation.Set, After: record.TextOf("jane@example.com")}},
+		Before: record.Fields{}, IntendedAt: b.now,
+	}
+}

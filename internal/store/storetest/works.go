@@ -1,0 +1,335 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+)
+
+func testCoalesce(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	var last automation.Event
+	var routed []engine.Routed
+	for range 3 {
+		last = b.event(contact("1"))
+		_, err := b.Accept(ctx, automation.Delivery{Event: last})
+		ok(t, err)
+		routed = append(routed, engine.Routed{Event: last, Automations: []automation.ID{"au_1"}})
+	}
+	b.jobs.take()
+	ok(t, b.SaveRouting(ctx, routed[:2]))
+	ok(t, b.SaveRouting(ctx, routed[2:]))
+	jobs := b.jobs.take()
+	if len(jobs) != 1 || jobs[0].Kind != engine.JobReconcile {
+		t.Fatalf("jobs %v, want one", jobs)
+	}
+	w := b.claim(t, jobs[0].Work, "w1")
+	want := engine.Work{ID: jobs[0].Work, Automation: "au_1", Source: contact("1"), Event: last, Attempt: 1}
+	if diff := cmp.Diff(want, w); diff != "" {
+		t.Errorf("work (-want +got):\n%s", diff)
+	}
+}
+
+func testClaimExclusive(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	const workers = 50
+	var won atomic.Int32
+	errs := make(chan error, workers)
+	for w := range workers {
+		go func() {
+			_, claimed, err := b.Claim(t.Context(), id, fmt.Sprint(w), lease)
+			if claimed {
+				won.Add(1)
+			}
+			errs <- err
+		}()
+	}
+	for range workers {
+		ok(t, <-errs)
+	}
+	if won.Load() != 1 {
+		t.Errorf("%d workers have it", won.Load())
+	}
+	if _, claimed, err := b.Claim(t.Context(), 987654, "w", lease); err != nil || claimed {
+		t.Errorf("work that does not exist: %v, %v", claimed, err)
+	}
+}
+
+// testNoKeyLeftBehind lets senders, a router and workers loose on a few keys. Every event must be followed by a
+// claim that began after it was routed, no key may be worked on twice at once, and in the end all are idle.
+func testNoKeyLeftBehind(t *testing.T, b *bundle) {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	const keys, senders, each = 5, 10, 8
+	work := make(chan engine.WorkID, 10000)
+	var busy [keys]atomic.Int32
+	var seen sync.Map // event id → claimed with it
+	// The recorder sees a job before its transaction is committed, so one may be tried too early; the rescue at the
+	// end makes up for that.
+	pump := func() {
+		for _, j := range b.jobs.take() {
+			if j.Kind == engine.JobReconcile {
+				work <- j.Work
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for s := range senders {
+		wg.Go(func() {
+			for i := range each {
+				e := b.event(contact(fmt.Sprint((s + i) % keys)))
+				if _, err := b.Accept(ctx, automation.Delivery{Event: e}); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := b.SaveRouting(ctx, []engine.Routed{{Event: e, Automations: []automation.ID{"au_1"}}}); err != nil {
+					t.Error(err)
+					return
+				}
+				pump()
+			}
+		})
+	}
+	var workers sync.WaitGroup
+	done := make(chan struct{})
+	for n := range 6 {
+		workers.Go(func() {
+			for {
+				var id engine.WorkID
+				select {
+				case id = <-work:
+				case <-done:
+					return
+				}
+				owner := fmt.Sprint("w", n)
+				w, claimed, err := b.Claim(ctx, id, owner, lease)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if !claimed {
+					continue
+				}
+				key := int(w.Source.ID[0] - '0')
+				if busy[key].Add(1) != 1 {
+					t.Errorf("key %d is worked on twice at once", key)
+				}
+				seen.Store(w.Event.ID, true)
+				busy[key].Add(-1)
+				if err := b.Release(ctx, id, owner, time.Time{}, ""); err != nil {
+					t.Error(err)
+					return
+				}
+				pump()
+			}
+		})
+	}
+	wg.Wait()
+	// What is still due has its job in the channel, or is found by a rescue far in the future.
+	for {
+		pump()
+		n, err := b.Rescue(ctx, time.Now().Add(time.Hour))
+		ok(t, err)
+		pump()
+		if n == 0 && len(work) == 0 {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatal("keys stay due")
+		}
+	}
+	close(done)
+	workers.Wait()
+	claims := 0
+	seen.Range(func(any, any) bool { claims++; return true })
+	if claims < keys || claims > senders*each {
+		t.Errorf("%d claims for %d keys and %d events", claims, keys, senders*each)
+	}
+}
+
+func testDirty(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	news := b.route(t, contact("1"), "au_1")
+	if kinds := b.jobs.kinds(); kinds[engine.JobReconcile] != 0 {
+		t.Errorf("a running key needs no job: %v", kinds)
+	}
+	if _, claimed, err := b.Claim(t.Context(), id, "w2", lease); err != nil || claimed {
+		t.Errorf("claimed while running: %v, %v", claimed, err)
+	}
+	ok(t, b.Release(t.Context(), id, "w1", time.Time{}, ""))
+	if kinds := b.jobs.kinds(); kinds[engine.JobReconcile] != 1 {
+		t.Errorf("jobs %v, want one", kinds)
+	}
+	if w := b.claim(t, id, "w2"); w.Event.ID != news.ID || w.Attempt != 1 || w.RunID != "" {
+		t.Errorf("work %+v", w)
+	}
+	ok(t, b.Release(t.Context(), id, "w2", time.Time{}, ""))
+	if kinds := b.jobs.kinds(); len(kinds) != 0 {
+		t.Errorf("jobs %v after a clean end", kinds)
+	}
+	if _, claimed, err := b.Claim(t.Context(), id, "w3", lease); err != nil || claimed {
+		t.Errorf("an idle key is claimed: %v, %v", claimed, err)
+	}
+}
+
+func testRetry(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	later := b.now.Add(time.Hour)
+	ok(t, b.Release(ctx, id, "w1", later, "rn_1"))
+	want := []engine.Job{{Kind: engine.JobReconcile, Work: id, RunAt: later}}
+	if diff := cmp.Diff(want, b.jobs.take()); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+	if _, claimed, err := b.Claim(ctx, id, "w1", lease); err != nil || claimed {
+		t.Errorf("claimed before its time: %v, %v", claimed, err)
+	}
+	n, err := b.Rescue(ctx, later.Add(time.Hour))
+	ok(t, err)
+	if n != 1 {
+		t.Errorf("rescued %d, want the one whose time has come", n)
+	}
+	w := b.claim(t, id, "w1")
+	if w.RunID != "rn_1" || w.Attempt != 2 {
+		t.Errorf("work %+v", w)
+	}
+	ok(t, b.Release(ctx, id, "w1", time.Now(), "rn_1"))
+	if w := b.claim(t, id, "w1"); w.Attempt != 3 {
+		t.Errorf("attempt %d, want 3", w.Attempt)
+	}
+	ok(t, b.Release(ctx, id, "w1", time.Time{}, ""))
+	b.route(t, contact("1"), "au_1")
+	if w := b.claim(t, id, "w1"); w.Attempt != 1 || w.RunID != "" {
+		t.Errorf("after its end it begins anew: %+v", w)
+	}
+}
+
+func testNewsWhileWaiting(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	ok(t, b.Release(t.Context(), id, "w1", b.now.Add(time.Hour), "rn_1"))
+	b.jobs.take()
+	news := b.route(t, contact("1"), "au_1")
+	if kinds := b.jobs.kinds(); kinds[engine.JobReconcile] != 1 {
+		t.Errorf("jobs %v, want one", kinds)
+	}
+	if w := b.claim(t, id, "w1"); w.Event.ID != news.ID || w.RunID != "rn_1" || w.Attempt != 2 {
+		t.Errorf("work %+v", w)
+	}
+	b.route(t, contact("1"), "au_1")
+	b.jobs.take()
+	ok(t, b.Release(t.Context(), id, "w1", b.now.Add(time.Hour), "rn_1"))
+	if jobs := b.jobs.take(); len(jobs) != 1 || !jobs[0].RunAt.IsZero() {
+		t.Errorf("a retry with news is due at once, got %v", jobs)
+	}
+	b.claim(t, id, "w1")
+}
+
+func testForeignRelease(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	if err := b.Release(t.Context(), id, "w1", time.Time{}, ""); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("releasing what nobody has: %v", err)
+	}
+	b.claim(t, id, "w1")
+	if err := b.Release(t.Context(), id, "w2", time.Time{}, ""); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("releasing what another has: %v", err)
+	}
+	ok(t, b.Release(t.Context(), id, "w1", time.Time{}, ""))
+}
+
+func testRescueExpired(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	r := b.run("rn_1", contact("1"))
+	ok(t, b.Intend(ctx, r, b.change("ch_1", r)))
+	b.jobs.take()
+	n, err := b.Rescue(ctx, time.Now())
+	ok(t, err)
+	if n != 0 {
+		t.Errorf("rescued %d while leased", n)
+	}
+	n, err = b.Rescue(ctx, time.Now().Add(2*lease))
+	ok(t, err)
+	if kinds := b.jobs.kinds(); n != 1 || kinds[engine.JobReconcile] != 1 {
+		t.Errorf("rescued %d, jobs %v", n, kinds)
+	}
+	w := b.claim(t, id, "w2")
+	if w.RunID != "rn_1" || w.Attempt != 2 {
+		t.Errorf("it goes on with its run: %+v", w)
+	}
+	if err := b.Release(ctx, id, "w1", time.Time{}, ""); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("the one who lost it releases: %v", err)
+	}
+	// Crashed after the end was stored and before the release: that run is over.
+	r.State, r.Outcome, r.Attempts = automation.Succeeded, automation.Create, 2
+	ok(t, b.Finish(ctx, engine.Finish{Run: r}))
+	_, err = b.Rescue(ctx, time.Now().Add(2*lease))
+	ok(t, err)
+	if w := b.claim(t, id, "w3"); w.RunID != "" {
+		t.Errorf("a run that ended is taken up again: %+v", w)
+	}
+}
+
+func testRescueJobless(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	n, err := b.Rescue(t.Context(), time.Now())
+	ok(t, err)
+	if n != 0 {
+		t.Errorf("rescued %d at once", n)
+	}
+	_, err = b.Rescue(t.Context(), time.Now().Add(time.Hour))
+	ok(t, err)
+	if diff := cmp.Diff([]engine.Job{{Kind: engine.JobReconcile, Work: id}}, b.jobs.take()); diff != "" {
+		t.Errorf("jobs (-want +got):\n%s", diff)
+	}
+	if w := b.claim(t, id, "w1"); w.Attempt != 1 {
+		t.Errorf("a lost job is no attempt: %+v", w)
+	}
+}
+
+func testReleaseAllLeases(t *testing.T, b *bundle) {
+	running := b.queued(t, contact("1"))
+	b.claim(t, running, "dead")
+	waits := b.queued(t, contact("2"))
+	b.claim(t, waits, "dead")
+	ok(t, b.Release(t.Context(), waits, "dead", b.now.Add(time.Hour), "rn_2"))
+	queued := b.queued(t, contact("3"))
+	b.jobs.take()
+	n, err := b.ReleaseAllLeases(t.Context())
+	ok(t, err)
+	due := map[engine.WorkID]int{}
+	for _, j := range b.jobs.take() {
+		due[j.Work]++
+	}
+	if diff := cmp.Diff(map[engine.WorkID]int{running: 1, queued: 1}, due); diff != "" || n != 2 {
+		t.Errorf("%d released; jobs (-want +got):\n%s", n, diff)
+	}
+	b.claim(t, running, "new")
+}
+
+func testWakeWaiting(t *testing.T, b *bundle) {
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	ok(t, b.Release(t.Context(), id, "w1", b.now.Add(time.Hour), "rn_1"))
+	b.jobs.take()
+	n, err := b.WakeWaiting(t.Context(), "au_2", "au_1")
+	ok(t, err)
+	if kinds := b.jobs.kinds(); n != 1 || kinds[engine.JobReconcile] != 1 {
+		t.Errorf("woke %d, jobs %v", n, kinds)
+	}
+	if w := b.claim(t, id, "w1"); w.RunID != "rn_1" {
+		t.Errorf("work %+v", w)
+	}
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+)
+
+// HasUsers reports whether anybody may sign in yet.
+func (s *Store) HasUsers(ctx context.Context) (bool, error) {
+	var n int
+	if err := s.read(ctx).Raw("SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT 1) AS one").Scan(&n).Error; err != nil {
+		return false, fmt.Errorf("look for users: %w", err)
+	}
+	return n > 0, nil
+}
+
+// insertFounder does nothing when there is a user. Two that race both see none; the index over founder then
+// lets one in.
+const insertFounder = `INSERT INTO users (id, email, email_key, password_hash, created_at, founder)
+SELECT ?, ?, ?, ?, CAST(? AS BIGINT), TRUE WHERE NOT EXISTS (SELECT 1 FROM users) ON CONFLICT DO NOTHING`
+
+// CreateFirstUser answers engine.ErrConflict when there is a user already, whoever was first.
+func (s *Store) CreateFirstUser(ctx context.Context, p people.User) error {
+	err := s.write(ctx, func(u *unit) error {
+		created := at(p.CreatedAt)
+		if created == 0 {
+			created = at(u.now)
+		}
+		res := u.Exec(insertFounder, p.ID, clean(strings.TrimSpace(p.Email)), emailKey(p.Email), p.PasswordHash, int64(created))
+		if res.Error == nil && res.RowsAffected == 0 {
+			return engine.ErrConflict
+		}
+		return res.Error
+	})
+	if err != nil {
+		return fmt.Errorf("create the first user: %w", err)
+	}
+	return nil
+}
+
+// UserByEmail finds a user; the email is compared without case and surrounding space.
+func (s *Store) UserByEmail(ctx context.Context, email string) (people.User, error) {
+	return s.user(ctx, "email_key = ?", emailKey(email))
+}
+
+// UserByID reads a user.
+func (s *Store) UserByID(ctx context.Context, id string) (people.User, error) {
+	return s.user(ctx, "id = ?", clean(id))
+}
+
+// SetPasswordHash replaces a user's password hash.
+func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
+	err := s.write(ctx, func(u *unit) error {
+		return one(u.Model(&userRow{}).Where("id = ?", clean(id)).Update("password_hash", hash))
+	})
+	if err != nil {
+		return fmt.Errorf("change the password of user %s: %w", id, err)
+	}
+	return nil
+}
+
+func (s *Store) user(ctx context.Context, where, value string) (people.User, error) {
+	var row userRow
+	if err := s.read(ctx).Where(where, value).Take(&row).Error; err != nil {
+		return people.User{}, fmt.Errorf("read user: %w", found(err))
+	}
+	return people.User{ID: row.ID, Email: row.Email, PasswordHash: row.PasswordHash, CreatedAt: row.CreatedAt.time()}, nil
+}
+
+func emailKey(email string) string { return strings.ToLower(clean(strings.TrimSpace(email))) }
