@@ -97,20 +97,20 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	before := b.eval(`document.querySelectorAll("[data-row]").length`)
 
 	// Drag a field onto another.
-	b.drag(source("plan"), target("source"))
-	b.wait("the plan is connected", target("source")+`?.dataset.sources === "plan"`)
+	b.drag(source("plan"), target("city"))
+	b.wait("the plan is connected", target("city")+`?.dataset.sources === "plan"`)
 	if after := b.eval(`document.querySelectorAll("[data-row]").length`); after == before {
 		t.Errorf("dragging made no row: %s rows before and after", before)
 	}
 	// The same by the select.
-	b.choose(target("city")+`.querySelector("select")`, "lang")
-	b.wait("the language is connected", target("city")+`?.dataset.sources === "lang"`)
+	b.choose(target("state")+`.querySelector("select")`, "lang")
+	b.wait("the language is connected", target("state")+`?.dataset.sources === "lang"`)
 	// And undone.
 	b.press("Undo")
-	b.wait("the last step is undone", `!`+target("city")+`?.dataset.row`)
+	b.wait("the last step is undone", `!`+target("state")+`?.dataset.row`)
 
 	// A transform on the wire.
-	b.click(target("source") + `.querySelector("[data-chip]")`)
+	b.click(target("city") + `.querySelector("[data-chip]")`)
 	editor := `document.querySelector("row-editor:popover-open")`
 	b.choose(editor+`.querySelector("select[name=add]")`, "lookup")
 	b.click(editor + `.querySelector("button[value=add]")`)
@@ -119,7 +119,7 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	b.do(insert("free = Free plan\npro = Paying"))
 	b.accessible("row-editor")
 	b.click(editor + `.querySelector("button.button[value=save]")`)
-	b.wait("the row shows its look-up", target("source")+`.querySelector("[data-chip]")?.innerText.includes("look-up")`)
+	b.wait("the row shows its look-up", target("city")+`.querySelector("[data-chip]")?.innerText.includes("look-up")`)
 
 	// A rule.
 	b.press("When")
@@ -180,7 +180,7 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	b.waitText("Ada Lovelace")
 	b.accessible("runs")
 	until(t, wait20, "Ada is in HighLevel", func() bool { return find(t, hl, "ada@example.com") != nil })
-	if c := find(t, hl, "ada@example.com"); c["firstName"] != "Ada" || c["lastName"] != "Lovelace" || c["source"] != "Paying" {
+	if c := find(t, hl, "ada@example.com"); c["firstName"] != "Ada" || c["lastName"] != "Lovelace" || c["city"] != "Paying" {
 		t.Errorf("Ada arrived as %v", c)
 	}
 	b.press("Ada Lovelace")
@@ -231,7 +231,7 @@ func TestTheStoryByKeyboardAlone(t *testing.T) {
 	enter()
 	b.wait("the field is picked up", `document.querySelector("[data-pick][aria-pressed=true]")`)
 	order := `[...document.querySelectorAll("[data-target]:not([data-filtered])")].filter(t => !t.querySelector("select")?.disabled)`
-	goal := order + `.findIndex(t => t.dataset.target === "source")`
+	goal := order + `.findIndex(t => t.dataset.target === "city")`
 	for range 200 {
 		at := b.eval(order + `.findIndex(t => t.hasAttribute("data-candidate"))`)
 		if at == b.eval(goal) {
@@ -240,7 +240,7 @@ func TestTheStoryByKeyboardAlone(t *testing.T) {
 		b.do(chromedp.KeyEvent(kb.ArrowDown))
 	}
 	enter()
-	b.wait("the plan is connected", target("source")+`?.dataset.sources === "plan"`)
+	b.wait("the plan is connected", target("city")+`?.dataset.sources === "plan"`)
 
 	b.enterAt("When")
 	b.waitPath("/when")

@@ -224,7 +224,8 @@ func (d *DryRunner) owners(ctx context.Context, c *Compiled, known *counterparts
 func (k *counterparts) match(c *Compiled, s record.Record) (found, error) {
 	var hits []hit
 	id := automation.Identity{How: automation.NotFound}
-	for _, key := range c.Keys(s, c.Map(s)) {
+	keys := c.Keys(s, c.Map(s))
+	for _, key := range keys {
 		look := key.Field.Key + "\x00" + c.Normal(key.Field, key.Value)
 		ids := k.byKey[look]
 		id.Evidence = append(id.Evidence, automation.Evidence{Field: key.Field.Label, Value: key.Value, Found: len(ids)})
@@ -240,6 +241,9 @@ func (k *counterparts) match(c *Compiled, s record.Record) (found, error) {
 		return found{identity: id}, nil
 	}
 	id.How = automation.NotFound
+	if but := c.contradicted(hits, keys); but != "" {
+		return found{identity: doubtful(id, hits[0], but)}, nil
+	}
 	return decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
 		owner, taken := k.taken[target.ID]
 		return owner, taken, nil

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/automation"
@@ -74,12 +75,40 @@ func (f finder) match(ctx context.Context, source record.Record, keys []Key) (fo
 			hits = addHit(hits, r, k.Field.Label)
 		}
 	}
-	out, err := decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
+	if but := f.compiled.contradicted(hits, keys); but != "" {
+		return found{identity: doubtful(id, hits[0], but)}, nil
+	}
+	return decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
 		link, _, ok, err := f.links.FindLink(ctx, target, source.Ref.Connection, source.Ref.Type, f.compiled.ID)
 		return other(link, target), ok, err
 	}, source.Ref)
-	return out, err
 }
+
+// contradicted says which better match key speaks against a single hit: somebody with the same phone and
+// another email may well be somebody else.
+func (c *Compiled) contradicted(hits []hit, keys []Key) string {
+	if len(hits) != 1 {
+		return ""
+	}
+	for _, k := range keys {
+		if slices.Contains(hits[0].by, k.Field.Label) {
+			return "" // found by this key, and no better one spoke against it
+		}
+		theirs := hits[0].record.Fields[k.Field.Key]
+		if !theirs.IsEmpty() && !record.Same(k.Field.Kind, theirs, k.Value, c.locale) {
+			return "another " + strings.ToLower(k.Field.Label)
+		}
+	}
+	return ""
+}
+
+func doubtful(id automation.Identity, h hit, but string) automation.Identity {
+	id.How = automation.Doubtful
+	id.Candidates = append(id.Candidates, automation.Candidate{Ref: h.record.Ref, Title: h.record.Title, Why: "same " + by(h) + ", but " + but})
+	return id
+}
+
+func by(h hit) string { return strings.ToLower(strings.Join(h.by, " and ")) }
 
 type hit struct {
 	record record.Record
@@ -106,7 +135,7 @@ func decide(id automation.Identity, hits []hit, linkedTo func(target record.Ref)
 		id.How = automation.Doubtful
 		for _, h := range hits {
 			id.Candidates = append(id.Candidates, automation.Candidate{
-				Ref: h.record.Ref, Title: h.record.Title, Why: "same " + strings.ToLower(strings.Join(h.by, " and ")),
+				Ref: h.record.Ref, Title: h.record.Title, Why: "same " + by(h),
 			})
 		}
 		return found{identity: id}, nil
@@ -117,12 +146,7 @@ func decide(id automation.Identity, hits []hit, linkedTo func(target record.Ref)
 		return found{}, err
 	}
 	if taken && owner != source {
-		id.How = automation.Doubtful
-		id.Candidates = []automation.Candidate{{
-			Ref: only.record.Ref, Title: only.record.Title,
-			Why: "same " + strings.ToLower(strings.Join(only.by, " and ")) + ", but already linked with another record",
-		}}
-		return found{identity: id}, nil
+		return found{identity: doubtful(id, only, "already linked with another record")}, nil
 	}
 	id.How = automation.ByMatch
 	return found{identity: id, target: &only.record}, nil

@@ -340,3 +340,20 @@ func TestATestPayloadIsSentForRealAndLinksNothing(t *testing.T) {
 		t.Errorf("linked %v, %v", linked, err)
 	}
 }
+
+func TestTheSamePhoneWithAnotherEmailIsForAPerson(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Automation(toHighLevel, nil)
+	if h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Nadia", "email": "nadia@example.com", "phone": "+14155550133"}) == "" {
+		t.Fatal("not created")
+	}
+	h.Gleap.PersonCreatesContact(jane())
+	h.Poll()
+	if c := only(t, h); c["firstName"] != "Nadia" || c["email"] != "nadia@example.com" {
+		t.Errorf("somebody else's contact was overwritten: %v", c)
+	}
+	if r := h.LastRun(); r.Outcome != automation.Decide || !strings.Contains(r.Summary, "another email") {
+		t.Errorf("run: %s %q", r.Outcome, r.Summary)
+	}
+}

@@ -100,13 +100,13 @@ func (t *Twin) somebody(dice *rand.Rand, i int) object {
 	switch dice.IntN(6) {
 	case 0: // leaves no number
 	case 1:
-		out["phone"] = fmt.Sprintf("(%d) 555-%04d", 201+i/10000%700, i%10000)
+		out["phone"] = fmt.Sprintf("(%d) 555-%04d", 503+i/10000%700, i%10000)
 	case 2:
 		out["phone"] = fmt.Sprintf("030 5550%04d", i%10000)
 	case 3:
 		out["phone"] = fmt.Sprintf("+44 20 7946 %04d", i%10000)
 	default:
-		out["phone"] = fmt.Sprintf("+1%03d555%04d", 201+i/10000%700, i%10000)
+		out["phone"] = fmt.Sprintf("+1%03d555%04d", 503+i/10000%700, i%10000)
 	}
 	if dice.IntN(2) == 0 {
 		n := dice.IntN(len(companies))
