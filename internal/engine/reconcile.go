@@ -95,6 +95,8 @@ func eventTitle(e automation.Event) string {
 		return "A webhook told of a change (" + e.Name + ")"
 	case automation.Poll:
 		return "Polling found a change"
+	case automation.Backfill:
+		return "Everyone is looked at"
 	case automation.Manual:
 		return "Started by hand"
 	case automation.TestSend:

@@ -51,7 +51,7 @@ func interested(all []automation.Automation, e automation.Event) []automation.ID
 	for _, a := range all {
 		d := a.Definition
 		if a.State == automation.On && d.Source.Connection == e.Ref.Connection && d.Source.Object == e.Ref.Type &&
-			(e.Kind == automation.Manual || slices.Contains(d.Trigger.On, string(e.Change))) {
+			(e.Kind == automation.Manual || e.Kind == automation.Backfill || slices.Contains(d.Trigger.On, string(e.Change))) {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -138,12 +138,14 @@ func (p *Poller) event(rec record.Record, cursor PollCursor) automation.Event {
 	if rec.UpdatedAt.IsZero() {
 		version = digest(rec.Fields)
 	}
+	kind := automation.Poll
 	if cursor.Since.IsZero() {
 		// A look at everyone was asked for: records seen before are to be looked at again.
+		kind = automation.Backfill
 		version += "/everyone/" + p.Now().UTC().Format(time.RFC3339Nano)
 	}
 	return automation.Event{
-		ID: p.NewID("ev"), Kind: automation.Poll, Ref: rec.Ref, Change: change,
+		ID: p.NewID("ev"), Kind: kind, Ref: rec.Ref, Change: change,
 		DedupeKey:  "poll/" + string(rec.Ref.Type) + "/" + rec.Ref.ID + "/" + version,
 		ReceivedAt: p.Now(), OccurredAt: rec.UpdatedAt,
 	}

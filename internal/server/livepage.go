@@ -127,7 +127,7 @@ func (s *Server) noticeCheck(d desk) automationui.Check {
 // activation switches an automation on or pauses it.
 func (s *Server) activation(c echo.Context) error {
 	ctx := c.Request().Context()
-	d, err := s.opened(c)
+	d, err := s.desk(c)
 	if err != nil {
 		return err
 	}

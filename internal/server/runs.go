@@ -100,6 +100,8 @@ func runDetail(r automation.Run) string {
 		return "test"
 	case automation.Manual:
 		return "by hand"
+	case automation.Backfill:
+		return "everyone"
 	}
 	return string(r.Event.Kind)
 }
@@ -181,6 +183,8 @@ func beganWith(r automation.Run) string {
 		return "webhook " + r.Event.Name
 	case automation.Poll:
 		return "a change found by polling"
+	case automation.Backfill:
+		return "a look at everyone"
 	case automation.Manual:
 		return "somebody, by hand"
 	case automation.TestSend:

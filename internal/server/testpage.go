@@ -89,7 +89,7 @@ func (s *Server) proposedPayload(c echo.Context, d desk) string {
 // testSend tries a typed record: what would be sent, or sent for real.
 func (s *Server) testSend(c echo.Context) error {
 	ctx := c.Request().Context()
-	d, err := s.opened(c)
+	d, err := s.desk(c)
 	if err != nil {
 		return err
 	}

@@ -166,7 +166,9 @@ func testRouteOnce(t *testing.T, b *bundle) {
 	const routers = 8
 	errs := make(chan error, routers)
 	for range routers {
-		go func() { errs <- b.SaveRouting(ctx, []engine.Routed{{Event: e, Automations: []automation.ID{"au_1", "au_2"}}}) }()
+		go func() {
+			errs <- b.SaveRouting(ctx, []engine.Routed{{Event: e, Automations: []automation.ID{"au_1", "au_2"}}})
+		}()
 	}
 	for range routers {
 		ok(t, <-errs)

@@ -97,6 +97,7 @@ func testRunsSince(t *testing.T, b *bundle) {
 	b.finish(t, "rn_1", func(r *automation.Run) { r.State = automation.Running })
 	b.finish(t, "rn_2", func(r *automation.Run) {})
 	b.finish(t, "rn_1", func(r *automation.Run) {})
+	b.news(t, start, func(ids []string) bool { return len(ids) == 2 })
 	news, seq, err := b.RunsSince(ctx, start, 100)
 	ok(t, err)
 	if diff := cmp.Diff([]string{"rn_2", "rn_1"}, ids(news)); diff != "" {

@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -20,7 +21,12 @@ import (
 // SQLite opens a migrated store on a file of its own.
 func SQLite(t testing.TB) *store.Store {
 	t.Helper()
-	return open(t, store.Config{SQLitePath: filepath.Join(t.TempDir(), "a folder?", "store #1.db")})
+	// Signs that mean something in an address must mean nothing in a path.
+	dir := filepath.Join(t.TempDir(), "a folder?")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, store.Config{SQLitePath: filepath.Join(dir, "store #1.db")})
 }
 
 // Postgres opens a migrated store in a database of its own.
