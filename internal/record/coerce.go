@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,10 +23,10 @@ func (e *CoerceError) Error() string { return e.Reason }
 const MaxText = 64 << 10
 
 // Coerce turns a value into what a field of another kind can hold, or says why it cannot. The empty value fits
-// everywhere. Coercing the result again changes nothing.
+// everywhere, and a text of nothing but space counts as empty. Coercing the result again changes nothing.
 func Coerce(v Value, to FieldSpec, loc Locale) (Value, error) {
-	if v.IsEmpty() {
-		return v, nil
+	if v.blank() {
+		return Value{}, nil
 	}
 	refuse := func(code, reason string, args ...any) (Value, error) {
 		return Value{}, &CoerceError{Field: to.Label, Want: to.Kind, Code: code, Reason: fmt.Sprintf(reason, args...)}
@@ -34,8 +35,8 @@ func Coerce(v Value, to FieldSpec, loc Locale) (Value, error) {
 		if !valid(v) {
 			return refuse("encoding", "The value for %s holds bytes that are not text.", to.Label)
 		}
-		if len(v.text) > MaxText {
-			return refuse("too_long", "The value for %s is %d KiB long, more than any field holds.", to.Label, len(v.text)>>10)
+		if n := v.size(); n > MaxText {
+			return refuse("too_long", "The value for %s is %d KiB long, more than any field holds.", to.Label, n>>10)
 		}
 	}
 	switch to.Kind {
@@ -52,12 +53,9 @@ func Coerce(v Value, to FieldSpec, loc Locale) (Value, error) {
 		}
 		return BoolOf(b), nil
 	case Date:
-		t, ok := parseTime(v, loc.zone())
+		t, ok := parseDay(v, loc.zone())
 		if !ok {
 			return refuse("not_a_date", "“%s” is not a date, and %s holds dates.", short(v), to.Label)
-		}
-		if v.form == instant {
-			t = t.In(loc.zone())
 		}
 		return TextOf(t.Format(time.DateOnly)), nil
 	case DateTime:
@@ -91,6 +89,9 @@ func Coerce(v Value, to FieldSpec, loc Locale) (Value, error) {
 		if len(to.Options) == 0 {
 			return TextOf(s), nil
 		}
+		if slices.Contains(to.Options, s) {
+			return TextOf(s), nil // two options may differ in case only
+		}
 		for _, o := range to.Options {
 			if strings.EqualFold(normalText(o), s) {
 				return TextOf(o), nil
@@ -107,6 +108,20 @@ func Coerce(v Value, to FieldSpec, loc Locale) (Value, error) {
 
 // written is a value as text: numbers without a trailing .0, instants in RFC 3339, labels joined by commas.
 func written(v Value) string { return v.String() }
+
+// blank reports a value without anything to see in it.
+func (v Value) blank() bool {
+	return v.form == empty || v.form == text && strings.TrimSpace(v.text) == ""
+}
+
+// size is how long the value is as text, in bytes.
+func (v Value) size() int {
+	n := len(v.text)
+	for _, e := range v.list {
+		n += len(e) + len(", ")
+	}
+	return n
+}
 
 func valid(v Value) bool {
 	if v.form == text {

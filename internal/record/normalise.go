@@ -32,12 +32,12 @@ func Normalise(k Kind, v Value, loc Locale) string {
 	}
 	switch k {
 	case Email:
-		return strings.ToLower(strings.TrimSpace(norm.NFC.String(v.String())))
+		return lower(strings.TrimSpace(v.String()))
 	case Phone:
 		return normalPhone(v.String(), loc.Region)
 	case Number:
 		if n, ok := parseNumber(v); ok {
-			return strconv.FormatFloat(n, 'f', -1, 64)
+			return strconv.FormatFloat(n+0, 'f', -1, 64) // + 0: minus zero is zero
 		}
 	case Bool:
 		if b, ok := parseBool(v); ok {
@@ -47,7 +47,7 @@ func Normalise(k Kind, v Value, loc Locale) string {
 			return "no"
 		}
 	case Date:
-		if t, ok := parseTime(v, loc.zone()); ok {
+		if t, ok := parseDay(v, loc.zone()); ok {
 			return t.Format(time.DateOnly)
 		}
 	case DateTime:
@@ -57,7 +57,7 @@ func Normalise(k Kind, v Value, loc Locale) string {
 	case Set:
 		return normalSet(v)
 	case Choice:
-		return strings.ToLower(normalText(v.String()))
+		return foldLabel(v.String())
 	}
 	return normalText(v.String())
 }
@@ -92,7 +92,10 @@ func normalSet(v Value) string {
 }
 
 // foldLabel is how labels are told apart: providers store tags lower-case (reference/highlevel.md §4.5).
-func foldLabel(s string) string { return strings.ToLower(normalText(s)) }
+func foldLabel(s string) string { return lower(normalText(s)) }
+
+// lower composes again afterwards: a few capitals become a letter and a mark.
+func lower(s string) string { return norm.NFC.String(strings.ToLower(norm.NFC.String(s))) }
 
 func splitList(s string) []string {
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' || r == '\x00' })
@@ -190,6 +193,22 @@ var timeForms = []string{
 
 var dateSeparators = strings.NewReplacer("/", "-", ".", "-", "_", "-")
 
+// parseDay reads a day. An instant falls on the day it is in the zone; a written time keeps the day it was
+// written with, since providers write days as midnights (reference/highlevel.md §4.1).
+func parseDay(v Value, zone *time.Location) (time.Time, bool) {
+	t, ok := parseTime(v, zone)
+	if v.form == instant {
+		t = t.In(zone)
+	}
+	return t, ok && carried(t)
+}
+
+// carried reports a time that can be written: year 1 to 9999, here and in UTC.
+func carried(t time.Time) bool {
+	here, utc := t.Year(), t.UTC().Year()
+	return here >= 1 && here <= 9999 && utc >= 1 && utc <= 9999
+}
+
 // parseTime reads an instant or a day. A day is its midnight in zone.
 func parseTime(v Value, zone *time.Location) (time.Time, bool) {
 	if t, ok := v.AsTime(); ok {
@@ -211,7 +230,7 @@ func parseTime(v Value, zone *time.Location) (time.Time, bool) {
 	}
 	for _, form := range timeForms {
 		if t, err := time.ParseInLocation(form, s, zone); err == nil {
-			return t, t.Year() > 0 && t.Year() < 10000
+			return t, carried(t)
 		}
 	}
 	if digits := onlyDigits(s); digits == s && len(s) >= 12 {

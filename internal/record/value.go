@@ -72,9 +72,10 @@ func BoolOf(b bool) Value {
 	return Value{form: boolean}
 }
 
-// TimeOf makes an instant, kept to the millisecond as both providers do.
+// TimeOf makes an instant, kept to the millisecond as both providers do. A time before year 1 or after 9999
+// becomes empty: no provider can carry it.
 func TimeOf(t time.Time) Value {
-	if t.IsZero() {
+	if t.IsZero() || !carried(t.UTC()) {
 		return Value{}
 	}
 	return Value{form: instant, num: float64(t.UnixMilli())}
