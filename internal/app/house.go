@@ -48,7 +48,10 @@ type house struct {
 }
 
 // roles say what a process does.
-type roles struct{ serve, work bool }
+type roles struct {
+	serve, work bool
+	unlimited   bool // no call limits: benchmarks only
+}
 
 func logger(cfg config.Config, c *call) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: cfg.LogLevel}
@@ -122,6 +125,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	owner := automation.NewID("wk")
 	transport := h.metrics.watch(connection.Transport(cfg.AllowPrivateHosts))
 	h.providers = newProviders(cfg, transport, time.Now)
+	h.providers.unlimited = r.unlimited
 	grants := connection.Grants{Store: h.store, Vault: keys}
 	h.connections = &connection.Service{
 		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),

@@ -58,7 +58,18 @@ func serveCommand(ctx context.Context, c *call) error {
 		}()
 		cfg = twins.configure(cfg)
 	}
-	return serve(ctx, cfg, twins, c.Out, log)
+	return serve(ctx, cfg, roles{serve: true, work: true}, twins, c.Out, log)
+}
+
+// ServeUnlimited serves without the providers' call limits. It is for benchmarks against instant twins; pointed
+// at a real account it would soon be refused.
+func ServeUnlimited(ctx context.Context, env []string, streams Streams) error {
+	cfg, err := config.Load(env, config.Overrides{})
+	if err != nil {
+		return err
+	}
+	log := logger(cfg, &call{Streams: streams})
+	return serve(ctx, cfg, roles{serve: true, work: true, unlimited: true}, nil, streams.Out, log)
 }
 
 func workCommand(ctx context.Context, c *call) error {
@@ -86,14 +97,14 @@ func workCommand(ctx context.Context, c *call) error {
 }
 
 // serve runs the web pages and a worker until ctx ends. demo may be nil.
-func serve(ctx context.Context, cfg config.Config, demo *demoTwins, out io.Writer, log *slog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out io.Writer, log *slog.Logger) error {
 	started := time.Now()
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
-	h, err := build(ctx, cfg, roles{serve: true, work: true}, log)
+	h, err := build(ctx, cfg, r, log)
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,15 @@ func written(v Value) string { return v.String() }
 
 // blank reports a value without anything to see in it.
 func (v Value) blank() bool {
-	return v.form == empty || v.form == text && strings.TrimSpace(v.text) == ""
+	switch v.form {
+	case empty:
+		return true
+	case text:
+		return strings.TrimSpace(v.text) == ""
+	case list:
+		return !slices.ContainsFunc(v.list, func(e string) bool { return strings.TrimSpace(e) != "" })
+	}
+	return false
 }
 
 // size is how long the value is as text, in bytes.

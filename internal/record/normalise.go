@@ -27,7 +27,7 @@ func (l Locale) zone() *time.Location {
 // Normalise gives the comparable form of a value of kind k: two values a person would call the same have the
 // same form. It is for comparing, never for writing. The form of the empty value is empty.
 func Normalise(k Kind, v Value, loc Locale) string {
-	if v.IsEmpty() {
+	if v.blank() {
 		return ""
 	}
 	switch k {
@@ -203,10 +203,11 @@ func parseDay(v Value, zone *time.Location) (time.Time, bool) {
 	return t, ok && carried(t)
 }
 
-// carried reports a time that can be written: year 1 to 9999, here and in UTC.
+// carried reports a time that can be written: year 1 to 9999, here and in UTC. The very first instant is left
+// out, since Go's zero time means "none".
 func carried(t time.Time) bool {
 	here, utc := t.Year(), t.UTC().Year()
-	return here >= 1 && here <= 9999 && utc >= 1 && utc <= 9999
+	return !t.IsZero() && here >= 1 && here <= 9999 && utc >= 1 && utc <= 9999
 }
 
 // parseTime reads an instant or a day. A day is its midnight in zone.

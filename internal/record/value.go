@@ -75,7 +75,7 @@ func BoolOf(b bool) Value {
 // TimeOf makes an instant, kept to the millisecond as both providers do. A time before year 1 or after 9999
 // becomes empty: no provider can carry it.
 func TimeOf(t time.Time) Value {
-	if t.IsZero() || !carried(t.UTC()) {
+	if !carried(t.UTC()) {
 		return Value{}
 	}
 	return Value{form: instant, num: float64(t.UnixMilli())}
