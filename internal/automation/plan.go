@@ -40,6 +40,9 @@ type Plan struct {
 	Fields      []FieldPlan  `json:"fields,omitempty"`
 	// Base is what the link will remember once the plan is carried out: mapped value by target field.
 	Base record.Fields `json:"base,omitempty"`
+	// Apart lists fields the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
+	// value that cannot be carried. Base keeps their last agreement.
+	Apart []string `json:"apart,omitempty"`
 }
 
 // Writes reports whether carrying the plan out calls the provider.

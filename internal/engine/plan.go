@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"crosswalk/internal/automation"
@@ -78,6 +79,8 @@ func (c *Compiled) planCreate(p automation.Plan, rows []mapping.RowResult) autom
 			problems++
 		case r.Value.IsEmpty():
 			f.Action, f.Code, f.Reason = automation.Keep, "empty_source", "Empty in the "+c.Source.Label+"."
+			// Agreed too: what a person fills in later is an edit on one side, not a first meeting.
+			p.Base[r.Target.Key] = r.Value
 		case r.Target.Kind == record.Set:
 			f.Action, f.After = automation.AddTo, r.Value
 			f.Add, _ = r.Value.AsList()
@@ -139,17 +142,22 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows []mapping.RowRes
 	p.Base = record.Fields{}
 	var changed, problems, asks int
 	for _, r := range rows {
-		f := c.merge(r, in)
+		f, agree := c.merge(r, in)
 		switch {
 		case f.Action == automation.Problem:
 			problems++
 		case f.Code == "conflict":
 			asks++
-		default:
-			if f.Action != automation.Keep {
-				changed++
-			}
+		case f.Action != automation.Keep:
+			changed++
+		}
+		if agree {
 			p.Base[r.Target.Key] = r.Value
+		} else {
+			p.Apart = append(p.Apart, r.Target.Key)
+			if old, _, met := lastAgreed(in.Base, r.Target.Key); met {
+				p.Base[r.Target.Key] = old
+			}
 		}
 		p.Fields = append(p.Fields, f)
 	}
@@ -167,6 +175,9 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows []mapping.RowRes
 	case problems > 0:
 		return settle(p, automation.Blocked, "unmappable", count(problems, "field cannot be carried over.", "fields cannot be carried over."))
 	}
+	if n := len(p.Apart); n > 0 {
+		return settle(p, automation.Same, "same", "Nothing to do: "+count(n, "field differs and is left as it is.", "fields differ and are left as they are."))
+	}
 	return settle(p, automation.Same, "same", "Both sides agree, nothing to do.")
 }
 
@@ -174,75 +185,97 @@ func field(r mapping.RowResult) automation.FieldPlan {
 	return automation.FieldPlan{Row: r.Row.ID, Field: r.Target.Key, Label: r.Target.Label, Kind: r.Target.Kind}
 }
 
+// lastAgreed is what both sides held when they last agreed on a field; !met when they never did.
+func lastAgreed(b *automation.Base, key string) (source, target record.Value, met bool) {
+	if b == nil || b.Link == "" {
+		return record.Value{}, record.Value{}, false
+	}
+	source, met = b.Fields[key]
+	return source, b.Target[key], met
+}
+
+// Held is the target's half of the base a plan leaves behind: what the target holds now, except where the two
+// sides stay apart. There the old agreement stays, or the edit that was kept would be overwritten by the next
+// change of the source, whatever the row's owner.
+func Held(p automation.Plan, target record.Fields, old *automation.Base) record.Fields {
+	held := make(record.Fields, len(p.Base))
+	for key := range p.Base {
+		held[key] = target[key]
+		if slices.Contains(p.Apart, key) {
+			_, held[key], _ = lastAgreed(old, key)
+		}
+	}
+	return held
+}
+
 // merge decides one row with three values: the mapped one, the target's, and the base both last agreed on.
 // One side moved: carry it. Both moved apart: the row's owner decides. At a first meeting there is no base,
-// and the owner decides too.
-func (c *Compiled) merge(r mapping.RowResult, in Input) automation.FieldPlan {
-	f := field(r)
+// and the owner decides too. agree says whether the row is one that both sides agree on from now on.
+func (c *Compiled) merge(r mapping.RowResult, in Input) (f automation.FieldPlan, agree bool) {
+	f = field(r)
 	kind, key := r.Target.Kind, r.Target.Key
 	f.Before = in.Target.Fields[key]
 	f.After = f.Before
-	keep := func(code, reason string) automation.FieldPlan {
+	keep := func(agree bool, code, reason string) (automation.FieldPlan, bool) {
 		f.Action, f.Code, f.Reason = automation.Keep, code, reason
-		return f
+		return f, agree
 	}
 	if r.Err != nil {
 		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", r.Err.Error()
-		return f
+		return f, false
 	}
-	var agreed, agreedTarget record.Value
-	met := false
-	if in.Base != nil && in.Base.Link != "" {
-		agreed, met = in.Base.Fields[key]
-		agreedTarget = in.Base.Target[key]
-	}
+	agreed, agreedTarget, met := lastAgreed(in.Base, key)
 	if kind == record.Set {
-		return c.mergeSet(f, r, agreed, keep)
+		return c.mergeSet(f, r, agreed, agreedTarget, keep)
 	}
 	if record.Same(kind, f.Before, r.Value, c.locale) {
-		return keep("same", "Same on both sides.")
+		return keep(true, "same", "Same on both sides.")
 	}
 	sourceMoved := !met || !record.Same(kind, agreed, r.Value, c.locale)
 	targetMoved := !met || !record.Same(kind, agreedTarget, f.Before, c.locale)
 	switch {
 	case !sourceMoved && targetMoved:
-		return keep("target_moved", fmt.Sprintf("Changed in the %s since; the %s did not change.", c.Target.Label, c.Source.Label))
+		return keep(false, "target_moved", fmt.Sprintf("Changed in the %s since; the %s did not change.", c.Target.Label, c.Source.Label))
 	case !sourceMoved:
-		return keep("same", "As both sides last agreed.")
-	case r.Value.IsEmpty() && !r.Row.ClearWhenEmpty:
-		return keep("empty_source", fmt.Sprintf("Empty in the %s; left as it is.", c.Source.Label))
+		return keep(true, "same", "As both sides last agreed.")
+	case r.Value.IsEmpty() && (!met || !r.Row.ClearWhenEmpty):
+		// At a first meeting nothing was emptied: the source may never have known.
+		return keep(!targetMoved, "empty_source", fmt.Sprintf("Empty in the %s; left as it is.", c.Source.Label))
 	}
 	if targetMoved && !f.Before.IsEmpty() {
 		switch r.Row.Owner {
 		case mapping.OwnerOnlyIfEmpty:
-			return keep("only_if_empty", "Already filled; this row fills empty fields only.")
+			return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
 		case mapping.OwnerTarget:
-			return keep("target_owns", fmt.Sprintf("The %s has the last word on this field.", c.Target.Label))
+			return keep(false, "target_owns", fmt.Sprintf("The %s has the last word on this field.", c.Target.Label))
 		case mapping.OwnerAsk:
-			return keep("conflict", "Changed on both sides: somebody must choose.")
+			return keep(false, "conflict", "Changed on both sides: somebody must choose.")
 		case mapping.OwnerNewest:
 			if !in.Target.UpdatedAt.IsZero() && in.Target.UpdatedAt.After(in.Source.UpdatedAt) {
-				return keep("target_newer", fmt.Sprintf("The %s was changed more recently.", c.Target.Label))
+				// Decided for good: an unrelated later change of the source must not turn it round.
+				return keep(true, "target_newer", fmt.Sprintf("The %s was changed more recently.", c.Target.Label))
 			}
 		}
 	}
 	if r.Row.Owner == mapping.OwnerOnlyIfEmpty && !f.Before.IsEmpty() {
-		return keep("only_if_empty", "Already filled; this row fills empty fields only.")
+		return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
 	}
 	f.Action, f.After = automation.Set, r.Value
-	return f
+	return f, true
 }
 
 // mergeSet changes sets by element: what we brought and is gone from the source is taken away again, what a
-// person added to the target stays (I7).
-func (c *Compiled) mergeSet(f automation.FieldPlan, r mapping.RowResult, agreed record.Value, keep func(code, reason string) automation.FieldPlan) automation.FieldPlan {
+// person added to the target stays (I7). What the provider did not take, or spells otherwise, is not brought again.
+func (c *Compiled) mergeSet(f automation.FieldPlan, r mapping.RowResult, agreed, agreedTarget record.Value, keep func(agree bool, code, reason string) (automation.FieldPlan, bool)) (automation.FieldPlan, bool) {
 	want, have, base := elements(r.Value), elements(f.Before), elements(agreed)
 	if r.Row.Owner == mapping.OwnerOnlyIfEmpty && len(have) > 0 {
-		return keep("only_if_empty", "Already filled; this row fills empty fields only.")
+		return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
 	}
 	f.Add, f.Remove = record.SetDiff(want, have, base)
+	refused, _ := record.SetDiff(base, elements(agreedTarget), nil)
+	f.Add, _ = record.SetDiff(f.Add, refused, nil)
 	if len(f.Add) == 0 && len(f.Remove) == 0 {
-		return keep("same", "Nothing to add or take away.")
+		return keep(true, "same", "Nothing to add or take away.")
 	}
 	after := make([]string, 0, len(have)+len(f.Add))
 	gone := map[string]bool{}
@@ -255,7 +288,7 @@ func (c *Compiled) mergeSet(f automation.FieldPlan, r mapping.RowResult, agreed 
 		}
 	}
 	f.Action, f.After = automation.AddTo, record.ListOf(append(after, f.Add...))
-	return f
+	return f, true
 }
 
 func elements(v record.Value) []string {

@@ -219,11 +219,7 @@ func TestCarryingAPlanOutLeavesNothingToDo(t *testing.T) {
 				t.Fatalf("a person's label %q is gone", e)
 			}
 		}
-		held := record.Fields{}
-		for key := range p.Base {
-			held[key] = after[key]
-		}
-		link, base := agreed(p.Base, held)
+		link, base := agreed(p.Base, engine.Held(p, after, in.Base))
 		again := c.Plan(engine.Input{Source: in.Source, Target: targetOf(after), Link: link, Base: base, Identity: automation.Identity{How: automation.ByLink}})
 		if again.Writes() {
 			t.Fatalf("and again %s: %+v", again.Reason, engine.WriteOf(again))

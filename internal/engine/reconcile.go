@@ -291,11 +291,7 @@ func (x *execution) remember(end *Finish, c *Compiled, p automation.Plan, source
 		}
 		end.Link = link
 	}
-	held := record.Fields{}
-	for key := range p.Base {
-		held[key] = target.Fields[key]
-	}
-	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: p.Base, Target: held, AgreedAt: now}
+	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: p.Base, Target: Held(p, target.Fields, at.base), AgreedAt: now}
 }
 
 func (x *execution) finish(ctx context.Context, s automation.RunState, end Finish) (Result, error) {

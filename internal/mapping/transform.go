@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"crosswalk/internal/record"
 )
@@ -78,10 +79,13 @@ func refuse(code, format string, a ...any) (record.Value, *ValueError) {
 	return record.Value{}, &ValueError{Code: code, Reason: fmt.Sprintf(format, a...)}
 }
 
-// one lifts a function on a single value; the empty value stays empty.
+// one lifts a function on a single value; the empty value, and a text of nothing but space, stays empty.
 func one(f func(v record.Value) (record.Value, *ValueError)) apply {
 	return func(in []record.Value) (record.Value, *ValueError) {
 		if len(in) == 0 || in[0].IsEmpty() {
+			return record.Value{}, nil
+		}
+		if s, ok := in[0].AsText(); ok && strings.TrimSpace(s) == "" {
 			return record.Value{}, nil
 		}
 		return f(in[0])

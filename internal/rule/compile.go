@@ -2,8 +2,8 @@ package rule
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
+	"time"
 
 	"crosswalk/internal/record"
 )
@@ -49,6 +49,10 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 		return c
 	}
 	if *left--; *left < 0 {
+		if *left < -1 {
+			c.broken = "The rule has too many parts."
+			return c // told once, by the first one too many
+		}
 		return report("too_many", fmt.Sprintf("A rule may have up to %d parts.", MaxNodes), "Remove some, or make a second automation.")
 	}
 	if n.IsGroup() {
@@ -78,7 +82,7 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 	}
 	c.op = op
 	if !op.For(spec.Kind) {
-		return report("operator_kind", fmt.Sprintf("“%s” does not fit %s, which holds %s.", op.Label, spec.Label, kindWord(spec.Kind)), "Choose another comparison.")
+		return report("operator_kind", fmt.Sprintf("“%s” does not fit %s, which holds %s.", op.Label, spec.Label, spec.Kind.Words()), "Choose another comparison.")
 	}
 	if !op.NeedsValue {
 		return c
@@ -89,78 +93,107 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 	if len(n.Value) > MaxValue {
 		return report("value_long", fmt.Sprintf("The value is longer than %d characters.", MaxValue), "Shorten it.")
 	}
-	want, err := wanted(op, spec, n.Value, loc)
-	if err != "" {
-		return report("value_kind", err, "Type a value of that kind.")
+	want, problem := wanted(op, spec, n.Value, loc)
+	if problem != nil {
+		return report(problem.Code, problem.Message, problem.Suggestion)
 	}
 	c.want = want
 	return c
 }
 
-func wanted(op Operator, spec record.FieldSpec, value string, loc record.Locale) (operand, string) {
-	if op.list {
-		w := operand{}
-		for part := range strings.SplitSeq(value, ",") {
-			if part = strings.TrimSpace(part); part == "" {
-				continue
-			}
-			if spec.Kind == record.Set {
-				w.items = append(w.items, strings.ToLower(part))
-				continue
-			}
-			w.items = append(w.items, record.Normalise(spec.Kind, record.TextOf(part), loc))
-		}
-		return w, ""
+// wanted reads the value a condition compares with. What the field could never hold is refused here: compared, it
+// would decide every record alike and nobody would know why.
+func wanted(op Operator, spec record.FieldSpec, value string, loc record.Locale) (operand, *Problem) {
+	if !op.list {
+		return single(op, spec, value, loc)
 	}
+	w := operand{}
+	for part := range strings.SplitSeq(value, ",") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		if spec.Kind == record.Set {
+			w.items = append(w.items, record.Normalise(record.Choice, record.TextOf(part), loc))
+			continue
+		}
+		o, problem := single(op, spec, part, loc)
+		if problem != nil {
+			return operand{}, problem
+		}
+		w.items = append(w.items, o.normal)
+	}
+	if len(w.items) == 0 {
+		return operand{}, &Problem{Code: "no_value", Message: "This condition has nothing to compare with.", Suggestion: "Type one or more values, with commas between them."}
+	}
+	return w, nil
+}
+
+func single(op Operator, spec record.FieldSpec, value string, loc record.Locale) (operand, *Problem) {
 	v := record.TextOf(strings.TrimSpace(value))
 	switch spec.Kind {
 	case record.Number, record.Date, record.DateTime:
-		bare := record.FieldSpec{Label: spec.Label, Kind: spec.Kind}
-		fit, err := record.Coerce(v, bare, loc)
+		fit, err := record.Coerce(v, record.FieldSpec{Label: spec.Label, Kind: spec.Kind}, loc)
 		if err != nil {
-			return operand{}, err.Error()
+			return operand{}, &Problem{Code: "value_kind", Message: err.Error(), Suggestion: "Type a value of that kind."}
 		}
 		v = fit
 	}
-	return ready(spec.Kind, v, loc), ""
+	o := ready(spec.Kind, v, loc)
+	if spec.Kind == record.DateTime && len(strings.TrimSpace(value)) <= len(time.DateOnly) {
+		// A day without a time is the whole day, not its first instant.
+		if start, ok := v.AsTime(); ok {
+			o.until = record.Normalise(record.DateTime, record.TimeOf(nextDay(start, loc.Zone)), loc)
+		}
+	}
+	if spec.Kind == record.Phone && op.part {
+		// A piece of a number is no number: only its digits count, as in the form it is compared with.
+		if o.folded = dialled(value); strings.Trim(o.folded, "+") == "" {
+			return operand{}, &Problem{Code: "value_kind", Message: fmt.Sprintf("“%s” has no digit, and %s holds a phone number.", shortText(value), spec.Label), Suggestion: "Type the digits to look for, such as +1415."}
+		}
+	}
+	return o, nil
 }
 
+// ready makes a value comparable. A value that is not of its field's kind is there, but orders against nothing.
 func ready(k record.Kind, v record.Value, loc record.Locale) operand {
 	if v.IsEmpty() {
 		return operand{empty: true}
 	}
 	o := operand{normal: record.Normalise(k, v, loc)}
+	if o.normal == "" {
+		return operand{empty: true} // nothing but space
+	}
 	switch k {
 	case record.Number:
-		n, err := strconv.ParseFloat(o.normal, 64)
-		o.number, o.isNum = n, err == nil
-	case record.Set:
-		if o.normal != "" {
-			o.items = strings.Split(o.normal, "\x00")
+		if fit, err := record.Coerce(v, record.FieldSpec{Kind: k}, loc); err == nil {
+			o.number, o.ordered = fit.AsNumber()
 		}
+	case record.Date, record.DateTime:
+		_, err := record.Coerce(v, record.FieldSpec{Kind: k}, loc)
+		o.ordered = err == nil
+	case record.Set:
+		o.items = strings.Split(o.normal, "\x00")
+	case record.Phone:
+		o.folded = o.normal
+	case record.Bool:
+	default:
+		o.folded = record.Normalise(record.Choice, v, loc)
 	}
-	o.folded = strings.ToLower(v.String())
 	return o
 }
 
-func kindWord(k record.Kind) string {
-	switch k {
-	case record.Number:
-		return "numbers"
-	case record.Bool:
-		return "yes or no"
-	case record.Date:
-		return "dates"
-	case record.DateTime:
-		return "dates with times"
-	case record.Set:
-		return "a set of labels"
-	case record.Choice:
-		return "one of several options"
-	case record.Email:
-		return "an email address"
-	case record.Phone:
-		return "a phone number"
+func nextDay(start time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		zone = time.UTC
 	}
-	return "text"
+	return start.In(zone).AddDate(0, 0, 1)
+}
+
+func dialled(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '+' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
 }

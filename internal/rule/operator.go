@@ -16,18 +16,21 @@ type Operator struct {
 	NeedsValue bool
 
 	test func(have, want operand) bool
-	// list makes the wanted value several, separated by commas.
-	list bool
+	// list makes the wanted value several, separated by commas; part makes it a piece of the field's.
+	list, part bool
 }
 
 // operand is a value made ready for comparing.
 type operand struct {
 	normal string   // record.Normalise of the value
-	folded string   // lower case, for comparing parts of texts
-	number float64  // when isNumber
+	until  string   // of a wanted day on a field with times: where the next day begins
+	folded string   // for comparing pieces: lower case, or a phone number's international form
+	number float64  // when the field holds numbers and it is ordered
 	items  []string // of a set, or the wanted list; folded
 	empty  bool
-	isNum  bool
+	// ordered says that a value is the number or date its field should hold: what is not comes neither before
+	// nor after anything.
+	ordered bool
 }
 
 var (
@@ -49,18 +52,18 @@ func Operators() []Operator { return operators }
 var operators = []Operator{
 	{Name: "equals", Label: "is", NeedsValue: true, Kinds: kinds(textual, ordered, dated), test: equals},
 	{Name: "not_equals", Label: "is not", NeedsValue: true, Kinds: kinds(textual, ordered, dated), test: not(equals)},
-	{Name: "contains", Label: "contains", NeedsValue: true, Kinds: textual, test: contains},
-	{Name: "not_contains", Label: "does not contain", NeedsValue: true, Kinds: textual, test: not(contains)},
-	{Name: "starts_with", Label: "starts with", NeedsValue: true, Kinds: textual, test: func(h, w operand) bool { return !h.empty && strings.HasPrefix(h.folded, w.folded) }},
-	{Name: "ends_with", Label: "ends with", NeedsValue: true, Kinds: textual, test: func(h, w operand) bool { return !h.empty && strings.HasSuffix(h.folded, w.folded) }},
+	{Name: "contains", Label: "contains", NeedsValue: true, part: true, Kinds: textual, test: contains},
+	{Name: "not_contains", Label: "does not contain", NeedsValue: true, part: true, Kinds: textual, test: not(contains)},
+	{Name: "starts_with", Label: "starts with", NeedsValue: true, part: true, Kinds: textual, test: func(h, w operand) bool { return !h.empty && strings.HasPrefix(h.folded, w.folded) }},
+	{Name: "ends_with", Label: "ends with", NeedsValue: true, part: true, Kinds: textual, test: func(h, w operand) bool { return !h.empty && strings.HasSuffix(h.folded, w.folded) }},
 	{Name: "is_one_of", Label: "is one of", NeedsValue: true, Kinds: kinds(textual, ordered), test: oneOf, list: true},
 	{Name: "is_none_of", Label: "is none of", NeedsValue: true, Kinds: kinds(textual, ordered), test: not(oneOf), list: true},
 	{Name: "greater", Label: "is more than", NeedsValue: true, Kinds: ordered, test: compare(func(c int) bool { return c > 0 })},
 	{Name: "less", Label: "is less than", NeedsValue: true, Kinds: ordered, test: compare(func(c int) bool { return c < 0 })},
 	{Name: "at_least", Label: "is at least", NeedsValue: true, Kinds: ordered, test: compare(func(c int) bool { return c >= 0 })},
 	{Name: "at_most", Label: "is at most", NeedsValue: true, Kinds: ordered, test: compare(func(c int) bool { return c <= 0 })},
-	{Name: "before", Label: "is before", NeedsValue: true, Kinds: dated, test: func(h, w operand) bool { return !h.empty && h.normal < w.normal }},
-	{Name: "after", Label: "is after", NeedsValue: true, Kinds: dated, test: func(h, w operand) bool { return !h.empty && h.normal > w.normal }},
+	{Name: "before", Label: "is before", NeedsValue: true, Kinds: dated, test: func(h, w operand) bool { return h.ordered && h.normal < w.normal }},
+	{Name: "after", Label: "is after", NeedsValue: true, Kinds: dated, test: after},
 	{Name: "has_any", Label: "has any of", NeedsValue: true, Kinds: sets, test: hasAny, list: true},
 	{Name: "has_all", Label: "has all of", NeedsValue: true, Kinds: sets, test: hasAll, list: true},
 	{Name: "has_none", Label: "has none of", NeedsValue: true, Kinds: sets, test: not(hasAny), list: true},
@@ -86,14 +89,26 @@ func not(test func(h, w operand) bool) func(h, w operand) bool {
 	return func(h, w operand) bool { return !test(h, w) }
 }
 
-func equals(h, w operand) bool { return !h.empty && h.normal == w.normal }
+func equals(h, w operand) bool {
+	if w.until != "" {
+		return h.ordered && h.normal >= w.normal && h.normal < w.until
+	}
+	return !h.empty && h.normal == w.normal
+}
+
+func after(h, w operand) bool {
+	if w.until != "" {
+		return h.ordered && h.normal >= w.until
+	}
+	return h.ordered && h.normal > w.normal
+}
 
 func contains(h, w operand) bool { return !h.empty && strings.Contains(h.folded, w.folded) }
 
 func oneOf(h, w operand) bool { return !h.empty && slices.Contains(w.items, h.normal) }
 
 func compare(ok func(c int) bool) func(h, w operand) bool {
-	return func(h, w operand) bool { return h.isNum && w.isNum && ok(cmp.Compare(h.number, w.number)) }
+	return func(h, w operand) bool { return h.ordered && w.ordered && ok(cmp.Compare(h.number, w.number)) }
 }
 
 func hasAny(h, w operand) bool {

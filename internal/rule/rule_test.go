@@ -24,7 +24,9 @@ var (
 	}
 )
 
-func cond(field, op, value string) rule.Node { return rule.Node{Field: field, Operator: op, Value: value} }
+func cond(field, op, value string) rule.Node {
+	return rule.Node{Field: field, Operator: op, Value: value}
+}
 
 func one(n ...rule.Node) rule.Rule { return rule.Rule{Root: rule.Node{Op: rule.And, Nodes: n}} }
 

@@ -1,0 +1,26 @@
+package record
+
+// Words says in a sentence what a field of this kind holds: "Plan holds text", "Value holds numbers".
+func (k Kind) Words() string {
+	switch k {
+	case Number:
+		return "numbers"
+	case Bool:
+		return "yes or no"
+	case Date:
+		return "dates"
+	case DateTime:
+		return "dates with times"
+	case Set:
+		return "a set of labels"
+	case Choice:
+		return "one of several options"
+	case Email:
+		return "an email address"
+	case Phone:
+		return "a phone number"
+	case URL:
+		return "a web address"
+	}
+	return "text"
+}
