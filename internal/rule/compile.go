@@ -55,6 +55,9 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 		}
 		return report("too_many", fmt.Sprintf("A rule may have up to %d parts.", MaxNodes), "Remove some, or make a second automation.")
 	}
+	if n.Op != "" && (n.Field != "" || n.Operator != "") || !n.IsGroup() && len(n.Nodes) > 0 {
+		return report("mixed", "This part is both a group and a condition.", "Remove it and add it anew.")
+	}
 	if n.IsGroup() {
 		if depth > MaxDepth {
 			return report("too_deep", fmt.Sprintf("Groups may be nested up to %d deep.", MaxDepth), "Take the inner conditions out of their group.")
@@ -63,7 +66,10 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 			return report("join", fmt.Sprintf("“%s” is not a way to join conditions.", n.Op), "Choose “all” or “any”.")
 		}
 		for _, inner := range n.Nodes {
-			c.nodes = append(c.nodes, compile(inner, schema, loc, depth+1, left, problems))
+			// A group that asks nothing is no alternative: in an “any” it would let everything through.
+			if part := compile(inner, schema, loc, depth+1, left, problems); part.asks() {
+				c.nodes = append(c.nodes, part)
+			}
 		}
 		return c
 	}
@@ -100,6 +106,9 @@ func compile(n Node, schema record.Schema, loc record.Locale, depth int, left *i
 	c.want = want
 	return c
 }
+
+// asks reports whether the part decides anything; a broken one does, since it never passes.
+func (c *compiled) asks() bool { return !c.node.IsGroup() || len(c.nodes) > 0 || c.broken != "" }
 
 // wanted reads the value a condition compares with. What the field could never hold is refused here: compared, it
 // would decide every record alike and nobody would know why.

@@ -62,18 +62,18 @@ const (
 
 // Numbered gives every node an id by its place (c, c.0, c.0.1), so that problems and checks can point at it.
 func (r Rule) Numbered() Rule {
-	r.Root = numbered(r.Root, "c")
+	r.Root = numbered(r.Root, "c", 1)
 	return r
 }
 
-func numbered(n Node, id string) Node {
+func numbered(n Node, id string, depth int) Node {
 	n.ID = id
-	if len(n.Nodes) == 0 {
-		return n
+	if len(n.Nodes) == 0 || depth > MaxDepth {
+		return n // what is nested deeper is refused as a whole
 	}
 	nodes := make([]Node, len(n.Nodes))
 	for i, inner := range n.Nodes {
-		nodes[i] = numbered(inner, id+"."+strconv.Itoa(i))
+		nodes[i] = numbered(inner, id+"."+strconv.Itoa(i), depth+1)
 	}
 	n.Nodes = nodes
 	return n
@@ -85,7 +85,7 @@ func (r Rule) Fields() []string {
 	seen := map[string]bool{}
 	var walk func(Node)
 	walk = func(n Node) {
-		if !n.IsGroup() && !seen[n.Field] {
+		if n.Field != "" && !seen[n.Field] {
 			seen[n.Field] = true
 			out = append(out, n.Field)
 		}
