@@ -27,6 +27,9 @@ type RowError struct {
 
 func (e *RowError) Error() string { return e.Reason }
 
+// maxBetween bounds a value between two transforms, so that steps cannot multiply it without end.
+const maxBetween = 4 * record.MaxText
+
 // Len is how many rows a result has.
 func (p *Program) Len() int { return len(p.rows) }
 
@@ -43,11 +46,9 @@ func (p *Program) ApplyInto(dst []RowResult, in record.Fields) []RowResult {
 		c := &p.rows[i]
 		out := RowResult{Row: c.row, Target: &c.target}
 		if c.plain {
-			out.Value = in[c.sources[0]]
-			if _, isText := out.Value.AsText(); isText || out.Value.IsEmpty() {
-				dst = append(dst, out)
-				continue
-			}
+			out.Value, out.Err = c.fit(in[c.sources[0]])
+			dst = append(dst, out)
+			continue
 		}
 		values := room[:0]
 		for _, key := range c.sources {
@@ -65,12 +66,23 @@ func (c *compiledRow) apply(values []record.Value) (record.Value, error) {
 		if err != nil {
 			return record.Value{}, &RowError{RowID: c.row.ID, Step: i, Code: err.Code, Reason: c.target.Label + ": " + err.Reason}
 		}
+		if s, ok := v.AsText(); ok && len(s) > maxBetween {
+			return record.Value{}, &RowError{RowID: c.row.ID, Step: i, Code: "too_long", Reason: c.target.Label + ": the value grows too long on the way."}
+		}
 		values = append(values[:0], v)
 	}
 	if len(values) == 0 {
 		return record.Value{}, nil
 	}
-	v, err := record.Coerce(values[0], c.target, c.locale)
+	if c.fits {
+		return values[0], nil
+	}
+	return c.fit(values[0])
+}
+
+// fit turns a value into what the target holds.
+func (c *compiledRow) fit(v record.Value) (record.Value, error) {
+	v, err := record.Coerce(v, c.target, c.locale)
 	if err == nil {
 		return v, nil
 	}

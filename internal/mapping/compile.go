@@ -48,13 +48,14 @@ type compiledRow struct {
 	steps   []apply
 	locale  record.Locale
 	several bool // the first step takes all sources
+	fits    bool // the last step gives just what the target holds
 	plain   bool // one source, no steps, kinds alike: nothing to do but copy
 }
 
 // Compile checks a mapping against both schemas. It never fails as a whole: broken rows are left out and
 // reported.
 func (m Mapping) Compile(source, target record.Schema, loc record.Locale) (*Program, []Problem) {
-	k := compiler{source: source, target: target, locale: loc, filled: map[string]string{}}
+	k := compiler{source: source, target: target, locale: loc, filled: map[string]bool{}}
 	p := &Program{rows: make([]compiledRow, 0, len(m.Rows))}
 	for i := range m.Rows {
 		if i == MaxRows {
@@ -68,7 +69,7 @@ func (m Mapping) Compile(source, target record.Schema, loc record.Locale) (*Prog
 		}
 	}
 	for _, spec := range target.Fields {
-		if spec.Required && !spec.ReadOnly && k.filled[spec.Key] == "" {
+		if spec.Required && !spec.ReadOnly && !k.filled[spec.Key] {
 			k.report(Problem{Code: "required", Severity: Error, Field: spec.Key, Message: fmt.Sprintf("%s is required by the %s, and nothing fills it.", spec.Label, target.Label), Suggestion: "Connect a field to it."})
 		}
 	}
@@ -78,7 +79,7 @@ func (m Mapping) Compile(source, target record.Schema, loc record.Locale) (*Prog
 type compiler struct {
 	source, target record.Schema
 	locale         record.Locale
-	filled         map[string]string // target field → row id
+	filled         map[string]bool // target field
 	problems       []Problem
 }
 
@@ -101,7 +102,7 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 	case spec.ReadOnly:
 		at("read_only", Error, "Remove the row.", "%s can only be read, not written.", spec.Label)
 		return compiledRow{}, false
-	case k.filled[row.Target] != "":
+	case k.filled[row.Target]:
 		at("twice", Error, "Remove one of the two rows.", "%s is filled by two rows.", spec.Label)
 		return compiledRow{}, false
 	case len(row.Steps) > MaxSteps:
@@ -137,11 +138,12 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 		}
 		c.steps = append(c.steps, f)
 	}
+	c.fits = spec.Kind == record.Phone && len(row.Steps) > 0 && row.Steps[len(row.Steps)-1].Use == "phone"
 	if len(row.Sources) > 1 && !c.several {
 		at("join_first", Error, "Make “Join” or “First one filled” the first transform.", "%s has several sources, and nothing says how to put them together.", spec.Label)
 		return compiledRow{}, false
 	}
-	k.filled[row.Target] = row.ID
+	k.filled[row.Target] = true
 	k.fit(row, &c)
 	return c, true
 }
@@ -167,14 +169,22 @@ func (k *compiler) fit(row *Row, c *compiledRow) {
 		k.report(Problem{Code: code, Severity: Warning, RowID: row.ID, Field: row.Target, Message: fmt.Sprintf(format, a...), Fix: fix})
 	}
 	switch {
-	case c.target.Kind == from.Kind:
-		if c.target.MaxLen > 0 && (from.MaxLen == 0 || from.MaxLen > c.target.MaxLen) && from.Kind == record.LongText {
+	case c.target.Kind == record.Text, c.target.Kind == record.LongText, c.target.Kind == record.URL:
+		if c.target.MaxLen > 0 && (from.MaxLen > c.target.MaxLen || from.MaxLen == 0 && from.Kind == record.LongText) {
 			fix = &Fix{Name: "suit", Label: fmt.Sprintf("Shorten to %d characters", c.target.MaxLen), Steps: append(slices.Clone(row.Steps), Step{Use: "shorten", With: map[string]string{"to": fmt.Sprint(c.target.MaxLen)}})}
 			warn("length", "%s holds %d characters; longer values are left out.", c.target.Label, c.target.MaxLen)
 		}
+	case c.target.Kind == from.Kind:
+	case c.target.Kind == record.Date && from.Kind == record.DateTime, c.target.Kind == record.DateTime && from.Kind == record.Date:
+		// Every day is an instant and the other way round.
+	case c.target.Kind == record.Phone && k.locale.Region == "":
+		warn("phone", "%s wants an international number. National ones are left out and reported.", c.target.Label)
 	case c.target.Kind == record.Phone:
-		warn("phone", "%s wants an international number. National ones get the country %s.", c.target.Label, orNone(k.locale.Region))
-	case slices.Contains([]record.Kind{record.Number, record.Bool, record.Date, record.DateTime, record.Email}, c.target.Kind):
+		warn("phone", "%s wants an international number. National ones get the country %s.", c.target.Label, k.locale.Region)
+	case c.target.Kind == record.Email:
+		fix = nil // no transform makes an address of what is none
+		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind, c.target.Label, c.target.Kind)
+	case slices.Contains([]record.Kind{record.Number, record.Bool, record.Date, record.DateTime}, c.target.Kind):
 		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind, c.target.Label, c.target.Kind)
 	case c.target.Kind == record.Choice && len(c.target.Options) > 0:
 		warn("options", "%s takes %d options; other values are left out and reported. A look-up table can translate them.", c.target.Label, len(c.target.Options))
@@ -183,13 +193,6 @@ func (k *compiler) fit(row *Row, c *compiledRow) {
 
 // reshapes are transforms after which the source's own kind says nothing any more.
 var reshapes = map[string]bool{"phone": true, "number": true, "round": true, "date": true, "lookup": true, "yes_no": true, "fixed": true, "to_labels": true, "split": true, "split_name": true, "shorten": true}
-
-func orNone(region string) string {
-	if region == "" {
-		return "of the row’s transform"
-	}
-	return region
-}
 
 // StepsFor are the transforms that suit a pair of fields, as a new row begins with.
 func StepsFor(source, target record.FieldSpec, loc record.Locale) []Step {

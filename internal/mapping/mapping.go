@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -59,6 +60,7 @@ const (
 	MaxSteps      = 20
 	MaxSources    = 10
 	MaxTableLines = 5000
+	MaxTableBytes = 1 << 20
 )
 
 // RowFor finds the row that fills a target field.
@@ -113,7 +115,7 @@ func (m Mapping) freshID() string {
 	highest := 0
 	for _, r := range m.Rows {
 		if len(r.ID) > 1 && r.ID[0] == 'r' {
-			if n, err := strconv.Atoi(r.ID[1:]); err == nil {
+			if n, err := strconv.Atoi(r.ID[1:]); err == nil && n < math.MaxInt32 {
 				highest = max(highest, n)
 			}
 		}

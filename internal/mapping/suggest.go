@@ -30,12 +30,12 @@ func Suggest(source, target record.Schema, loc record.Locale) []Suggestion {
 }
 
 func suggest(source record.Schema, t record.FieldSpec, loc record.Locale) (Suggestion, bool) {
-	name := fold(t.Label)
+	name, key := fold(t.Label), fold(last(t.Key))
 	propose := func(s record.FieldSpec, reason string) (Suggestion, bool) {
 		return Suggestion{Source: s.Key, Target: t.Key, Steps: StepsFor(s, t, loc), Reason: reason}, true
 	}
 	for _, s := range source.Fields {
-		if fold(s.Label) == name || fold(last(s.Key)) == fold(last(t.Key)) {
+		if name != "" && fold(s.Label) == name || key != "" && fold(last(s.Key)) == key {
 			return propose(s, "same name")
 		}
 	}

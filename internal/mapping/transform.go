@@ -108,6 +108,9 @@ func text(f func(s string) string) apply {
 	})
 }
 
+// maxParam bounds a parameter that is no table, in bytes.
+const maxParam = 4 << 10
+
 // args are a step's parameters with defaults filled in.
 type args struct {
 	spec   []Param
@@ -139,7 +142,7 @@ func (a args) check() *ParamError {
 		switch {
 		case p.Required && v == "":
 			return &ParamError{p.Name, "This is needed."}
-		case len(v) > record.MaxText && p.Kind != ParamTable:
+		case len(v) > maxParam && p.Kind != ParamTable, len(v) > MaxTableBytes:
 			return &ParamError{p.Name, "This is too long."}
 		case p.Kind == ParamChoice && v != "" && !slices.ContainsFunc(p.Options, func(o Option) bool { return o.Value == v }):
 			return &ParamError{p.Name, fmt.Sprintf("“%s” is not one of the choices.", v)}

@@ -77,12 +77,13 @@ func transforms() []Transform {
 			},
 			build: func(a args) (apply, *ParamError) {
 				find, by := a.get("find"), a.get("by")
+				grow := max(len(by)-len(find), 0)
+				replace := text(func(s string) string { return strings.ReplaceAll(s, find, by) })
 				return one(func(v record.Value) (record.Value, *ValueError) {
-					s := v.String()
-					if len(by) > len(find) && len(s)+strings.Count(s, find)*(len(by)-len(find)) > record.MaxText {
+					if s := v.String(); grow > 0 && len(s)+strings.Count(s, find)*grow > record.MaxText {
 						return refuse("too_long", "Replacing makes the text too long.")
 					}
-					return record.TextOf(strings.ReplaceAll(s, find, by)), nil
+					return replace([]record.Value{v})
 				}), nil
 			},
 			chip: func(a args) string { return "“" + a.get("find") + "” → “" + a.get("by") + "”" },
@@ -224,7 +225,7 @@ func transforms() []Transform {
 				return one(func(v record.Value) (record.Value, *ValueError) {
 					if order == "dmy" {
 						if s, ok := v.AsText(); ok {
-							if t, err := time.Parse("2-1-2006", strings.NewReplacer("/", "-", ".", "-").Replace(strings.TrimSpace(s))); err == nil {
+							if t, err := time.Parse("2-1-2006", strings.NewReplacer("/", "-", ".", "-", "_", "-").Replace(strings.TrimSpace(s))); err == nil {
 								return record.TextOf(t.Format(time.DateOnly)), nil
 							}
 						}
@@ -274,7 +275,10 @@ func transforms() []Transform {
 							return refuse("not_a_number", "“%s” is not a number.", shorten(v.String()))
 						}
 					}
-					return record.NumberOf(math.Round(f*scale) / scale), nil
+					if r := math.Round(f*scale) / scale; !math.IsInf(r, 0) {
+						f = r // else it is too large to have digits after the point
+					}
+					return record.NumberOf(f), nil
 				}), err
 			},
 		},
@@ -366,6 +370,7 @@ func transforms() []Transform {
 				sep, prefix := a.get("separator"), a.get("prefix")
 				return func(in []record.Value) (record.Value, *ValueError) {
 					var out []string
+					seen := map[string]bool{}
 					for _, v := range in {
 						items, ok := v.AsList()
 						if !ok && sep != "" {
@@ -374,7 +379,8 @@ func transforms() []Transform {
 							items = []string{v.String()}
 						}
 						for _, e := range items {
-							if e = strings.TrimSpace(e); e != "" && !slices.Contains(out, prefix+e) {
+							if e = strings.TrimSpace(e); e != "" && !seen[e] {
+								seen[e] = true
 								out = append(out, prefix+e)
 							}
 						}
@@ -422,10 +428,16 @@ func buildLookup(a args) (apply, *ParamError) {
 		if items, ok := v.AsList(); ok {
 			var out []string
 			for _, e := range items {
-				if to, ok := find(e); ok {
+				to, ok := find(e)
+				switch {
+				case ok:
 					out = append(out, to)
-				} else if otherwise == "keep" {
+				case otherwise == "keep":
 					out = append(out, e)
+				case otherwise == "value":
+					out = append(out, other.String())
+				case otherwise == "error":
+					return refuse("not_in_table", "“%s” is not in the look-up table.", shorten(e))
 				}
 			}
 			return record.ListOf(out), nil
@@ -462,6 +474,9 @@ func readTable(s string) (map[string]string, *ParamError) {
 			return nil, &ParamError{"table", "Line " + strconv.Itoa(n) + " has no “=”: write from = to."}
 		}
 		key := strings.ToLower(strings.TrimSpace(from))
+		if key == "" {
+			return nil, &ParamError{"table", "Line " + strconv.Itoa(n) + " has nothing before its “=”."}
+		}
 		if _, twice := pairs[key]; twice {
 			return nil, &ParamError{"table", "Line " + strconv.Itoa(n) + " translates “" + strings.TrimSpace(from) + "” a second time."}
 		}
@@ -503,19 +518,38 @@ func shorten(s string) string {
 	return s
 }
 
-// readNumber forgives currency signs, spaces and grouping; letters other than a currency's make it no number.
+// readNumber forgives currency signs, spaces and grouping by three digits; letters make it no number. “1,5” is none
+// either where the decimal sign is a point: read as 15 it would be wrong, and nobody would notice.
 func readNumber(s string, comma bool) (float64, bool) {
 	var b strings.Builder
+	const none = -1
+	group, decimals := none, false // digits since a grouping sign
 	for _, r := range strings.TrimSpace(s) {
+		sign := r == '.' && !comma || r == ',' && comma
+		grouping := !sign && (r == ',' || r == '.' || r == '\'')
+		if (sign || grouping) && (decimals || group != none && group != 3) {
+			return 0, false
+		}
 		switch {
-		case r >= '0' && r <= '9', r == '-' && b.Len() == 0:
+		case r >= '0' && r <= '9':
 			b.WriteRune(r)
-		case r == '.' && !comma, r == ',' && comma:
+			if group != none {
+				group++
+			}
+		case r == '-' && b.Len() == 0:
+			b.WriteRune(r)
+		case sign:
 			b.WriteByte('.')
-		case r == ',' || r == '.' || r == '\'' || r == '+' || unicode.IsSpace(r) || unicode.Is(unicode.Sc, r):
+			group, decimals = none, true
+		case grouping:
+			group = 0
+		case r == '+' && b.Len() == 0 || unicode.IsSpace(r) || unicode.Is(unicode.Sc, r):
 		default:
 			return 0, false
 		}
+	}
+	if group != none && group != 3 {
+		return 0, false
 	}
 	n, err := strconv.ParseFloat(b.String(), 64)
 	return n, err == nil

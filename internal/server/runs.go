@@ -194,7 +194,10 @@ func beganWith(r automation.Run) string {
 }
 
 func took(d time.Duration) string {
-	if d < time.Second {
+	switch {
+	case d < time.Millisecond:
+		return "under 1 ms"
+	case d < time.Second:
 		return ui.Number(int(d.Milliseconds())) + " ms"
 	}
 	return span(d)

@@ -357,3 +357,62 @@ func TestTheSamePhoneWithAnotherEmailIsForAPerson(t *testing.T) {
 		t.Errorf("run: %s %q", r.Outcome, r.Summary)
 	}
 }
+
+func TestAMissingPermissionWaitsAndSaysWhich(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Automation(toHighLevel, nil)
+	if _, err := h.Clients[enginetest.HighLevelConnection].Describe(t.Context(), record.Contact); err != nil {
+		t.Fatal(err)
+	}
+	h.HighLevel.SetFaults(twinhighlevel.Faults{MissingScopes: []string{"contacts.write"}})
+	h.Gleap.PersonCreatesContact(jane())
+	h.Poll()
+	r := h.LastRun()
+	words := ""
+	for _, s := range r.Steps {
+		words += s.Title + " " + s.Detail + " " + s.Advice
+	}
+	if r.State != automation.Waiting || r.Code != "forbidden" || !strings.Contains(words, "permission") || !strings.Contains(words, "Connections") {
+		t.Fatalf("run: %s %s %q", r.State, r.Code, words)
+	}
+	h.HighLevel.SetFaults(twinhighlevel.Faults{})
+	h.Later(time.Hour)
+	h.Drain()
+	only(t, h)
+}
+
+func TestACustomFieldThatVanishedIsToldAndTheRestIsCarried(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.Automation(toHighLevel, func(d *automation.Definition) {
+		d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{ID: "r9", Sources: []string{"plan"}, Target: "custom.was-deleted"})
+	})
+	h.Gleap.PersonCreatesContact(jane())
+	h.Poll()
+	only(t, h)
+	c, err := h.Reconciler.Definitions.Compile(t.Context(), a)
+	if err != nil || len(c.MappingProblems) != 1 || c.MappingProblems[0].Code != "target_gone" {
+		t.Errorf("%+v, %v", c.MappingProblems, err)
+	}
+}
+
+func TestARunIsRetriedByHand(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Automation(toHighLevel, nil)
+	id := h.Gleap.PersonCreatesContact(map[string]any{"name": "Guest"})
+	h.Poll()
+	blocked := h.LastRun()
+	if err := h.Gleap.PersonEditsContact(id, map[string]any{"email": "guest@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Store.RetryRun(t.Context(), blocked.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.Drain()
+	only(t, h)
+	if r := h.LastRun(); r.RetryOf != blocked.ID || r.Outcome != automation.Create {
+		t.Errorf("run: retry of %q, %s %s", r.RetryOf, r.Outcome, r.Summary)
+	}
+}
