@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,6 +44,9 @@ func serveCommand(ctx context.Context, c *call) error {
 	cfg, err := c.settings(demo)
 	if err != nil {
 		return err
+	}
+	if cfg.Demo && !slices.ContainsFunc(c.env, func(kv string) bool { return strings.HasPrefix(kv, config.Prefix+"LOG_LEVEL=") }) {
+		cfg.LogLevel = slog.LevelWarn // whoever tries the demo wants to read what to do next
 	}
 	log := logger(cfg, c)
 	var twins *demoTwins
