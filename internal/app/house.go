@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -45,6 +46,8 @@ type house struct {
 	server      *server.Server
 	metrics     *metrics
 	setupToken  string
+	// polling and rescuing keep a slow one from being joined by its successor.
+	polling, rescuing sync.Mutex
 }
 
 // roles say what a process does.
@@ -288,6 +291,10 @@ func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
 
 // pollAll polls every object that a switched-on automation reads and no webhook tells of.
 func (h *house) pollAll(ctx context.Context) error {
+	if !h.polling.TryLock() {
+		return nil
+	}
+	defer h.polling.Unlock()
 	all, err := h.store.Automations(ctx)
 	if err != nil {
 		return err
@@ -321,6 +328,10 @@ func (h *house) pollAll(ctx context.Context) error {
 
 // rescue makes abandoned work due again, and routes events whose wake-up was lost.
 func (h *house) rescue(ctx context.Context) error {
+	if !h.rescuing.TryLock() {
+		return nil
+	}
+	defer h.rescuing.Unlock()
 	n, err := h.store.Rescue(ctx, time.Now())
 	if n > 0 {
 		h.log.InfoContext(ctx, "rescued abandoned work", "keys", n)

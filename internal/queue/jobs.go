@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"crosswalk/internal/engine"
 )
@@ -101,10 +100,9 @@ func (h Handlers) workers() *river.Workers {
 func periodic(pollEvery time.Duration) []*river.PeriodicJob {
 	every := func(d time.Duration, args river.JobArgs, first bool) *river.PeriodicJob {
 		return river.NewPeriodicJob(river.PeriodicInterval(d), func() (river.JobArgs, *river.InsertOpts) {
-			// Unique: a slow one is not overtaken by its successor.
-			return args, &river.InsertOpts{Queue: queueClock, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-				rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateScheduled,
-			}}}
+			// Not unique: the job of a killed process stays marked as running for hours, and a unique one would keep
+			// all its successors out. Handlers leave at once when their predecessor is still at it.
+			return args, &river.InsertOpts{Queue: queueClock, MaxAttempts: 1}
 		}, &river.PeriodicJobOpts{RunOnStart: first})
 	}
 	return []*river.PeriodicJob{

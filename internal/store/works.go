@@ -48,12 +48,13 @@ WHERE id = ? AND state = 'running' AND lease_owner = ? RETURNING state`
 	run_id = COALESCE(NULLIF(CAST(? AS TEXT), ''), run_id)
 WHERE id = ? AND state = 'running' AND lease_owner = ? RETURNING state`
 
+	// state <> 'idle' says nothing new, but without it SQLite does not see that the index works_due may be used.
 	rescueExpired = `UPDATE works SET state = 'queued', dirty = FALSE, lease_owner = '', due_at = ?, attempts = attempts + 1
-WHERE id IN (SELECT id FROM works WHERE state = 'running' AND due_at <= ? ORDER BY due_at LIMIT ?) AND state = 'running' AND due_at <= ?
+WHERE id IN (SELECT id FROM works WHERE state <> 'idle' AND state = 'running' AND due_at <= ? ORDER BY due_at LIMIT ?) AND state = 'running' AND due_at <= ?
 RETURNING id`
 
 	rescueJobless = `UPDATE works SET state = 'queued', due_at = ?
-WHERE id IN (SELECT id FROM works WHERE state IN ('queued', 'waiting') AND due_at <= ? ORDER BY due_at LIMIT ?)
+WHERE id IN (SELECT id FROM works WHERE state <> 'idle' AND state IN ('queued', 'waiting') AND due_at <= ? ORDER BY due_at LIMIT ?)
 	AND state IN ('queued', 'waiting') AND due_at <= ?
 RETURNING id`
 
