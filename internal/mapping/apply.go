@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"sync"
 
 	"crosswalk/internal/record"
 )
@@ -20,7 +21,8 @@ type RowResult struct {
 // RowError says why a row gave no value, in words for the person who mapped it.
 type RowError struct {
 	RowID  string
-	Step   int // index of the transform; len(steps) when the target refused the value
+	From   string // labels of the source fields; empty for a row without any
+	Step   int    // index of the transform; len(steps) when the target refused the value
 	Code   string
 	Reason string
 }
@@ -33,6 +35,12 @@ const maxBetween = 4 * record.MaxText
 // Len is how many rows a result has.
 func (p *Program) Len() int { return len(p.rows) }
 
+// room is where one row's values meet. The steps are called through variables, so it would be allocated for every
+// record; no step keeps what it is given.
+type room [MaxSources]record.Value
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
 // Apply maps one record.
 func (p *Program) Apply(in record.Fields) Result {
 	return Result{Rows: p.ApplyInto(make([]RowResult, 0, len(p.rows)), in)}
@@ -41,7 +49,8 @@ func (p *Program) Apply(in record.Fields) Result {
 // ApplyInto is Apply into a slice that is used again; it returns the slice.
 func (p *Program) ApplyInto(dst []RowResult, in record.Fields) []RowResult {
 	dst = dst[:0]
-	var room [MaxSources]record.Value
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
 	for i := range p.rows {
 		c := &p.rows[i]
 		out := RowResult{Row: c.row, Target: &c.target}
@@ -64,10 +73,10 @@ func (c *compiledRow) apply(values []record.Value) (record.Value, error) {
 	for i, step := range c.steps {
 		v, err := step(values)
 		if err != nil {
-			return record.Value{}, &RowError{RowID: c.row.ID, Step: i, Code: err.Code, Reason: c.target.Label + ": " + err.Reason}
+			return c.refuse(i, err.Code, c.target.Label+": "+err.Reason)
 		}
-		if s, ok := v.AsText(); ok && len(s) > maxBetween {
-			return record.Value{}, &RowError{RowID: c.row.ID, Step: i, Code: "too_long", Reason: c.target.Label + ": the value grows too long on the way."}
+		if size(v) > maxBetween {
+			return c.refuse(i, "too_long", c.target.Label+": the value grows too long on the way.")
 		}
 		values = append(values[:0], v)
 	}
@@ -90,7 +99,23 @@ func (c *compiledRow) fit(v record.Value) (record.Value, error) {
 	if e, ok := errors.AsType[*record.CoerceError](err); ok {
 		code = e.Code
 	}
-	return record.Value{}, &RowError{RowID: c.row.ID, Step: len(c.steps), Code: code, Reason: err.Error()}
+	return c.refuse(len(c.steps), code, err.Error())
+}
+
+// refuse gives no value, and says where the one that was refused came from.
+func (c *compiledRow) refuse(step int, code, reason string) (record.Value, error) {
+	return record.Value{}, &RowError{RowID: c.row.ID, From: c.from, Step: step, Code: code, Reason: reason}
+}
+
+// size is how many bytes of text a value holds.
+func size(v record.Value) int {
+	s, _ := v.AsText()
+	sum := len(s)
+	items, _ := v.AsList()
+	for _, e := range items {
+		sum += len(e)
+	}
+	return sum
 }
 
 // Reads are the source fields the program reads, each once.

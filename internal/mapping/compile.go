@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"crosswalk/internal/record"
 )
@@ -45,6 +46,7 @@ type compiledRow struct {
 	row     *Row
 	target  record.FieldSpec
 	sources []string
+	from    string // labels of the sources, for sentences
 	steps   []apply
 	locale  record.Locale
 	several bool // the first step takes all sources
@@ -55,7 +57,7 @@ type compiledRow struct {
 // Compile checks a mapping against both schemas. It never fails as a whole: broken rows are left out and
 // reported.
 func (m Mapping) Compile(source, target record.Schema, loc record.Locale) (*Program, []Problem) {
-	k := compiler{source: source, target: target, locale: loc, filled: map[string]bool{}}
+	k := compiler{source: source, target: target, locale: loc, filled: map[string]bool{}, ids: map[string]bool{}}
 	p := &Program{rows: make([]compiledRow, 0, len(m.Rows))}
 	for i := range m.Rows {
 		if i == MaxRows {
@@ -80,6 +82,7 @@ type compiler struct {
 	source, target record.Schema
 	locale         record.Locale
 	filled         map[string]bool // target field
+	ids            map[string]bool // of rows
 	problems       []Problem
 }
 
@@ -94,13 +97,32 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 	at := func(code string, s Severity, suggestion, format string, a ...any) {
 		k.report(Problem{Code: code, Severity: s, RowID: row.ID, Field: row.Target, Message: fmt.Sprintf(format, a...), Suggestion: suggestion})
 	}
+	// Forms and problems point at rows by id: of two with the same one, the first would be edited for the second.
+	again := row.ID != "" && k.ids[row.ID]
+	k.ids[row.ID] = true
 	spec, ok := k.target.Field(row.Target)
 	switch {
+	case again:
+		at("same_id", Error, "Remove one of the two rows and connect its fields again.", "Two rows share the id “%s”.", row.ID)
+		return compiledRow{}, false
+	case row.Target == "":
+		at("no_target", Error, "Choose a target field, or remove the row.", "This row has no target field yet.")
+		return compiledRow{}, false
 	case !ok:
 		at("target_gone", Error, "Remove the row, or connect its source to another field.", "The field “%s” does not exist in the %s any more.", row.Target, k.target.Label)
 		return compiledRow{}, false
 	case spec.ReadOnly:
 		at("read_only", Error, "Remove the row.", "%s can only be read, not written.", spec.Label)
+		return compiledRow{}, false
+	case !row.Direction.valid():
+		at("direction", Error, "Remove the row and connect its fields again.", "“%s” is not a direction a row can have.", row.Direction)
+		return compiledRow{}, false
+	case !row.Owner.valid():
+		at("owner", Error, "Choose again which side wins.", "“%s” is not a way to decide which side wins.", row.Owner)
+		return compiledRow{}, false
+	case row.Direction == ToSource:
+		// Written to the target it would do the opposite of what was asked.
+		at("direction", Warning, "Set it up in the automation that goes the other way.", "%s is only read by this row, so it is not filled.", spec.Label)
 		return compiledRow{}, false
 	case k.filled[row.Target]:
 		at("twice", Error, "Remove one of the two rows.", "%s is filled by two rows.", spec.Label)
@@ -115,13 +137,20 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 		at("no_source", Error, "Choose a source field, or add a fixed value.", "%s has no source.", spec.Label)
 		return compiledRow{}, false
 	}
+	var from []string
 	for _, key := range row.Sources {
-		if _, ok := k.source.Field(key); !ok {
+		source, ok := k.source.Field(key)
+		from = append(from, source.Label)
+		switch {
+		case key == "":
+			at("no_source", Error, "Choose a source field, or take it away.", "%s has a source that is not chosen yet.", spec.Label)
+			return compiledRow{}, false
+		case !ok:
 			at("source_gone", Error, "Choose another source field, or remove the row.", "The field “%s” does not exist in the %s any more.", key, k.source.Label)
 			return compiledRow{}, false
 		}
 	}
-	c := compiledRow{row: row, target: spec, sources: row.Sources, locale: k.locale}
+	c := compiledRow{row: row, target: spec, sources: row.Sources, from: strings.Join(from, " and "), locale: k.locale}
 	for i, s := range row.Steps {
 		t, ok := FindTransform(s.Use)
 		if !ok {
@@ -183,9 +212,9 @@ func (k *compiler) fit(row *Row, c *compiledRow) {
 		warn("phone", "%s wants an international number. National ones get the country %s.", c.target.Label, k.locale.Region)
 	case c.target.Kind == record.Email:
 		fix = nil // no transform makes an address of what is none
-		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind, c.target.Label, c.target.Kind)
+		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind.Words(), c.target.Label, c.target.Kind.Words())
 	case slices.Contains([]record.Kind{record.Number, record.Bool, record.Date, record.DateTime}, c.target.Kind):
-		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind, c.target.Label, c.target.Kind)
+		warn("kind", "%s holds %s and %s holds %s: values that do not fit are left out and reported.", from.Label, from.Kind.Words(), c.target.Label, c.target.Kind.Words())
 	case c.target.Kind == record.Choice && len(c.target.Options) > 0:
 		warn("options", "%s takes %d options; other values are left out and reported. A look-up table can translate them.", c.target.Label, len(c.target.Options))
 	}

@@ -36,6 +36,8 @@ const (
 	Both     Direction = "both"
 )
 
+func (d Direction) valid() bool { return d == "" || d == ToTarget || d == ToSource || d == Both }
+
 // Owner decides when both sides moved a field apart; empty means the source.
 type Owner string
 
@@ -47,6 +49,14 @@ const (
 	OwnerOnlyIfEmpty Owner = "only_if_empty"
 	OwnerAsk         Owner = "ask"
 )
+
+func (o Owner) valid() bool {
+	switch o {
+	case "", OwnerSource, OwnerTarget, OwnerNewest, OwnerOnlyIfEmpty, OwnerAsk:
+		return true
+	}
+	return false
+}
 
 // Step is one transform with its parameters.
 type Step struct {

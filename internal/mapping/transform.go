@@ -96,10 +96,13 @@ func one(f func(v record.Value) (record.Value, *ValueError)) apply {
 func text(f func(s string) string) apply {
 	return one(func(v record.Value) (record.Value, *ValueError) {
 		if items, ok := v.AsList(); ok {
-			out := make([]string, 0, len(items))
+			out, sum := make([]string, 0, len(items)), 0
 			for _, e := range items {
 				if e = f(e); e != "" {
 					out = append(out, e)
+				}
+				if sum += len(e); sum > maxBetween {
+					return refuse("too_long", "this transform makes the labels too long.")
 				}
 			}
 			return record.ListOf(out), nil

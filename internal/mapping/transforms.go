@@ -370,7 +370,7 @@ func transforms() []Transform {
 				sep, prefix := a.get("separator"), a.get("prefix")
 				return func(in []record.Value) (record.Value, *ValueError) {
 					var out []string
-					seen := map[string]bool{}
+					seen, sum := map[string]bool{}, 0
 					for _, v := range in {
 						items, ok := v.AsList()
 						if !ok && sep != "" {
@@ -382,6 +382,10 @@ func transforms() []Transform {
 							if e = strings.TrimSpace(e); e != "" && !seen[e] {
 								seen[e] = true
 								out = append(out, prefix+e)
+								sum += len(prefix) + len(e)
+							}
+							if sum > maxBetween {
+								return refuse("too_long", "this transform makes the labels too long.")
 							}
 						}
 					}
@@ -585,13 +589,15 @@ var suffixes = []string{"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "phd", "ph.
 // SplitName takes a full name apart. A one-word name is a first name; "Doe, Jane" is read the other way round;
 // particles and suffixes stay with the family name.
 func SplitName(full string) (first, last string) {
-	full = strings.Join(strings.Fields(full), " ")
-	if family, given, ok := strings.Cut(full, ", "); ok && !slices.Contains(suffixes, strings.ToLower(given)) {
-		return given, family
+	words := strings.Fields(full)
+	if strings.Contains(full, ",") {
+		family, given, ok := strings.Cut(strings.Join(words, " "), ", ")
+		if ok && !slices.Contains(suffixes, strings.ToLower(given)) {
+			return given, family
+		}
 	}
-	words := strings.Split(full, " ")
-	if len(words) == 1 {
-		return full, ""
+	if len(words) < 2 {
+		return strings.Join(words, " "), ""
 	}
 	at := len(words) - 1
 	for at > 1 && slices.Contains(suffixes, strings.ToLower(words[at])) {

@@ -141,8 +141,13 @@ func E164(s, region string) (string, bool) {
 	if region == "" && !strings.HasPrefix(s, "+") {
 		return "", false
 	}
-	n, err := phonenumbers.Parse(s, strings.ToUpper(region))
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+	region = strings.ToUpper(region)
+	if e164, ok := northAmerican(s, region); ok {
+		return e164, true
+	}
+	n, err := phonenumbers.Parse(s, region)
+	// “Possible” alone would let a number without its area code pass, which only a neighbour can dial.
+	if err != nil || phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE {
 		return "", false
 	}
 	return phonenumbers.Format(n, phonenumbers.E164), true
