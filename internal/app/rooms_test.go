@@ -53,11 +53,12 @@ var rooms = map[string][]string{
 	"internal/twin/highlevel": {},
 	"internal/twin/gleap":     {},
 	// Test kits.
-	"internal/provider/providertest": {"internal/record", "internal/provider"},
-	"internal/store/storetest":       {"*"},
-	"internal/store/postgrestest":    {},
-	"internal/engine/enginetest":     {"*"},
-	"internal/e2e":                   {"*"},
+	"internal/provider/providertest":     {"internal/record", "internal/provider"},
+	"internal/connection/connectiontest": {"internal/record", "internal/provider", "internal/connection"},
+	"internal/store/storetest":           {"*"},
+	"internal/store/postgrestest":        {},
+	"internal/engine/enginetest":         {"*"},
+	"internal/e2e":                       {"*"},
 	// Level 4 and 5: the composition root knows everybody, and only programs know it.
 	"internal/app":        {"*"},
 	"cmd/crosswalk":       {"internal/app"},

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,7 +37,7 @@ func CheckBaseURL(raw string, allowPrivate bool) *Problem {
 }
 
 func isLoopback(host string) bool {
-	if host == "localhost" {
+	if strings.EqualFold(host, "localhost") {
 		return true
 	}
 	a, err := netip.ParseAddr(host)
@@ -53,30 +55,8 @@ func (e *BlockedAddressError) Error() string {
 // a name resolved to, so that no trick with names leads into a private network or to a cloud's metadata.
 // Loopback is reachable only where the typed host says loopback: that is how twins are connected.
 func Transport(allowPrivate bool) *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	guarded := *dialer
-	guarded.Control = func(_, address string, _ syscall.RawConn) error {
-		ap, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return err
-		}
-		a := ap.Addr().Unmap()
-		if a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() || a.IsInterfaceLocalMulticast() || carrierGrade.Contains(a) {
-			return &BlockedAddressError{Address: a.String()}
-		}
-		return nil
-	}
 	return &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			host, _, err := net.SplitHostPort(address)
-			if err != nil {
-				return nil, err
-			}
-			if allowPrivate || isLoopback(host) {
-				return dialer.DialContext(ctx, network, address)
-			}
-			return guarded.DialContext(ctx, network, address)
-		},
+		DialContext:           dial(&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}, allowPrivate),
 		Proxy:                 http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          256,
@@ -88,5 +68,53 @@ func Transport(allowPrivate bool) *http.Transport {
 	}
 }
 
-// carrierGrade is the shared address space of RFC 6598, which holds some clouds' metadata services.
-var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
+func dial(dialer *net.Dialer, allowPrivate bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+	guarded := *dialer
+	guarded.Control = func(_, address string, _ syscall.RawConn) error {
+		ap, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		if a := ap.Addr().Unmap().WithZone(""); inside(a) {
+			return &BlockedAddressError{Address: a.String()}
+		}
+		return nil
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if allowPrivate || isLoopback(host) {
+			return dialer.DialContext(ctx, network, address)
+		}
+		return guarded.DialContext(ctx, network, address)
+	}
+}
+
+// reserved is what netip has no word for and no provider lives in. Several clouds keep their metadata there.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"),    // shared with carriers, RFC 6598
+	netip.MustParsePrefix("168.63.129.16/32"), // a cloud's host, under a public address
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments, RFC 6890
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks, RFC 2544
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved and broadcast
+	netip.MustParsePrefix("::/96"),            // IPv4-compatible, RFC 4291
+	netip.MustParsePrefix("64:ff9b:1::/48"),   // NAT64 for local use, RFC 8215
+	netip.MustParsePrefix("2001::/32"),        // Teredo, RFC 4380
+	netip.MustParsePrefix("2002::/16"),        // 6to4, RFC 3056
+	netip.MustParsePrefix("fec0::/10"),        // site-local, RFC 3879
+}
+
+// translated is an IPv4 address in an IPv6 one, RFC 6052: all that an IPv6-only machine may see of a provider.
+var translated = netip.MustParsePrefix("64:ff9b::/96")
+
+// inside reports that an address is not one of the public internet.
+func inside(a netip.Addr) bool {
+	if translated.Contains(a) {
+		b := a.As16()
+		a = netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return !a.IsGlobalUnicast() || a.IsPrivate() || slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(a) })
+}

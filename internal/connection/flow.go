@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -90,10 +91,15 @@ type Authorised struct {
 func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (Authorised, error) {
 	if code := back.Get("error"); code != "" {
 		words := back.Get("error_description")
-		if code == "access_denied" {
-			return Authorised{}, &Problem{Code: "denied", Sentence: "The access was not granted, so nothing was connected.", Words: words}
+		// It is over; what it was for tells which page to go on from.
+		p, err := f.take(ctx, back.Get("state"), binding)
+		if err != nil {
+			p = Pending{}
 		}
-		return Authorised{}, &Problem{Code: "refused", Sentence: "The provider refused the authorisation.", Words: clip(code + " " + words)}
+		if code == "access_denied" {
+			return Authorised{Pending: p}, &Problem{Code: "denied", Sentence: "The access was not granted, so nothing was connected.", Words: clip(words)}
+		}
+		return Authorised{Pending: p}, &Problem{Code: "refused", Sentence: "The provider refused the authorisation.", Words: clip(code + " " + words)}
 	}
 	if back.Get("code") == "" {
 		return Authorised{}, &Problem{Code: "no_code", Sentence: "The provider sent you back without a code, so nothing was connected. Start again from Connections."}
@@ -101,19 +107,9 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 	if binding == "" {
 		return Authorised{}, &Problem{Code: "no_start", Sentence: "This installation was not started here, or in another browser. Start it from Connections, so that it is known to be yours."}
 	}
-	stateHash := ""
-	if s := back.Get("state"); s != "" {
-		stateHash = hash(s)
-	}
-	p, err := f.Store.TakePending(ctx, stateHash, hash(binding), f.Now())
-	if errors.Is(err, ErrNotFound) {
-		return Authorised{}, &Problem{Code: "expired", Sentence: "This authorisation took longer than ten minutes, or was completed already. Start again from Connections."}
-	}
+	p, err := f.take(ctx, back.Get("state"), binding)
 	if err != nil {
 		return Authorised{}, err
-	}
-	if p.BindingHash != hash(binding) {
-		return Authorised{}, &Problem{Code: "other_browser", Sentence: "This authorisation was started in another browser. Start it from Connections here."}
 	}
 	plain, err := f.Vault.Open(p.Sealed, "pending/"+p.StateHash)
 	if err != nil {
@@ -128,18 +124,66 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 	if secret.Verifier != "" {
 		opts = append(opts, oauth2.VerifierOption(secret.Verifier))
 	}
-	token, err := app.Exchange(context.WithValue(ctx, oauth2.HTTPClient, f.HTTP), back.Get("code"), opts...)
+	token, style, err := exchange(context.WithValue(ctx, oauth2.HTTPClient, direct(f.HTTP)), app, back.Get("code"), opts)
 	if err != nil {
-		return Authorised{Pending: p}, exchangeProblem(err)
+		return Authorised{Pending: p}, exchangeProblem(err, back.Get("code"), secret.ClientSecret, secret.Verifier)
 	}
+	p.Endpoint.AuthStyle = style
 	return Authorised{Pending: p, ClientSecret: secret.ClientSecret, Token: token}, nil
 }
 
+// take finds what was begun by this browser and ends it: no answer counts twice.
+func (f *Flow) take(ctx context.Context, state, binding string) (Pending, error) {
+	stateHash := ""
+	if state != "" {
+		stateHash = hash(state)
+	}
+	p, err := f.Store.TakePending(ctx, stateHash, hash(binding), f.Now())
+	if errors.Is(err, ErrNotFound) {
+		return Pending{}, &Problem{Code: "expired", Sentence: "This authorisation took longer than ten minutes, or was completed already. Start again from Connections."}
+	}
+	if err != nil {
+		return Pending{}, err
+	}
+	if p.BindingHash != hash(binding) {
+		return Pending{}, &Problem{Code: "other_browser", Sentence: "This authorisation was started in another browser. Start it from Connections here."}
+	}
+	return p, nil
+}
+
+// exchange redeems the code. Where it is not known how a provider takes the client's secret both ways are
+// tried, and the one that worked is answered, to be kept: trying at every renewal could spend a refresh token
+// twice.
+func exchange(ctx context.Context, app oauth2.Config, code string, opts []oauth2.AuthCodeOption) (*oauth2.Token, oauth2.AuthStyle, error) {
+	styles := []oauth2.AuthStyle{app.Endpoint.AuthStyle}
+	if app.Endpoint.AuthStyle == oauth2.AuthStyleAutoDetect {
+		styles = []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams}
+	}
+	var err error
+	for _, style := range styles {
+		app.Endpoint.AuthStyle = style
+		var token *oauth2.Token
+		if token, err = app.Exchange(ctx, code, opts...); err == nil {
+			return token, style, nil
+		}
+		if e, ok := errors.AsType[*oauth2.RetrieveError](err); !ok || e.Response == nil || e.Response.StatusCode >= http.StatusInternalServerError {
+			break
+		}
+	}
+	return nil, 0, err
+}
+
 // exchangeProblem says why a code could not be exchanged, without the request, which holds the secret.
-func exchangeProblem(err error) *Problem {
+func exchangeProblem(err error, secrets ...string) *Problem {
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok || e.Response == nil {
-		return &Problem{Field: "token_url", Code: "unreachable", Sentence: "The token address could not be reached, so nothing was connected. Check the address and try again."}
+		p := &Problem{Field: "token_url", Code: "unreachable", Sentence: "The token address could not be reached, so nothing was connected. Check the address and try again."}
+		if _, blocked := errors.AsType[*BlockedAddressError](err); blocked {
+			p.Sentence = "The token address leads into a private network, which is not allowed here."
+		} else if _, network := errors.AsType[*url.Error](err); !network {
+			p.Code, p.Sentence = "not_a_token", "The token address answered, but not with a token, so nothing was connected. Check the address."
+		}
+		return p
 	}
 	words := e.ErrorCode
 	if e.ErrorDescription != "" {
@@ -153,13 +197,19 @@ func exchangeProblem(err error) *Problem {
 			words = fmt.Sprint(said.Message)
 		}
 	}
+	for _, s := range secrets {
+		if s != "" {
+			words = strings.ReplaceAll(words, s, "…") // some repeat what they were sent
+		}
+	}
+	words = clip(words)
 	switch e.Response.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return &Problem{Field: "client_secret", Code: "client", Sentence: "The provider does not accept the client ID and secret.", Words: clip(words)}
+		return &Problem{Field: "client_secret", Code: "client", Sentence: "The provider does not accept the client ID and secret.", Words: words}
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return &Problem{Code: "exchange", Sentence: "The provider did not accept the code it had just given. Check that the redirect address is registered exactly, then start again.", Words: clip(words)}
+		return &Problem{Code: "exchange", Sentence: "The provider did not accept the code it had just given. Check that the redirect address is registered exactly, then start again.", Words: words}
 	}
-	return &Problem{Code: "exchange", Sentence: fmt.Sprintf("The token address answered with status %d, so nothing was connected.", e.Response.StatusCode), Words: clip(words)}
+	return &Problem{Code: "exchange", Sentence: fmt.Sprintf("The token address answered with status %d, so nothing was connected.", e.Response.StatusCode), Words: words}
 }
 
 func clip(s string) string {

@@ -22,20 +22,34 @@ type Gateway struct {
 	Now    func() time.Time
 
 	mu      sync.Mutex
-	clients map[record.ConnectionID]provider.Client
+	clients map[record.ConnectionID]built
+}
+
+// built is a client and what it was built from. Another process may change a connection, so the two are
+// compared at every use.
+type built struct {
+	client provider.Client
+	from   recipe
+}
+
+type recipe struct {
+	auth     AuthKind
+	account  string
+	baseURL  string
+	clientID string
+	endpoint oauth2.Endpoint
+}
+
+func recipeOf(c Connection) recipe {
+	return recipe{c.Auth, c.Account.ID, c.BaseURL, c.ClientID, c.Endpoint}
 }
 
 // Client answers a client with its credential in place. A connection that needs a person answers Revoked
 // without calling anybody.
 func (g *Gateway) Client(ctx context.Context, id record.ConnectionID) (provider.Client, error) {
-	g.mu.Lock()
-	client, ok := g.clients[id]
-	g.mu.Unlock()
-	if ok {
-		return client, nil
-	}
 	c, err := g.Store.Connection(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && c.State == Removed {
+		g.Forget(id)
 		return nil, &provider.Error{Op: "use connection", Kind: provider.Revoked, Detail: "the account is not connected"}
 	}
 	if err != nil {
@@ -57,7 +71,14 @@ func (g *Gateway) Fresh(ctx context.Context, id record.ConnectionID) (provider.C
 	return g.keep(c)
 }
 
+// keep answers the client built from c, building it when there is none.
 func (g *Gateway) keep(c Connection) (provider.Client, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	from := recipeOf(c)
+	if b, ok := g.clients[c.ID]; ok && b.from == from {
+		return b.client, nil
+	}
 	build, ok := g.Builders[c.Provider]
 	if !ok {
 		return nil, &provider.Error{Provider: c.Provider, Op: "use connection", Kind: provider.Unsupported, Detail: "there is no adapter for it"}
@@ -73,15 +94,10 @@ func (g *Gateway) keep(c Connection) (provider.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	if g.clients == nil {
-		g.clients = map[record.ConnectionID]provider.Client{}
+		g.clients = map[record.ConnectionID]built{}
 	}
-	if first, ok := g.clients[c.ID]; ok {
-		return first, nil
-	}
-	g.clients[c.ID] = client
+	g.clients[c.ID] = built{client, from}
 	return client, nil
 }
 
@@ -101,7 +117,7 @@ func (g *Gateway) key(c Connection) func(context.Context) (string, error) {
 		}
 		grant, err := g.Grants.Load(ctx, c.ID)
 		if err != nil {
-			return "", &provider.Error{Provider: c.Provider, Op: "read the credential", Kind: provider.Revoked, Err: err}
+			return "", &provider.Error{Provider: c.Provider, Op: "read the credential", Kind: kindOfLoss(err), Err: err}
 		}
 		known, until = grant.Key, g.Now().Add(keyLife)
 		return known, nil

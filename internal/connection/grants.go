@@ -3,9 +3,11 @@ package connection
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -21,6 +23,18 @@ type Grants struct {
 	Vault Sealer
 }
 
+// errSealed is a grant that is there and cannot be opened.
+var errSealed = errors.New("open grant")
+
+// kindOfLoss says what a grant that could not be read means: a person must reconnect when it is gone or cannot
+// be opened. A database that does not answer right now passes.
+func kindOfLoss(err error) provider.Kind {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errSealed) {
+		return provider.Revoked
+	}
+	return provider.Unavailable
+}
+
 func grantPlace(id record.ConnectionID) string { return "connection/" + string(id) + "/grant" }
 
 func (g Grants) seal(id record.ConnectionID, grant Grant) ([]byte, error) {
@@ -34,11 +48,11 @@ func (g Grants) seal(id record.ConnectionID, grant Grant) ([]byte, error) {
 func (g Grants) open(id record.ConnectionID, s SealedGrant) (Grant, error) {
 	plain, err := g.Vault.Open(s.Sealed, grantPlace(id))
 	if err != nil {
-		return Grant{}, fmt.Errorf("open grant of %s: %w", id, err)
+		return Grant{}, fmt.Errorf("%w: of %s: %w", errSealed, id, err)
 	}
 	var grant Grant
 	if err := json.Unmarshal(plain, &grant); err != nil {
-		return Grant{}, fmt.Errorf("open grant of %s: unreadable", id)
+		return Grant{}, fmt.Errorf("%w: of %s: unreadable", errSealed, id) // err would quote the secret
 	}
 	grant.Generation = s.Generation
 	return grant, nil

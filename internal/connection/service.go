@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -32,6 +33,8 @@ type Service struct {
 	AllowPrivate bool
 	// Changed is called after a connection was made, remade or removed: caches forget it, waiting work is due.
 	Changed func(ctx context.Context, id record.ConnectionID)
+
+	saving sync.Mutex // an account is connected once, though two forms are sent at once
 }
 
 // List answers the connections that are not removed.
@@ -67,8 +70,8 @@ func (s *Service) ConnectKey(ctx context.Context, in KeyInput) (Connection, erro
 	switch {
 	case in.Key == "":
 		return Connection{}, &Problem{Field: "key", Code: "key_empty", Sentence: "Paste the key."}
-	case len(in.Key) > 8192 || strings.ContainsAny(in.Key, " \t\r\n"):
-		return Connection{}, &Problem{Field: "key", Code: "key_shape", Sentence: "This is not a key: it holds spaces or line ends, or is too long. Copy it again."}
+	case len(in.Key) > 8192 || strings.ContainsFunc(in.Key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return Connection{}, &Problem{Field: "key", Code: "key_shape", Sentence: "This is not a key: it holds spaces, line ends or other signs no key has, or is too long. Copy it again."}
 	case in.Account == "":
 		return Connection{}, &Problem{Field: "account", Code: "account_empty", Sentence: "Tell which account the key belongs to."}
 	}
@@ -140,6 +143,9 @@ func (s *Service) build(c Connection, token func(context.Context) (string, error
 }
 
 func (s *Service) save(ctx context.Context, c Connection, account provider.Account, grant Grant, reconnect record.ConnectionID) (Connection, error) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	c.Account = merge(c.Account, account) // the provider's spelling of the ID is the one that is stored, so it is the one to look for
 	old, known, err := s.Store.ConnectionByAccount(ctx, c.Provider, c.Account.ID)
 	if err != nil {
 		return Connection{}, err
@@ -152,7 +158,6 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 	if !known {
 		c.ID, c.HookSecret, c.CreatedAt = record.ConnectionID(s.NewID("cn")), random(), now
 	}
-	c.Account = merge(c.Account, account)
 	c.Name = s.Names[c.Provider]
 	if c.Account.Name != "" {
 		c.Name = c.Account.Name
@@ -189,9 +194,14 @@ func (s *Service) Check(ctx context.Context, id record.ConnectionID, client prov
 	if !ok {
 		return c, nil
 	}
-	ctx, cancel := context.WithTimeout(provider.WithPriority(ctx, provider.Interactive), 20*time.Second)
+	asking, cancel := context.WithTimeout(provider.WithPriority(ctx, provider.Interactive), 20*time.Second)
 	defer cancel()
-	account, err := checker.Check(ctx)
+	account, err := checker.Check(asking)
+	// The call may have renewed the credential, or found it dead: what is known of it now must not be undone.
+	c, lost := s.Store.Connection(ctx, id)
+	if lost != nil {
+		return c, lost
+	}
 	c.CheckedAt = s.Now()
 	switch {
 	case err == nil:
@@ -254,9 +264,15 @@ func (s *Service) problem(c Connection, err error) error {
 			p.Sentence = name + " does not accept our access any more. Connect the account again."
 		}
 	case provider.Forbidden:
-		p.Field, p.Sentence = "account", name+" accepts the key, but not for this account. Check that both were copied from the same place."
-		if e.Scope != "" {
+		switch {
+		case e.Scope != "" && c.Auth == ByOAuth:
+			p.Sentence = fmt.Sprintf("The access works, but lacks the permission “%s”. Connect the account again and grant it.", e.Scope)
+		case e.Scope != "":
 			p.Field, p.Sentence = credential, fmt.Sprintf("The key works, but lacks the permission “%s”. Grant it in %s and try again.", e.Scope, name)
+		case c.Auth == ByOAuth:
+			p.Field, p.Sentence = "account", name+" granted access, but not to this account. Check the account ID."
+		default:
+			p.Field, p.Sentence = "account", name+" accepts the key, but not for this account. Check that both were copied from the same place."
 		}
 	case provider.NotFound:
 		p.Field, p.Sentence = "account", name+" does not know this account ID."

@@ -20,10 +20,17 @@ const (
 	freshFor = 60 * time.Second
 	// leaseFor bounds a renewal; a process that dies in the middle holds others up this long at most.
 	leaseFor = 30 * time.Second
+	// exchangeFor and storeFor bound its two parts: together they end before the lease does.
+	exchangeFor = 20 * time.Second
+	storeFor    = 8 * time.Second
+	// settleFor is how long after a refusal made us renew a further refusal is taken to be of the old token:
+	// calls that were under way come back one after the other.
+	settleFor = 5 * time.Second
 )
 
 // Tokens hands out access tokens of one connection and renews them: lease, re-read, renew, store, use. In one
-// process a mutex stands in front; between processes the store's lease does.
+// process callers queue up; between processes, and between two keepers of one connection, the store's lease
+// decides.
 type Tokens struct {
 	Connection record.ConnectionID
 	Provider   provider.ID
@@ -31,27 +38,45 @@ type Tokens struct {
 	// App is the OAuth app the grant belongs to; its secret may come from the grant itself.
 	App   func(Grant) *oauth2.Config
 	HTTP  *http.Client
-	Owner string // of leases; unique to this process
+	Owner string // of leases: this process
 	Now   func() time.Time
 	// Broken is called when a person must reconnect.
 	Broken func(ctx context.Context, id record.ConnectionID, why string) error
 	// Wait pauses between looks at somebody else's renewal; tests replace it.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	mu    sync.Mutex
-	known Grant
+	once    sync.Once
+	queue   chan struct{} // one place; a channel, so that a caller may leave
+	lessee  string        // Owner and which keeper of it
+	known   Grant
+	unsaved *Grant    // renewed, but the store has not taken it yet
+	refusal time.Time // when a refusal last made us renew
+}
+
+// enter waits for the other callers, or until ctx ends.
+func (t *Tokens) enter(ctx context.Context) (leave func(), err error) {
+	t.once.Do(func() { t.queue, t.lessee = make(chan struct{}, 1), t.Owner+"/"+random() })
+	select {
+	case t.queue <- struct{}{}:
+		return func() { <-t.queue }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Token answers an access token with life left in it.
 func (t *Tokens) Token(ctx context.Context) (string, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	leave, err := t.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	if t.fresh(t.known) {
 		return t.known.Token.AccessToken, nil
 	}
 	grant, err := t.Grants.Load(ctx, t.Connection)
 	if err != nil {
-		return "", t.fail(provider.Revoked, "read the credential", err)
+		return "", t.fail(kindOfLoss(err), "read the credential", err)
 	}
 	t.known = grant
 	if t.fresh(grant) {
@@ -66,18 +91,26 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 // Refresh renews the token although it looked fresh, after the provider refused it. When somebody renewed it
 // meanwhile, that one is taken.
 func (t *Tokens) Refresh(ctx context.Context) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	leave, err := t.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if t.fresh(t.known) && t.Now().Sub(t.refusal) < settleFor {
+		return nil
+	}
 	used := t.known.Generation
 	grant, err := t.Grants.Load(ctx, t.Connection)
 	if err != nil {
-		return t.fail(provider.Revoked, "read the credential", err)
+		return t.fail(kindOfLoss(err), "read the credential", err)
 	}
 	if grant.Generation > used && t.fresh(grant) {
 		t.known = grant
-		return nil
+	} else if err := t.renew(ctx, grant.Generation); err != nil {
+		return err
 	}
-	return t.renew(ctx, grant.Generation)
+	t.refusal = t.Now()
+	return nil
 }
 
 func (t *Tokens) fresh(g Grant) bool {
@@ -91,13 +124,14 @@ func (t *Tokens) fresh(g Grant) bool {
 func (t *Tokens) renew(ctx context.Context, from int64) error {
 	for {
 		now := t.Now()
-		grant, ok, err := t.Grants.Lease(ctx, t.Connection, t.Owner, now, now.Add(leaseFor))
+		grant, ok, err := t.Grants.Lease(ctx, t.Connection, t.lessee, now, now.Add(leaseFor))
 		if err != nil {
-			return t.fail(provider.Unavailable, "renew the credential", err)
+			return t.fail(kindOfLoss(err), "renew the credential", err)
 		}
 		if ok && grant.Generation > from && t.fresh(grant) {
 			t.known = grant
-			return t.Grants.Store.ReleaseGrant(ctx, t.Connection, t.Owner)
+			_ = t.release(ctx) // the token is good, and the lease ends by itself
+			return nil
 		}
 		if ok {
 			return t.exchange(ctx, grant)
@@ -108,7 +142,7 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 		}
 		grant, err = t.Grants.Load(ctx, t.Connection)
 		if err != nil {
-			return t.fail(provider.Revoked, "read the credential", err)
+			return t.fail(kindOfLoss(err), "read the credential", err)
 		}
 		if grant.Generation > from && t.fresh(grant) {
 			t.known = grant
@@ -117,14 +151,22 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 	}
 }
 
+// exchange spends the refresh token. That may have happened even if nobody hears of it, so from here on the
+// caller may leave but the exchange goes on: an answer nobody stores would lose the account.
 func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
+	ctx = context.WithoutCancel(ctx)
+	if t.unsaved != nil && t.unsaved.Generation == grant.Generation {
+		return t.keep(ctx, *t.unsaved)
+	}
 	if grant.Token.RefreshToken == "" {
 		return t.broken(ctx, "The provider gave no way to renew the access, and it has run out.")
 	}
 	app := t.App(grant)
 	// oauth2 renews when the token it is given has expired; its own source keeps nothing, so we store it.
-	stale := &oauth2.Token{RefreshToken: grant.Token.RefreshToken, Expiry: t.Now().Add(-time.Hour)}
-	next, err := app.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, t.HTTP), stale).Token()
+	stale := &oauth2.Token{RefreshToken: grant.Token.RefreshToken, Expiry: time.Unix(1, 0)}
+	asking, cancel := context.WithTimeout(ctx, exchangeFor)
+	defer cancel()
+	next, err := app.TokenSource(context.WithValue(asking, oauth2.HTTPClient, direct(t.HTTP)), stale).Token()
 	if err != nil {
 		return t.refused(ctx, err)
 	}
@@ -132,38 +174,57 @@ func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
 		next.RefreshToken = grant.Token.RefreshToken
 	}
 	grant.Token = *next
-	// Stored before it is used: the old refresh token is spent now, so losing the new one loses the account.
-	// That must not depend on the caller still waiting.
-	if err := t.Grants.Rotate(context.WithoutCancel(ctx), t.Connection, grant.Generation, grant, t.Now()); err != nil {
-		return t.fail(provider.Unavailable, "store the renewed credential", err)
+	return t.keep(ctx, grant)
+}
+
+// keep stores a renewed grant before it is used: the old refresh token is spent, so losing the new one loses
+// the account. What the store does not take now is remembered and stored first next time.
+func (t *Tokens) keep(ctx context.Context, next Grant) error {
+	ctx, cancel := context.WithTimeout(ctx, storeFor)
+	defer cancel()
+	err := t.Grants.Rotate(ctx, t.Connection, next.Generation, next, t.Now())
+	t.unsaved = nil
+	if err != nil {
+		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrNotFound) {
+			t.unsaved = &next
+		}
+		return t.fail(provider.Unavailable, "store the renewed credential", errors.Join(err, t.release(ctx)))
 	}
-	grant.Generation++
-	t.known = grant
+	next.Generation++
+	t.known = next
 	return nil
+}
+
+func (t *Tokens) release(ctx context.Context) error {
+	return t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Connection, t.lessee)
 }
 
 // refused reads why the provider did not renew. Only a dead credential needs a person; everything else is
 // tried again.
 func (t *Tokens) refused(ctx context.Context, err error) error {
-	release := t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Connection, t.Owner)
+	later := func(why error) error {
+		return t.fail(provider.Unavailable, "renew the credential", errors.Join(why, t.release(ctx)))
+	}
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok || e.Response == nil {
-		return t.fail(provider.Unavailable, "renew the credential", errors.Join(errors.New("no answer from the token address"), release))
+		return later(errors.New("no usable answer from the token address"))
 	}
-	said := strings.ToLower(string(e.Body))
+	status := e.Response.StatusCode
 	switch {
-	case strings.Contains(said, "location is not active"):
+	case strings.Contains(strings.ToLower(string(e.Body)), "location is not active"):
 		// The same refresh token works again once the account is active (reference/highlevel.md §2.3).
-		return t.fail(provider.Unavailable, "renew the credential", errors.New("the account is not active at the moment"))
-	case e.Response.StatusCode == http.StatusTooManyRequests || e.Response.StatusCode >= 500:
-		return t.fail(provider.Unavailable, "renew the credential", fmt.Errorf("the token address answered %d", e.Response.StatusCode))
+		return later(errors.New("the account is not active at the moment"))
+	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusUnprocessableEntity,
+		status < 500 && status != http.StatusTooManyRequests && e.ErrorCode != "":
+		return t.broken(ctx, "The provider no longer accepts our access; it was revoked, or replaced elsewhere.")
 	}
-	return t.broken(ctx, "The provider no longer accepts our access; it was revoked, or replaced elsewhere.")
+	// Not an authorisation server speaking: an outage, a limit, or something that stands in front of it.
+	return later(fmt.Errorf("the token address answered %d", status))
 }
 
 func (t *Tokens) broken(ctx context.Context, why string) error {
 	t.known = Grant{}
-	err := t.Broken(context.WithoutCancel(ctx), t.Connection, why)
+	err := errors.Join(t.release(ctx), t.Broken(ctx, t.Connection, why))
 	return &provider.Error{Provider: t.Provider, Op: "renew the credential", Kind: provider.Revoked, Detail: why, Err: err}
 }
 
@@ -172,6 +233,13 @@ func (t *Tokens) fail(k provider.Kind, op string, err error) error {
 		return err
 	}
 	return &provider.Error{Provider: t.Provider, Op: op, Kind: k, Err: err}
+}
+
+// direct is the client without redirects: a token address that moved would be handed the secrets.
+func direct(c *http.Client) *http.Client {
+	own := *c
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
 }
 
 // Sleep waits, or ends with the context.

@@ -1,0 +1,258 @@
+// Package connectiontest is a connection.Store in memory, and the suite that says what such a store is.
+package connectiontest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Store keeps connections in memory. It is safe for concurrent use. Fail, when set, is asked before every call
+// and its error answered.
+type Store struct {
+	Fail func(op string) error
+
+	mu          sync.Mutex
+	connections map[record.ConnectionID]connection.Connection
+	grants      map[record.ConnectionID]connection.SealedGrant
+	pending     map[string]connection.Pending
+}
+
+var _ connection.Store = (*Store)(nil)
+
+// NewStore makes an empty store.
+func NewStore() *Store {
+	return &Store{
+		connections: map[record.ConnectionID]connection.Connection{},
+		grants:      map[record.ConnectionID]connection.SealedGrant{},
+		pending:     map[string]connection.Pending{},
+	}
+}
+
+func (s *Store) begin(ctx context.Context, op string) (func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.Fail != nil {
+		if err := s.Fail(op); err != nil {
+			return nil, err
+		}
+	}
+	s.mu.Lock()
+	return s.mu.Unlock, nil
+}
+
+// Connections implements connection.Store.
+func (s *Store) Connections(ctx context.Context) ([]connection.Connection, error) {
+	end, err := s.begin(ctx, "Connections")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var out []connection.Connection
+	for _, c := range s.connections {
+		if c.State != connection.Removed {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b connection.Connection) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// Connection implements connection.Store.
+func (s *Store) Connection(ctx context.Context, id record.ConnectionID) (connection.Connection, error) {
+	end, err := s.begin(ctx, "Connection")
+	if err != nil {
+		return connection.Connection{}, err
+	}
+	defer end()
+	c, ok := s.connections[id]
+	if !ok {
+		return c, connection.ErrNotFound
+	}
+	return c, nil
+}
+
+func (s *Store) find(ctx context.Context, op, value string, of func(connection.Connection) string, p provider.ID) (connection.Connection, bool, error) {
+	all, err := s.Connections(ctx)
+	if err != nil || value == "" {
+		return connection.Connection{}, false, err
+	}
+	end, err := s.begin(ctx, op)
+	if err != nil {
+		return connection.Connection{}, false, err
+	}
+	defer end()
+	i := slices.IndexFunc(all, func(c connection.Connection) bool { return c.Provider == p && of(c) == value })
+	if i < 0 {
+		return connection.Connection{}, false, nil
+	}
+	return all[i], true, nil
+}
+
+// ConnectionByAccount implements connection.Store.
+func (s *Store) ConnectionByAccount(ctx context.Context, p provider.ID, account string) (connection.Connection, bool, error) {
+	return s.find(ctx, "ConnectionByAccount", account, func(c connection.Connection) string { return c.Account.ID }, p)
+}
+
+// ConnectionByHook implements connection.Store.
+func (s *Store) ConnectionByHook(ctx context.Context, p provider.ID, secret string) (connection.Connection, bool, error) {
+	return s.find(ctx, "ConnectionByHook", secret, func(c connection.Connection) string { return c.HookSecret }, p)
+}
+
+// SaveConnection implements connection.Store.
+func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sealed []byte) error {
+	end, err := s.begin(ctx, "SaveConnection")
+	if err != nil {
+		return err
+	}
+	defer end()
+	s.connections[c.ID] = c
+	if sealed != nil {
+		s.grants[c.ID] = connection.SealedGrant{Sealed: slices.Clone(sealed), Generation: s.grants[c.ID].Generation + 1}
+	}
+	return nil
+}
+
+// SaveHealth implements connection.Store.
+func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
+	end, err := s.begin(ctx, "SaveHealth")
+	if err != nil {
+		return err
+	}
+	defer end()
+	now, ok := s.connections[c.ID]
+	if !ok || now.State == connection.Removed {
+		return connection.ErrNotFound
+	}
+	now.State, now.Problem, now.ProblemCode, now.Account, now.Scopes = c.State, c.Problem, c.ProblemCode, c.Account, c.Scopes
+	now.CheckedAt, now.RotatedAt, now.ExpiresAt = c.CheckedAt, c.RotatedAt, c.ExpiresAt
+	s.connections[c.ID] = now
+	return nil
+}
+
+// RemoveConnection implements connection.Store.
+func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) error {
+	end, err := s.begin(ctx, "RemoveConnection")
+	if err != nil {
+		return err
+	}
+	defer end()
+	c, ok := s.connections[id]
+	if !ok {
+		return connection.ErrNotFound
+	}
+	c.State, c.HookSecret, c.Problem, c.ProblemCode = connection.Removed, "", "", ""
+	s.connections[id] = c
+	delete(s.grants, id)
+	return nil
+}
+
+// LoadGrant implements connection.Store.
+func (s *Store) LoadGrant(ctx context.Context, id record.ConnectionID) (connection.SealedGrant, error) {
+	end, err := s.begin(ctx, "LoadGrant")
+	if err != nil {
+		return connection.SealedGrant{}, err
+	}
+	defer end()
+	g, ok := s.grants[id]
+	if !ok {
+		return g, connection.ErrNotFound
+	}
+	return g, nil
+}
+
+// LeaseGrant implements connection.Store.
+func (s *Store) LeaseGrant(ctx context.Context, id record.ConnectionID, owner string, now, until time.Time) (connection.SealedGrant, bool, error) {
+	end, err := s.begin(ctx, "LeaseGrant")
+	if err != nil {
+		return connection.SealedGrant{}, false, err
+	}
+	defer end()
+	g, ok := s.grants[id]
+	switch {
+	case !ok:
+		return g, false, connection.ErrNotFound
+	case g.LeaseOwner != "" && g.LeaseOwner != owner && g.LeaseUntil.After(now):
+		return connection.SealedGrant{}, false, nil
+	}
+	g.LeaseOwner, g.LeaseUntil = owner, until
+	s.grants[id] = g
+	return g, true, nil
+}
+
+// RotateGrant implements connection.Store.
+func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from int64, sealed []byte, rotatedAt, expiresAt time.Time) error {
+	end, err := s.begin(ctx, "RotateGrant")
+	if err != nil {
+		return err
+	}
+	defer end()
+	g, ok := s.grants[id]
+	switch {
+	case !ok:
+		return connection.ErrNotFound
+	case g.Generation != from:
+		return connection.ErrMoved
+	}
+	s.grants[id] = connection.SealedGrant{Sealed: slices.Clone(sealed), Generation: from + 1}
+	c := s.connections[id]
+	c.RotatedAt, c.ExpiresAt = rotatedAt, expiresAt
+	s.connections[id] = c
+	return nil
+}
+
+// ReleaseGrant implements connection.Store.
+func (s *Store) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner string) error {
+	end, err := s.begin(ctx, "ReleaseGrant")
+	if err != nil {
+		return err
+	}
+	defer end()
+	if g, ok := s.grants[id]; ok && g.LeaseOwner == owner {
+		g.LeaseOwner, g.LeaseUntil = "", time.Time{}
+		s.grants[id] = g
+	}
+	return nil
+}
+
+// PutPending implements connection.Store.
+func (s *Store) PutPending(ctx context.Context, p connection.Pending) error {
+	end, err := s.begin(ctx, "PutPending")
+	if err != nil {
+		return err
+	}
+	defer end()
+	s.pending[p.StateHash] = p
+	return nil
+}
+
+// TakePending implements connection.Store.
+func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
+	end, err := s.begin(ctx, "TakePending")
+	if err != nil {
+		return connection.Pending{}, err
+	}
+	defer end()
+	found, ok := s.pending[stateHash]
+	if stateHash == "" {
+		for _, p := range s.pending { // of several, the youngest is meant
+			if p.BindingHash == bindingHash && (!ok || p.ExpiresAt.After(found.ExpiresAt)) {
+				found, ok = p, true
+			}
+		}
+	}
+	delete(s.pending, found.StateHash)
+	if !ok || !found.ExpiresAt.After(now) {
+		return connection.Pending{}, connection.ErrNotFound
+	}
+	return found, nil
+}

@@ -1,0 +1,316 @@
+package connectiontest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/oauth2"
+
+	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// noon is a time every database can keep exactly.
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// A is a connection with every part set.
+func A(id record.ConnectionID, account string) connection.Connection {
+	return connection.Connection{
+		ID: id, Provider: "highlevel", Name: "Bakery", Account: provider.Account{ID: account, Name: "Bakery", CompanyID: "co_1", Zone: "Europe/Berlin", Country: "DE"},
+		Auth: connection.ByOAuth, State: connection.Active, Scopes: []string{"contacts.readonly", "contacts.write"}, BaseURL: "https://api.example.com",
+		HookSecret: "hook-of-" + string(id), ClientID: "client",
+		Endpoint:  oauth2.Endpoint{AuthURL: "https://a.example.com/authorize", TokenURL: "https://a.example.com/token", AuthStyle: oauth2.AuthStyleInParams},
+		CreatedAt: noon, CheckedAt: noon, RotatedAt: noon, ExpiresAt: noon.Add(24 * time.Hour),
+	}
+}
+
+// RunStore holds a store against what connection.Store promises. open answers a new, empty one.
+func RunStore(t *testing.T, open func(t *testing.T) connection.Store) {
+	for name, test := range map[string]func(*testing.T, connection.Store){
+		"a connection reads back as it was saved":                 readsBack,
+		"connections are listed oldest first, without those gone": listed,
+		"an account is found until it is removed":                 found,
+		"health changes nothing secret":                           health,
+		"removing destroys the grant":                             removed,
+		"every new grant takes the next generation":               generations,
+		"only one of many rotations from a generation counts":     rotations,
+		"the right to renew is one owner's until it ends":         leases,
+		"a new grant ends the lease":                              leaseEnds,
+		"a pending authorisation is taken once":                   pendingOnce,
+		"the browser alone finds the youngest it began":           pendingByBinding,
+		"a pending authorisation that ran out is gone":            pendingExpires,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func missing(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, connection.ErrNotFound) {
+		t.Errorf("%s: %v, want no such connection", what, err)
+	}
+}
+
+func readsBack(t *testing.T, s connection.Store) {
+	want := A("cn_1", "loc_1")
+	must(t, s.SaveConnection(t.Context(), want, []byte("sealed")))
+	got, err := s.Connection(t.Context(), "cn_1")
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("connection (-want +got):\n%s", diff)
+	}
+	_, err = s.Connection(t.Context(), "cn_2")
+	missing(t, "another", err)
+}
+
+func listed(t *testing.T, s connection.Store) {
+	for i, id := range []record.ConnectionID{"cn_young", "cn_gone", "cn_old"} {
+		c := A(id, string(id))
+		c.CreatedAt = noon.Add(-time.Duration(i) * time.Hour)
+		must(t, s.SaveConnection(t.Context(), c, []byte("sealed")))
+	}
+	must(t, s.RemoveConnection(t.Context(), "cn_gone"))
+	all, err := s.Connections(t.Context())
+	must(t, err)
+	var ids []record.ConnectionID
+	for _, c := range all {
+		ids = append(ids, c.ID)
+	}
+	if diff := cmp.Diff([]record.ConnectionID{"cn_old", "cn_young"}, ids); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+}
+
+func found(t *testing.T, s connection.Store) {
+	must(t, s.SaveConnection(t.Context(), A("cn_1", "loc_1"), []byte("sealed")))
+	byAccount := func(p provider.ID, account string, want bool) {
+		t.Helper()
+		if c, ok, err := s.ConnectionByAccount(t.Context(), p, account); err != nil || ok != want || ok && c.ID != "cn_1" {
+			t.Errorf("account %s/%s: %v, %v, %v", p, account, c.ID, ok, err)
+		}
+	}
+	byHook := func(p provider.ID, secret string, want bool) {
+		t.Helper()
+		if c, ok, err := s.ConnectionByHook(t.Context(), p, secret); err != nil || ok != want || ok && c.ID != "cn_1" {
+			t.Errorf("hook %s/%s: %v, %v, %v", p, secret, c.ID, ok, err)
+		}
+	}
+	byAccount("highlevel", "loc_1", true)
+	byAccount("gleap", "loc_1", false)
+	byAccount("highlevel", "loc_2", false)
+	byAccount("highlevel", "LOC_1", false) // IDs are case-sensitive
+	byAccount("highlevel", "", false)
+	byHook("highlevel", "hook-of-cn_1", true)
+	byHook("gleap", "hook-of-cn_1", false)
+	byHook("highlevel", "HOOK-OF-CN_1", false)
+	byHook("highlevel", "hook-of-cn_", false)
+	byHook("highlevel", "", false)
+	must(t, s.RemoveConnection(t.Context(), "cn_1"))
+	byAccount("highlevel", "loc_1", false)
+	byHook("highlevel", "hook-of-cn_1", false)
+	// The same account can be connected anew.
+	must(t, s.SaveConnection(t.Context(), A("cn_2", "loc_1"), []byte("sealed")))
+	if c, ok, err := s.ConnectionByAccount(t.Context(), "highlevel", "loc_1"); err != nil || !ok || c.ID != "cn_2" {
+		t.Errorf("connected anew: %v, %v, %v", c.ID, ok, err)
+	}
+}
+
+func health(t *testing.T, s connection.Store) {
+	was := A("cn_1", "loc_1")
+	must(t, s.SaveConnection(t.Context(), was, []byte("sealed")))
+	said := was
+	said.State, said.Problem, said.ProblemCode = connection.NeedsReconnect, "The access was withdrawn.", "revoked"
+	said.Account.Name, said.Scopes, said.CheckedAt = "Bakery Ltd", []string{"contacts.readonly"}, noon.Add(time.Minute)
+	said.RotatedAt, said.ExpiresAt = noon.Add(time.Minute), noon.Add(time.Hour)
+	want := said
+	said.Name, said.HookSecret, said.BaseURL, said.ClientID, said.Auth = "not this", "nor this", "https://evil.example", "nor this", connection.ByKey
+	must(t, s.SaveHealth(t.Context(), said))
+	got, err := s.Connection(t.Context(), "cn_1")
+	must(t, err)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("health (-want +got):\n%s", diff)
+	}
+	if g, err := s.LoadGrant(t.Context(), "cn_1"); err != nil || g.Generation != 1 || string(g.Sealed) != "sealed" {
+		t.Errorf("the grant is %+v, %v", g, err)
+	}
+}
+
+func removed(t *testing.T, s connection.Store) {
+	c := A("cn_1", "loc_1")
+	must(t, s.SaveConnection(t.Context(), c, []byte("sealed")))
+	must(t, s.RemoveConnection(t.Context(), "cn_1"))
+	_, err := s.LoadGrant(t.Context(), "cn_1")
+	missing(t, "its grant", err)
+	_, _, err = s.LeaseGrant(t.Context(), "cn_1", "one", noon, noon.Add(time.Minute))
+	missing(t, "leasing it", err)
+	missing(t, "rotating it", s.RotateGrant(t.Context(), "cn_1", 1, []byte("next"), noon, noon))
+	missing(t, "a check that was under way", s.SaveHealth(t.Context(), c))
+	missing(t, "removing another", s.RemoveConnection(t.Context(), "cn_2"))
+	if got, err := s.Connection(t.Context(), "cn_1"); err != nil || got.State != connection.Removed || got.HookSecret != "" {
+		t.Errorf("%s with hook %q, %v", got.State, got.HookSecret, err)
+	}
+}
+
+func generations(t *testing.T, s connection.Store) {
+	c := A("cn_1", "loc_1")
+	holds := func(sealed string, generation int64) {
+		t.Helper()
+		if g, err := s.LoadGrant(t.Context(), "cn_1"); err != nil || string(g.Sealed) != sealed || g.Generation != generation {
+			t.Errorf("%q of generation %d, %v; want %q of %d", g.Sealed, g.Generation, err, sealed, generation)
+		}
+	}
+	must(t, s.SaveConnection(t.Context(), c, []byte("one")))
+	holds("one", 1)
+	must(t, s.SaveConnection(t.Context(), c, nil))
+	holds("one", 1)
+	must(t, s.RotateGrant(t.Context(), "cn_1", 1, []byte("two"), noon.Add(time.Hour), noon.Add(2*time.Hour)))
+	holds("two", 2)
+	if got, err := s.Connection(t.Context(), "cn_1"); err != nil || !got.RotatedAt.Equal(noon.Add(time.Hour)) || !got.ExpiresAt.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("rotated %v, expires %v, %v", got.RotatedAt, got.ExpiresAt, err)
+	}
+	must(t, s.SaveConnection(t.Context(), c, []byte("three")))
+	holds("three", 3)
+	if err := s.RotateGrant(t.Context(), "cn_1", 2, []byte("late"), noon, noon); !errors.Is(err, connection.ErrMoved) {
+		t.Errorf("a rotation that comes late: %v", err)
+	}
+	holds("three", 3)
+	_, err := s.LoadGrant(t.Context(), "cn_2")
+	missing(t, "the grant of nobody", err)
+}
+
+func rotations(t *testing.T, s connection.Store) {
+	must(t, s.SaveConnection(t.Context(), A("cn_1", "loc_1"), []byte("one")))
+	const racers = 8
+	errs := make(chan error, racers)
+	for i := range racers {
+		go func() { errs <- s.RotateGrant(t.Context(), "cn_1", 1, fmt.Append(nil, i), noon, noon) }()
+	}
+	won := 0
+	for range racers {
+		if err := <-errs; err == nil {
+			won++
+		} else if !errors.Is(err, connection.ErrMoved) {
+			t.Errorf("a loser is told %v", err)
+		}
+	}
+	if g, err := s.LoadGrant(t.Context(), "cn_1"); err != nil || won != 1 || g.Generation != 2 {
+		t.Errorf("%d won, generation %d, %v", won, g.Generation, err)
+	}
+}
+
+// leasing takes the lease and says whether it was had.
+func leasing(t *testing.T, s connection.Store, owner string, now, until time.Time, want bool) {
+	t.Helper()
+	g, ok, err := s.LeaseGrant(t.Context(), "cn_1", owner, now, until)
+	if err != nil || ok != want {
+		t.Errorf("%s: %v, %v; want %v", owner, ok, err, want)
+	}
+	if ok && (g.LeaseOwner != owner || !g.LeaseUntil.Equal(until) || len(g.Sealed) == 0) {
+		t.Errorf("%s has %+v", owner, g)
+	}
+}
+
+func leases(t *testing.T, s connection.Store) {
+	must(t, s.SaveConnection(t.Context(), A("cn_1", "loc_1"), []byte("one")))
+	until := noon.Add(30 * time.Second)
+	leasing(t, s, "one", noon, until, true)
+	leasing(t, s, "two", noon, until, false)
+	leasing(t, s, "one", noon, until, true)
+	leasing(t, s, "two", until.Add(-time.Microsecond), until, false)
+	must(t, s.ReleaseGrant(t.Context(), "cn_1", "two")) // not two's to release
+	leasing(t, s, "two", noon, until, false)
+	leasing(t, s, "two", until, until.Add(time.Minute), true) // it has ended
+	must(t, s.ReleaseGrant(t.Context(), "cn_1", "one"))       // which one does not know
+	leasing(t, s, "one", until, until.Add(time.Minute), false)
+	must(t, s.ReleaseGrant(t.Context(), "cn_1", "two"))
+	leasing(t, s, "one", until, until.Add(time.Minute), true)
+	_, _, err := s.LeaseGrant(t.Context(), "cn_2", "one", noon, until)
+	missing(t, "leasing nothing", err)
+}
+
+func leaseEnds(t *testing.T, s connection.Store) {
+	c := A("cn_1", "loc_1")
+	until := noon.Add(30 * time.Second)
+	must(t, s.SaveConnection(t.Context(), c, []byte("one")))
+	leasing(t, s, "one", noon, until, true)
+	must(t, s.RotateGrant(t.Context(), "cn_1", 1, []byte("two"), noon, noon))
+	leasing(t, s, "two", noon, until, true)
+	must(t, s.SaveConnection(t.Context(), c, nil))
+	leasing(t, s, "three", noon, until, false) // the grant is the same, and so is its lease
+	must(t, s.SaveConnection(t.Context(), c, []byte("three")))
+	leasing(t, s, "three", noon, until, true)
+}
+
+func awaited(state, binding string) connection.Pending {
+	return connection.Pending{
+		StateHash: state, BindingHash: binding, Provider: "gleap", Reconnect: "cn_1", BaseURL: "https://api.example.com", Account: "p_1", ClientID: "client",
+		RedirectURL: "https://us.example.com/back", Endpoint: oauth2.Endpoint{AuthURL: "https://a.example.com", TokenURL: "https://t.example.com"},
+		Scopes: []string{"read", "write"}, Sealed: []byte("sealed"), ExpiresAt: noon.Add(10 * time.Minute),
+	}
+}
+
+func pendingOnce(t *testing.T, s connection.Store) {
+	want := awaited("state", "binding")
+	must(t, s.PutPending(t.Context(), want))
+	_, err := s.TakePending(t.Context(), "another", "binding", noon)
+	missing(t, "another state, the same browser", err)
+	const racers = 8
+	got := make(chan connection.Pending, racers)
+	for range racers {
+		go func() {
+			p, _ := s.TakePending(t.Context(), "state", "binding", noon)
+			got <- p
+		}()
+	}
+	won := 0
+	for range racers {
+		if p := <-got; p.StateHash != "" {
+			won++
+			if diff := cmp.Diff(want, p); diff != "" {
+				t.Errorf("pending (-want +got):\n%s", diff)
+			}
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d took it", won)
+	}
+	_, err = s.TakePending(t.Context(), "", "binding", noon)
+	missing(t, "the browser afterwards", err)
+}
+
+func pendingByBinding(t *testing.T, s connection.Store) {
+	old, young, others := awaited("s1", "binding"), awaited("s2", "binding"), awaited("s3", "another")
+	young.ExpiresAt = old.ExpiresAt.Add(time.Minute)
+	others.ExpiresAt = young.ExpiresAt.Add(time.Minute)
+	for _, p := range []connection.Pending{old, young, others} {
+		must(t, s.PutPending(t.Context(), p))
+	}
+	if p, err := s.TakePending(t.Context(), "", "binding", noon); err != nil || p.StateHash != "s2" {
+		t.Errorf("took %q, %v", p.StateHash, err)
+	}
+	_, err := s.TakePending(t.Context(), "", "", noon)
+	missing(t, "no browser at all", err)
+}
+
+func pendingExpires(t *testing.T, s connection.Store) {
+	p := awaited("state", "binding")
+	must(t, s.PutPending(t.Context(), p))
+	_, err := s.TakePending(t.Context(), "state", "binding", p.ExpiresAt)
+	missing(t, "after ten minutes", err)
+	_, err = s.TakePending(t.Context(), "state", "binding", noon)
+	missing(t, "and it does not come back", err)
+}
