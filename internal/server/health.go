@@ -35,9 +35,15 @@ func (s *Server) metrics(c echo.Context) error {
 		if subtle.ConstantTimeCompare([]byte(given), []byte(s.MetricsToken)) != 1 {
 			return c.String(http.StatusUnauthorized, "a bearer token is needed\n")
 		}
-	} else if host, _, err := net.SplitHostPort(c.Request().RemoteAddr); err != nil || !net.ParseIP(host).IsLoopback() {
+	} else if !fromHere(c.Request()) {
 		return c.String(http.StatusForbidden, "set CROSSWALK_METRICS_TOKEN to read metrics from another machine\n")
 	}
 	s.Metrics.ServeHTTP(c.Response(), c.Request())
 	return nil
+}
+
+// fromHere reports that a request comes from this machine, and not through a proxy on it.
+func fromHere(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	return err == nil && net.ParseIP(host).IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 }

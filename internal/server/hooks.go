@@ -18,6 +18,9 @@ const maxDelivery = 1 << 20
 
 // hookAnswer is what a sender gets to read. It never tells more than it must.
 func hookAnswer(c echo.Context, status int, words string) error {
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set("Retry-After", "10")
+	}
 	return c.JSON(status, map[string]string{"status": words})
 }
 
@@ -121,7 +124,6 @@ func (s *Server) accept(c echo.Context, cn connection.Connection, n provider.Not
 	})
 	if err != nil {
 		s.Log.ErrorContext(c.Request().Context(), "delivery not stored", "provider", cn.Provider, "err", err)
-		c.Response().Header().Set("Retry-After", "10")
 		return hookAnswer(c, http.StatusServiceUnavailable, "try again")
 	}
 	if fresh == 0 {

@@ -56,10 +56,15 @@ type Server struct {
 	recall   *recall
 }
 
+// blankSessions is copied, not made anew: scs starts a cleaner with each, for a store we replace, and nobody
+// can stop it.
+var blankSessions = scs.New()
+
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
-	s.sessions = scs.New()
+	sessions := *blankSessions
+	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions
 	s.sessions.Lifetime = 14 * 24 * time.Hour
 	s.sessions.IdleTimeout = 3 * 24 * time.Hour
@@ -76,6 +81,9 @@ func New(cfg Config) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
+	// X-Forwarded-For is believed from a proxy on this machine or in a private network only: anybody else could
+	// name a new address for every guess.
+	e.IPExtractor = echo.ExtractIPFromXFFHeader()
 	s.echo = e
 	s.routes()
 	return s

@@ -1,0 +1,224 @@
+package server
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+const ourDelivery = `{"type":"ContactUpdate","locationId":"` + ourPlace + `","id":"c1","webhookId":"w1","appId":"ours","timestamp":"2026-03-04T11:59:58.000Z"}`
+
+func TestADeliveryIsStoredBeforeItIsAnswered(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	w := httptest.NewRecorder()
+	answered := -1
+	d.store.stored = func() { answered = w.Body.Len() }
+	body := []byte(ourDelivery)
+	r := httptest.NewRequest(http.MethodPost, "/hooks/highlevel", bytes.NewReader(body))
+	r.Header.Set("X-GHL-Signature", base64.StdEncoding.EncodeToString(ed25519.Sign(d.signer, body)))
+	d.ServeHTTP(w, r)
+	shows(t, w, http.StatusOK, "stored")
+	if answered != 0 {
+		t.Errorf("%d bytes were answered before it was stored", answered)
+	}
+	had := d.store.deliveries()
+	if len(had) != 1 {
+		t.Fatalf("%d deliveries", len(had))
+	}
+	e := had[0].Event
+	want := record.Ref{Connection: "cn_hl", Type: record.Contact, ID: "c1"}
+	if e.Ref != want || e.Kind != automation.Webhook || e.Change != provider.Updated || !e.ReceivedAt.Equal(today) || e.DedupeKey == "" || string(had[0].Body) != ourDelivery {
+		t.Errorf("stored %+v", e)
+	}
+	shows(t, d.signed(body), http.StatusOK, "known already")
+	if n := len(d.store.deliveries()); n != 1 {
+		t.Errorf("%d deliveries after the second", n)
+	}
+	if cookies := w.Result().Cookies(); len(cookies) != 0 {
+		t.Errorf("a machine got %v", cookies)
+	}
+}
+
+func TestADeliveryThatIsNotProvenIsNotRead(t *testing.T) {
+	t.Parallel()
+	_, foreign, err := ed25519.GenerateKey(rand.Reader)
+	ok(t, err)
+	d := newDoor(t)
+	body := []byte(ourDelivery)
+	good := base64.StdEncoding.EncodeToString(ed25519.Sign(d.signer, body))
+	for name, header := range map[string][]string{
+		"none":            {},
+		"empty":           {"X-GHL-Signature", ""},
+		"another's":       {"X-GHL-Signature", base64.StdEncoding.EncodeToString(ed25519.Sign(foreign, body))},
+		"of another body": {"X-GHL-Signature", base64.StdEncoding.EncodeToString(ed25519.Sign(d.signer, []byte("{}")))},
+		"cut":             {"X-GHL-Signature", good[:40]},
+		"not base64":      {"X-GHL-Signature", "%%%"},
+		"in the old form": {"X-WH-Signature", good},
+	} {
+		if w := d.deliver("/hooks/highlevel", body, false, header...); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+	// Proof comes before shape: what is not JSON is not looked at either.
+	if w := d.deliver("/hooks/highlevel", []byte("{"), false); w.Code != http.StatusUnauthorized {
+		t.Errorf("%d", w.Code)
+	}
+	if n := len(d.store.deliveries()); n != 0 {
+		t.Errorf("%d deliveries were stored", n)
+	}
+}
+
+func TestADeliveryThatIsProvenMayStillNotBeOurs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body   string
+		status int
+		words  string
+	}{
+		"not JSON":                     {`{`, 400, "not a delivery"},
+		"not text":                     {"\xff\xfe", 400, "not a delivery"},
+		"not an object":                {`[]`, 400, "not a delivery"},
+		"empty":                        {``, 400, "not a delivery"},
+		"unknown location":             {strings.ReplaceAll(ourDelivery, ourPlace, "elsewhere"), 403, "not known here"},
+		"no location":                  {`{"type":"ContactUpdate","id":"c1","webhookId":"w2"}`, 403, "not known here"},
+		"another app's":                {strings.ReplaceAll(ourDelivery, `"ours"`, `"theirs"`), 403, "not known here"},
+		"another app's removal":        {`{"type":"UNINSTALL","appId":"theirs","locationId":"` + ourPlace + `","companyId":"co1"}`, 202, "noted"},
+		"an installation we await":     {`{"type":"INSTALL","appId":"ours","locationId":"new-place","companyId":"co1","installType":"Location"}`, 202, "noted"},
+		"an event nobody here carries": {`{"type":"SneezeCreate","locationId":"` + ourPlace + `","id":"s1","webhookId":"w3"}`, 200, "nothing to do"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor(t)
+			shows(t, d.signed([]byte(c.body)), c.status, c.words)
+			if n := len(d.store.deliveries()); n != 0 {
+				t.Errorf("%d deliveries were stored", n)
+			}
+			if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.Active {
+				t.Errorf("the connection is %s, %v", cn.State, err)
+			}
+		})
+	}
+}
+
+func TestOurOwnRemovalIsNoted(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	shows(t, d.signed([]byte(`{"type":"UNINSTALL","appId":"ours","locationId":"`+ourPlace+`","companyId":"co1"}`)), http.StatusOK, "noted")
+	if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.NeedsReconnect || cn.Problem == "" {
+		t.Errorf("the connection is %s, %v", cn.State, err)
+	}
+}
+
+func TestADeliveryOfMoreThanAMebibyteIsRefused(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	huge := bytes.Repeat([]byte(" "), 1<<20+1)
+	for _, path := range []string{"/hooks/highlevel", "/hooks/gleap/" + hookSecret} {
+		for _, chunked := range []bool{false, true} {
+			if w := d.deliver(path, huge, chunked); w.Code != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, chunked %v: %d", path, chunked, w.Code)
+			}
+		}
+	}
+	just := append(bytes.Repeat([]byte(" "), 1<<20-len(ourDelivery)), ourDelivery...)
+	shows(t, d.signed(just), http.StatusOK, "stored")
+}
+
+func TestWhenNothingCanBeStoredTheSenderIsAskedToComeAgain(t *testing.T) {
+	t.Parallel()
+	gleapBody := []byte(`{"event":"ticket.updated","data":{"id":"1"}}`)
+	for name, broken := range map[string]func(*door){
+		"the inbox":       func(d *door) { d.store.down = errors.New("disk full") },
+		"the connections": func(d *door) { d.connections.Fail = func(string) error { return errors.New("database is locked") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor(t)
+			broken(d)
+			for _, w := range []*httptest.ResponseRecorder{d.signed([]byte(ourDelivery)), d.deliver("/hooks/gleap/"+hookSecret, gleapBody, false)} {
+				shows(t, w, http.StatusServiceUnavailable, "try again")
+				if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "disk") || strings.Contains(w.Body.String(), "locked") {
+					t.Errorf("again after %q: %s", w.Header().Get("Retry-After"), w.Body)
+				}
+			}
+		})
+	}
+}
+
+func TestAGleapDeliveryIsProvenByItsAddressAlone(t *testing.T) {
+	t.Parallel()
+	const ticket = `"65f01c2379710744eed022e1"`
+	a := `{"event":"ticket.updated","projectId":"` + ourProject + `","data":{"id":` + ticket + `,"updatedAt":"2026-03-04T10:00:00.000Z"}}`
+	for name, c := range map[string]struct {
+		secret, body string
+		status       int
+		words        string
+	}{
+		"body A":          {hookSecret, a, 200, "stored"},
+		"body B":          {hookSecret, `{"event":"ticket.created","project":{"_id":"` + ourProject + `"},"_id":` + ticket + `,"createdAt":"2026-03-04T10:00:00.000Z"}`, 200, "stored"},
+		"body C":          {hookSecret, `{"integrationAction":"CREATE","data":{"id":` + ticket + `,"formText":"hi"}}`, 200, "stored"},
+		"no project":      {hookSecret, `{"event":"ticket.updated","data":{"id":` + ticket + `}}`, 200, "stored"},
+		"another project": {hookSecret, strings.Replace(a, ourProject, "p2", 1), 403, "another project"},
+		"wrong secret":    {hookSecret + "x", a, 401, "not known here"},
+		"part of it":      {hookSecret[:20], a, 401, "not known here"},
+		"too short":       {"x", a, 401, "not known here"},
+		"another's":       {"unused-unused-unused", a, 401, "not known here"}, // HighLevel's is no good here
+		"not text":        {hookSecret, "\xff\xfe", 400, "not a delivery"},
+		"a title no text": {hookSecret, strings.Replace(a, `"updatedAt"`, "\"title\":\"\xff\xfe\",\"updatedAt\"", 1), 200, "stored"}, // only a hint to look
+		"not JSON":        {hookSecret, "hello", 400, "not a delivery"},
+		"nothing":         {hookSecret, "", 400, "not a delivery"},
+		"a survey":        {hookSecret, `{"event":"survey.answered","projectId":"` + ourProject + `","data":{"id":` + ticket + `}}`, 200, "nothing to do"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor(t)
+			w := d.deliver("/hooks/gleap/"+c.secret, []byte(c.body), false)
+			shows(t, w, c.status, c.words)
+			stored := 0
+			if c.words == "stored" {
+				stored = 1
+			}
+			if had := d.store.deliveries(); len(had) != stored {
+				t.Errorf("%d deliveries", len(had))
+			} else if stored == 1 {
+				want := record.Ref{Connection: "cn_gl", Type: record.Ticket, ID: strings.Trim(ticket, `"`)}
+				if had[0].Event.Ref != want {
+					t.Errorf("stored %+v", had[0].Event)
+				}
+				shows(t, d.deliver("/hooks/gleap/"+c.secret, []byte(c.body), false), http.StatusOK, "known already")
+			}
+		})
+	}
+}
+
+func TestAHooksAddressDiesWithItsConnection(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	ok(t, d.connections.RemoveConnection(t.Context(), "cn_gl"))
+	ok(t, d.connections.RemoveConnection(t.Context(), "cn_hl"))
+	shows(t, d.deliver("/hooks/gleap/"+hookSecret, []byte(`{"event":"ticket.updated","data":{"id":"1"}}`), false), http.StatusUnauthorized, "not known here")
+	shows(t, d.signed([]byte(ourDelivery)), http.StatusForbidden, "not known here")
+}
+
+func TestWhatArrivesWhileAPersonIsNeededIsKept(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	ok(t, d.Connections.Break(t.Context(), "cn_hl", "The access was withdrawn."))
+	shows(t, d.signed([]byte(ourDelivery)), http.StatusOK, "stored")
+	if e := d.store.deliveries()[0].Event; e.OccurredAt.After(today) || today.Sub(e.OccurredAt) > time.Minute {
+		t.Errorf("it occurred at %v", e.OccurredAt)
+	}
+}
