@@ -171,13 +171,18 @@ func named(words string) string {
 
 type point struct{ X, Y float64 }
 
-// where answers the middle of an element on the screen, after scrolling it there.
+// where answers the middle of an element on the screen, after scrolling it there, once it lies still and nothing
+// covers it: a page that is being morphed moves under the mouse.
 func (b *browser) where(element string) point {
 	b.t.Helper()
 	b.wait("there is "+element, element)
+	b.eval(element + `.scrollIntoView({block: "center", behavior: "instant"})`)
 	var p point
-	raw := b.eval(`(() => { const e = ` + element + `; e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect(); return JSON.stringify({X: r.left + r.width / 2, Y: r.top + r.height / 2}); })()`)
+	b.wait(element+" lies still and can be reached", `(() => { const e = `+element+`;
+		const r = e.getBoundingClientRect(), at = [r.left + r.width / 2, r.top + r.height / 2].join(), hit = document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2);
+		const still = window.crosswalkTestAt === at; window.crosswalkTestAt = at;
+		return still && hit && (e.contains(hit) || hit.contains(e)); })()`)
+	raw := b.eval(`(() => { const r = ` + element + `.getBoundingClientRect(); return JSON.stringify({X: r.left + r.width / 2, Y: r.top + r.height / 2}); })()`)
 	if err := json.Unmarshal([]byte(raw), &p); err != nil {
 		b.t.Fatalf("where is %s: %v in %q", element, err, raw)
 	}

@@ -67,7 +67,7 @@ const (
 	claimSlack = time.Second
 	// joblessAfter is when a key that is due and was not claimed is thought to have lost its job. A busy queue
 	// has such keys too: a second job for one is harmless, and joblessBatch keeps them few.
-	joblessAfter = 5 * time.Minute
+	joblessAfter = time.Minute
 	joblessBatch = 100
 	// workChunk bounds the parameters of one statement.
 	workChunk = 500

@@ -3,6 +3,7 @@ package highlevel
 import (
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,12 @@ func TestThePageLetsAPersonWork(t *testing.T) {
 	s.want(400, s.call("PUT", "/_twin/faults", obj{"latency": 1}))
 	if diff := cmp.Diff(Faults{LatencyMs: 1}, s.twin.Faults()); diff != "" {
 		t.Error(diff)
+	}
+	// Deliveries go out beside the answers: one has to be on its way before the address is taken away.
+	for deadline := time.Now().Add(10 * time.Second); s.twin.Stats().WebhooksSent == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("no webhook was sent")
+		}
 	}
 	s.want(200, s.call("PUT", "/_twin/webhook", obj{"url": ""}))
 	s.want(400, s.call("PUT", "/_twin/webhook", obj{"url": "ftp://x"}))
