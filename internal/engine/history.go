@@ -11,7 +11,7 @@ import (
 type RunFilter struct {
 	Automation automation.ID
 	State      automation.RunState
-	Outcome    automation.Outcome
+	Outcomes   []automation.Outcome // any of these
 	Search     string
 	Before     string
 	Limit      int
@@ -26,10 +26,10 @@ type HourCount struct {
 
 // PlanFilter narrows the items of a dry run. After is the position to page from.
 type PlanFilter struct {
-	Outcome automation.Outcome
-	Search  string
-	After   int64
-	Limit   int
+	Outcomes []automation.Outcome // any of these
+	Search   string
+	After    int64
+	Limit    int
 }
 
 // PlanItem is one record's plan and its position in the dry run.

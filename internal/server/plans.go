@@ -118,7 +118,7 @@ func (s *Server) planPage(c echo.Context) error {
 
 func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) error {
 	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64)
-	f := engine.PlanFilter{Outcome: automation.Outcome(v.Outcome), Search: v.Query, After: after, Limit: plansPerPage + 1}
+	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), Search: v.Query, After: after, Limit: plansPerPage + 1}
 	items, err := s.Store.PlanItems(c.Request().Context(), p.ID, f)
 	if err != nil {
 		return err

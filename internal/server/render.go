@@ -128,6 +128,18 @@ func outcomeOf(o automation.Outcome) ui.Outcome {
 	return ui.Outcome(o)
 }
 
+// outcomesUnder are the outcomes that wear a sign: asking for a sign must find all that are counted under it.
+// An unknown or empty sign narrows nothing.
+func outcomesUnder(sign ui.Outcome) []automation.Outcome {
+	var out []automation.Outcome
+	for _, o := range automation.Outcomes() {
+		if outcomeOf(o) == sign {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // side says which account a provider is, for colour and word.
 func side(id provider.ID) ui.Side { return ui.Side(id) }
 

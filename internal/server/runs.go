@@ -42,24 +42,25 @@ func (s *Server) runsPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	sign := ui.Outcome(c.QueryParam("outcome"))
 	f := engine.RunFilter{
-		Automation: automation.ID(c.QueryParam("automation")), Outcome: automation.Outcome(c.QueryParam("outcome")),
+		Automation: automation.ID(c.QueryParam("automation")), Outcomes: outcomesUnder(sign),
 		Search: strings.TrimSpace(c.QueryParam("q")), Before: c.QueryParam("before"), Limit: runsPerPage + 1,
 	}
 	runs, err := s.Store.Runs(ctx, f)
 	if err != nil {
 		return err
 	}
-	v := runui.List{Outcome: string(f.Outcome), Automation: string(f.Automation), Query: f.Search, Automations: []ui.Option{{Label: "Every automation"}}}
+	v := runui.List{Outcome: string(sign), Automation: string(f.Automation), Query: f.Search, Automations: []ui.Option{{Label: "Every automation"}}}
 	for id, name := range names {
 		v.Automations = append(v.Automations, ui.Option{Value: string(id), Label: name})
 	}
 	if f.Before != "" {
-		v.Pages.PreviousHref = "/runs?" + runQuery(f, "")
+		v.Pages.PreviousHref = "/runs?" + runQuery(f, sign, "")
 	}
 	if len(runs) > runsPerPage {
 		runs = runs[:runsPerPage]
-		v.Pages.NextHref = "/runs?" + runQuery(f, runs[len(runs)-1].ID)
+		v.Pages.NextHref = "/runs?" + runQuery(f, sign, runs[len(runs)-1].ID)
 	}
 	for _, r := range runs {
 		v.Items = append(v.Items, s.runItem(r, names))
@@ -67,15 +68,15 @@ func (s *Server) runsPage(c echo.Context) error {
 	if len(v.Items) > 0 {
 		v.Pages.Text = ui.Count(len(v.Items), "run", "runs")
 	}
-	if f.Before == "" && f.Automation == "" && f.Outcome == "" && f.Search == "" {
+	if f.Before == "" && f.Automation == "" && sign == "" && f.Search == "" {
 		v.Live = runui.Live{URL: "/live", Max: runsPerPage}
 	}
 	return s.render(c, http.StatusOK, runui.ListPage(sh, v))
 }
 
-func runQuery(f engine.RunFilter, before string) string {
+func runQuery(f engine.RunFilter, sign ui.Outcome, before string) string {
 	q := url.Values{}
-	for k, val := range map[string]string{"automation": string(f.Automation), "outcome": string(f.Outcome), "q": f.Search, "before": before} {
+	for k, val := range map[string]string{"automation": string(f.Automation), "outcome": string(sign), "q": f.Search, "before": before} {
 		if val != "" {
 			q.Set(k, val)
 		}

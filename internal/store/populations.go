@@ -156,8 +156,8 @@ func (s *Store) CancelPopulation(ctx context.Context, id string) error {
 // PlanItems lists what a dry run came to, in the order it was planned.
 func (s *Store) PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error) {
 	q := s.read(ctx).Where("plan_id = ? AND position > ?", clean(id), f.After).Order("position").Limit(limited(f.Limit))
-	if f.Outcome != "" {
-		q = q.Where("outcome = ?", string(f.Outcome))
+	if len(f.Outcomes) > 0 {
+		q = q.Where("outcome IN ?", f.Outcomes)
 	}
 	if f.Search != "" {
 		text := contains(f.Search)

@@ -41,8 +41,8 @@ func (s *Store) Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run,
 	if f.State != "" {
 		q = q.Where("state = ?", string(f.State))
 	}
-	if f.Outcome != "" {
-		q = q.Where("outcome = ?", string(f.Outcome))
+	if len(f.Outcomes) > 0 {
+		q = q.Where("outcome IN ?", f.Outcomes)
 	}
 	if f.Before != "" {
 		q = q.Where("id < ?", clean(f.Before))

@@ -40,7 +40,7 @@ func testPopulation(t *testing.T, b *bundle) {
 	if diff := cmp.Diff(p, got); diff != "" {
 		t.Errorf("population (-want +got):\n%s", diff)
 	}
-	skips, err := b.PlanItems(ctx, "pl_1", engine.PlanFilter{Outcome: automation.Skip})
+	skips, err := b.PlanItems(ctx, "pl_1", engine.PlanFilter{Outcomes: []automation.Outcome{automation.Same, automation.Skip}})
 	ok(t, err)
 	if len(skips) != 1 || skips[0].Plan.Source.ID != "2" {
 		t.Errorf("skips %+v", skips)
