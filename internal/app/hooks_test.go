@@ -142,7 +142,7 @@ func TestWhenNothingCanBeStoredTheSenderIsAskedToComeAgain(t *testing.T) {
 func TestAGleapDeliveryIsProvenByItsAddress(t *testing.T) {
 	t.Parallel()
 	h, _, secret := hookHouse(t)
-	norm := `{"event":"ticket.updated","projectId":"p1","data":{"id":"65f01c2379710744eed022e1","updatedAt":"2026-11-23T10:00:00.000Z"}}`
+	norm := `{"event":"ticket.updated","projectId":"p1","data":{"id":"65f01c2379710744eed022e1","updatedAt":"2026-11-23T10:00:00.000Z","secretShareToken":"hush","session":{"id":"1","gleapHash":"hush"},"bugId":12345678901234567}}`
 	for name, c := range map[string]struct {
 		path, body string
 		want       int
@@ -157,8 +157,13 @@ func TestAGleapDeliveryIsProvenByItsAddress(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, answer)
 		}
 	}
-	if n := h.unrouted(t); n != 1 {
-		t.Errorf("%d events are stored", n)
+	events, err := h.store.UnroutedEvents(t.Context(), 10)
+	if err != nil || len(events) != 1 {
+		t.Fatalf("%d events are stored, %v", len(events), err)
+	}
+	d, err := h.store.Delivery(t.Context(), events[0].ID)
+	if err != nil || !bytes.Contains(d.Body, []byte("12345678901234567")) || bytes.Contains(d.Body, []byte("hush")) {
+		t.Errorf("kept %s, %v", d.Body, err)
 	}
 }
 

@@ -77,4 +77,6 @@ type Webhooks interface {
 	Verify(h http.Header, body []byte) error
 	// Read understands the body; a malformed one is Invalid. An unknown event is Ignored, not an error.
 	Read(body []byte) (Notice, error)
+	// Keep is the body as it may be stored: without the secrets the provider put into it.
+	Keep(body []byte) []byte
 }

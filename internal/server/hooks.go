@@ -120,7 +120,7 @@ func (s *Server) accept(c echo.Context, cn connection.Connection, n provider.Not
 			Ref:        record.Ref{Connection: cn.ID, Type: n.Type, ID: n.ID},
 			ReceivedAt: s.Now(), OccurredAt: n.OccurredAt,
 		},
-		Body: body,
+		Body: s.Webhooks[cn.Provider].Keep(body),
 	})
 	if err != nil {
 		s.Log.ErrorContext(c.Request().Context(), "delivery not stored", "provider", cn.Provider, "err", err)

@@ -1,6 +1,7 @@
 package gleap
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -65,6 +66,41 @@ func (*Webhooks) Read(body []byte) (provider.Notice, error) {
 		return provider.Notice{}, malformed("the body names no ticket")
 	}
 	return n, nil
+}
+
+// secretKeys are what a ticket in a delivery may carry and nobody but Gleap needs (reference/gleap.md §7, §8, §12).
+var secretKeys = []string{"secretShareToken", "gleapHash"}
+
+// Keep takes the secrets out, however deep they lie. A body that cannot be read is not kept at all.
+func (*Webhooks) Keep(body []byte) []byte {
+	in := json.NewDecoder(bytes.NewReader(body))
+	in.UseNumber() // ids and amounts stay as they were written
+	var top any
+	if err := in.Decode(&top); err != nil {
+		return nil
+	}
+	withoutSecrets(top)
+	kept, err := json.Marshal(top)
+	if err != nil {
+		return nil
+	}
+	return kept
+}
+
+func withoutSecrets(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		for _, key := range secretKeys {
+			delete(x, key)
+		}
+		for _, inner := range x {
+			withoutSecrets(inner)
+		}
+	case []any:
+		for _, inner := range x {
+			withoutSecrets(inner)
+		}
+	}
 }
 
 // legacyEvent names the older hook's actions as the newer one does. Only CREATE has been seen.

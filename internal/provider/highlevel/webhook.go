@@ -155,6 +155,9 @@ var events = map[string]event{
 	"UNINSTALL":        {"", provider.Removed},
 }
 
+// Keep implements provider.Webhooks: no documented delivery carries a secret (reference/highlevel.md §7.1).
+func (w *Webhooks) Keep(body []byte) []byte { return body }
+
 // Read implements provider.Webhooks. It takes nothing from a delivery but what happened to which record: the record
 // itself is read afterwards.
 func (w *Webhooks) Read(body []byte) (provider.Notice, error) {
