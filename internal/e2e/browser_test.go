@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
@@ -115,6 +116,29 @@ func (b *browser) eval(script string) string {
 }
 
 func (b *browser) text() string { return b.eval("document.body ? document.body.innerText : ''") }
+
+// pictures keeps the page as it looks on a desk and on a phone, in both themes.
+func (b *browser) pictures(name string) {
+	if os.Getenv("CROSSWALK_TEST_PICTURES") == "" {
+		return
+	}
+	theme := func(t string) chromedp.Action[chromedp.Void] {
+		return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+				{Name: "prefers-color-scheme", Value: t}, {Name: "prefers-reduced-motion", Value: "reduce"},
+			}})
+			return err
+		})
+	}
+	for _, t := range []string{"dark", "light"} {
+		b.do(theme(t))
+		for _, width := range []int64{390, 1280} {
+			b.do(chromedp.EmulateViewport(width, 900))
+			b.picture(fmt.Sprintf("%s-%d-%s", name, width, t))
+		}
+	}
+	b.do(chromedp.ResetViewport())
+}
 
 // picture keeps a screenshot where CROSSWALK_TEST_PICTURES says.
 func (b *browser) picture(name string) {
@@ -271,7 +295,7 @@ func (b *browser) enterAt(words string) {
 // accessible runs axe on the page as it is and fails on anything serious.
 func (b *browser) accessible(name string) {
 	b.t.Helper()
-	b.picture(name)
+	b.pictures(name)
 	b.do(chromedp.Evaluate[chromedp.Void](b.axe + "\n; void 0"))
 	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations
 		.filter(v => v.impact === "serious" || v.impact === "critical")

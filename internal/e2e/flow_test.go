@@ -4,9 +4,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"crosswalk/internal/store/postgrestest"
 )
 
 // session asks Gleap for the contact with an email, as any client would.
@@ -124,5 +127,35 @@ func TestTheServerTellsMachinesHowItIs(t *testing.T) {
 		if resp.StatusCode != http.StatusSeeOther && resp.StatusCode != http.StatusUnauthorized {
 			t.Errorf("a stranger gets %d at %s", resp.StatusCode, path)
 		}
+	}
+}
+
+// TestAWorkerOfItsOwnGoesOnWhenTheServerIsGone runs both roles on one PostgreSQL.
+func TestAWorkerOfItsOwnGoesOnWhenTheServerIsGone(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("CROSSWALK_TEST_SHORT") != "" {
+		t.Skip("CROSSWALK_TEST_SHORT is set: this builds and runs the real binary")
+	}
+	hl, gl := startTwin(t, "highlevel", "--instant"), startTwin(t, "gleap", "--instant")
+	data := t.TempDir()
+	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_POLL_EVERY=1s", "CROSSWALK_DATABASE_URL=" + postgrestest.URL(t)}
+	if p := start(t, env, "work", "--data", data); p.cmd.Wait() == nil || !strings.Contains(p.log.String(), "crosswalk migrate") {
+		t.Errorf("a worker without a schema said %s", p.log.String())
+	}
+	if p := start(t, env, "migrate", "--data", data); p.cmd.Wait() != nil {
+		t.Fatalf("migrate: %s", p.log.String())
+	}
+	s := newSite(t, data, env...)
+	s.signUp()
+	s.automate(hl, gl)
+	start(t, env, "work", "--data", data) // the same folder, since it holds the key
+	s.proc.kill()
+	if status, body := postJSON(t, gl.root()+"/_twin/contacts", nil, map[string]any{"name": "Annie Easley", "email": "annie@example.com"}); status >= 400 {
+		t.Fatal(status, body)
+	}
+	// The worker polls once it leads, which it does when the dead server's claim to lead has run out.
+	until(t, 2*time.Minute, "the worker carries Annie across", func() bool { return find(t, hl, "annie@example.com") != nil })
+	if got := stats(t, hl)["contacts"]; got != 1 {
+		t.Errorf("HighLevel holds %v contacts", got)
 	}
 }
