@@ -141,10 +141,10 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	})
 	h.definitions = &engine.Definitions{Gateway: h.gateway, Descriptors: h.providers.descriptors(), Now: time.Now}
 	h.reconciler = &engine.Reconciler{
-		Automations: h.store, Links: h.store, Journal: h.store, Gateway: h.gateway, Definitions: h.definitions,
+		Automations: h.store, Links: h.store, Journal: h.store, Routing: h.store, Gateway: h.gateway, Definitions: h.definitions,
 		Now: time.Now, NewID: automation.NewID, Log: log, OnRun: h.ran,
 	}
-	h.router = &engine.Router{Automations: h.store, Routing: h.store}
+	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store}
 	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Now: time.Now, NewID: automation.NewID}
 	h.dryRunner = &engine.DryRunner{Automations: h.store, Links: h.store, Populations: h.store, Gateway: h.gateway, Definitions: h.definitions, Now: time.Now, Wait: connection.Sleep}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}

@@ -1,6 +1,7 @@
 package automation
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,11 @@ type Definition struct {
 	// Create allows making a record when no counterpart is found; Update allows changing one.
 	Create bool `json:"create"`
 	Update bool `json:"update"`
+	// CreateSource allows making a source record for a target record that has none; only where rows lead back.
+	CreateSource bool         `json:"createSource,omitempty"`
+	First        FirstMeeting `json:"first,omitempty"`
+	Deletes      Deletes      `json:"deletes,omitzero"`
+	Limits       Limits       `json:"limits,omitzero"`
 	// Region is the country assumed for phone numbers without one, ISO 3166-1 alpha-2.
 	Region string `json:"region,omitempty"`
 }
@@ -69,6 +75,37 @@ type MatchKey struct {
 // Locale is what the definition assumes about values that do not say.
 func (d Definition) Locale() record.Locale {
 	return record.Locale{Region: strings.ToUpper(d.Region)}
+}
+
+// TwoWay reports whether any row leads back to the source, so that changes of the target matter too.
+func (d Definition) TwoWay() bool {
+	return slices.ContainsFunc(d.Mapping.Rows, func(r mapping.Row) bool { return r.Direction.ToSource() })
+}
+
+// Watches reports whether a record of that type in that connection is one of the two sides, and which.
+func (d Definition) Watches(c record.ConnectionID, t record.ObjectType) (Side, bool) {
+	switch {
+	case d.Source.Connection == c && d.Source.Object == t:
+		return SourceSide, true
+	case d.Target.Connection == c && d.Target.Object == t && (d.TwoWay() || d.Deletes.Policy != DeleteNothing):
+		return TargetSide, true
+	}
+	return "", false
+}
+
+// Flipped is the definition seen from the other side: what leads back leads forth. Rows without a way back fall away.
+func (d Definition) Flipped() Definition {
+	f := d
+	f.Source, f.Target = d.Target, d.Source
+	f.Mapping = d.Mapping.Flipped()
+	f.Trigger.Object = d.Target.Object
+	f.Rule = rule.Rule{}
+	f.Match = make([]MatchKey, len(d.Match))
+	for i, m := range d.Match {
+		f.Match[i] = MatchKey{Source: m.Target, Target: m.Source, Kind: m.Kind}
+	}
+	f.Create, f.CreateSource = d.CreateSource, d.Create
+	return f
 }
 
 // Connected reports whether both sides have a connection.

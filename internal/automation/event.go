@@ -17,6 +17,10 @@ const (
 	Manual   EventKind = "manual"
 	TestSend EventKind = "test"
 	Backfill EventKind = "backfill"
+	Undo     EventKind = "undo"
+	Heal     EventKind = "heal"     // a drift audit found that the sides do not agree
+	Decided  EventKind = "decided"  // a person answered a review
+	Neighbor EventKind = "neighbor" // the other side of the link told of a change
 )
 
 // Event is one durable, de-duplicated fact: a record may have changed. It carries no content on purpose:

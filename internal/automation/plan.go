@@ -18,10 +18,14 @@ const (
 	Skip    Outcome = "skip"   // the rule or a policy let it pass by
 	Decide  Outcome = "decide" // a person must choose
 	Blocked Outcome = "blocked"
+	Linked  Outcome = "link"   // two records are found to be one; nothing is written
+	Delete  Outcome = "delete" // the counterpart follows its deleted record
 )
 
 // Outcomes lists them in the order pages show them.
-func Outcomes() []Outcome { return []Outcome{Create, Update, Same, Skip, Decide, Blocked} }
+func Outcomes() []Outcome {
+	return []Outcome{Create, Update, Linked, Delete, Same, Skip, Decide, Blocked}
+}
 
 // Plan is what would be written for one record, field by field, with the reason for each.
 // A dry run shows it; a live run applies it.
@@ -32,21 +36,51 @@ type Plan struct {
 	SourceTitle string       `json:"sourceTitle"`
 	Target      record.Ref   `json:"target,omitzero"` // zero when it would be created
 	TargetTitle string       `json:"targetTitle,omitempty"`
+	Parent      record.Ref   `json:"parent,omitzero"` // what a new counterpart would live under
 	Outcome     Outcome      `json:"outcome"`
 	Code        string       `json:"code"`   // stable, for filters and tests
 	Reason      string       `json:"reason"` // a plain sentence
 	Verdict     rule.Verdict `json:"verdict"`
 	Identity    Identity     `json:"identity"`
 	Fields      []FieldPlan  `json:"fields,omitempty"`
-	// Base is what the link will remember once the plan is carried out: mapped value by target field.
+	// Base and Held are what the link will remember once the plan is carried out, by base key: what the mapping gave,
+	// and what the filled field holds.
 	Base record.Fields `json:"base,omitempty"`
-	// Apart lists fields the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
+	Held record.Fields `json:"-"`
+	// Apart lists base keys the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
 	// value that cannot be carried. Base keeps their last agreement.
 	Apart []string `json:"apart,omitempty"`
+	// Sever leaves the link as the memory of a pair that goes separate ways.
+	Sever bool `json:"sever,omitempty"`
 }
 
 // Writes reports whether carrying the plan out calls the provider.
-func (p Plan) Writes() bool { return p.Outcome == Create || p.Outcome == Update }
+func (p Plan) Writes() bool { return p.Outcome == Create || p.Outcome == Update || p.Outcome == Delete }
+
+// Asks are the fields a person must decide.
+func (p Plan) Asks() []FieldPlan {
+	var out []FieldPlan
+	for _, f := range p.Fields {
+		if f.Code == CodeConflict {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// On are the fields written on one side.
+func (p Plan) On(side Side) []FieldPlan {
+	var out []FieldPlan
+	for _, f := range p.Fields {
+		if f.Side == side && (f.Action == Set || f.Action == AddTo) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// CodeConflict marks a field that both sides moved apart and no policy decides.
+const CodeConflict = "conflict"
 
 // Action is what happens to one field.
 type Action string
@@ -62,16 +96,20 @@ const (
 // FieldPlan is one row's result: before → after, or why not.
 type FieldPlan struct {
 	Row    string       `json:"row"`
-	Field  string       `json:"field"` // target field key
+	Key    string       `json:"key,omitempty"` // base key, where it is not Field
+	Side   Side         `json:"side,omitempty"`
+	Field  string       `json:"field"` // field key on the side that is written
 	Label  string       `json:"label"`
 	Kind   record.Kind  `json:"kind"`
 	Action Action       `json:"action"`
 	Before record.Value `json:"before"`
 	After  record.Value `json:"after"`
-	Add    []string     `json:"add,omitempty"`
-	Remove []string     `json:"remove,omitempty"`
-	Code   string       `json:"code,omitempty"`
-	Reason string       `json:"reason,omitempty"`
+	// Offered is what the other side holds, in this field's terms, where the two are left apart.
+	Offered record.Value `json:"offered,omitzero"`
+	Add     []string     `json:"add,omitempty"`
+	Remove  []string     `json:"remove,omitempty"`
+	Code    string       `json:"code,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
 }
 
 // Identity says how the counterpart was found, with the evidence.
@@ -114,10 +152,15 @@ type Link struct {
 	Target    record.Ref
 	Evidence  string // a plain sentence
 	CreatedAt time.Time
+	// Severed: the pair goes separate ways since one of them was deleted. It is remembered, so that the one that is
+	// left is not taken for a new record.
+	Severed bool
 }
 
 // Base is what one automation last agreed across a link, by target field. Two values are kept because a
 // provider may trim or re-format what it is given: without what it answered, its echo would look like an edit.
+//
+// Keys are target fields; a row that only leads back has the key of BackKey.
 type Base struct {
 	Link       string
 	Automation ID
@@ -125,4 +168,15 @@ type Base struct {
 	Fields     record.Fields // what the mapping gave
 	Target     record.Fields // what the target held once it was written or found to agree
 	AgreedAt   time.Time
+}
+
+// BackKey is the base key of a row that fills a source field only.
+func BackKey(sourceField string) string { return "<" + sourceField }
+
+// BaseKey is where the field is remembered.
+func (f FieldPlan) BaseKey() string {
+	if f.Key != "" {
+		return f.Key
+	}
+	return f.Field
 }

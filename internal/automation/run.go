@@ -87,12 +87,13 @@ type Change struct {
 	ID         string // "ch_…"
 	Run        string
 	Automation ID
-	Source     record.Ref
-	Target     record.Ref // zero until a create is answered
+	Source     record.Ref // the key it was made for
+	Target     record.Ref // the record written; zero until a create is answered
+	Parent     record.Ref // of a create under another record
 	Op         Outcome    // Create or Update
 	Fields     []FieldPlan
 	State      ChangeState
-	Before     record.Fields // the target's mapped fields as read before the write
+	Before     record.Fields // the written fields as read before the write
 	After      record.Fields // as the provider answered
 	Error      string
 	IntendedAt time.Time

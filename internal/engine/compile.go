@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/provider"
@@ -15,6 +17,8 @@ type Compiled struct {
 	Def     automation.Definition
 	Source  record.Schema
 	Target  record.Schema
+	// SourceObject and TargetObject say what the providers can do with the two.
+	SourceObject, TargetObject provider.Object
 	// NeedsOneOf lists target fields of which a create needs at least one.
 	NeedsOneOf []string
 	// Problems found on the way; a definition with an Error cannot be switched on, yet can be dry-run.
@@ -22,23 +26,63 @@ type Compiled struct {
 	RuleProblems    []rule.Problem
 
 	program *mapping.Program
+	back    *mapping.Program // rows that fill the source; nil when none does
+	flipped *Compiled        // the definition seen from the other side; nil when no row leads back
+	turned  *Compiled        // of a flipped one, the definition as it is written
 	rule    *rule.Program
 	locale  record.Locale
-	byField map[string]int // target field → row index of the program
 }
 
-// Compile parses a definition against both schemas. It never fails: what is wrong becomes Problems.
-func Compile(a automation.Automation, source, target record.Schema, object provider.Object) *Compiled {
-	c := &Compiled{
-		ID: a.ID, Version: a.Version, Def: a.Definition,
-		Source: source, Target: target,
-		NeedsOneOf: object.CreateNeedsOneOf,
-		locale:     a.Definition.Locale(),
-		byField:    map[string]int{},
+// Side is what a definition needs to know of one of its ends: the fields, and what the provider can do.
+type Side struct {
+	Schema record.Schema
+	Object provider.Object
+}
+
+// Compile parses a definition against both sides. It never fails: what is wrong becomes Problems.
+func Compile(a automation.Automation, source, target Side) *Compiled {
+	c := compileOneWay(a, a.Definition, source, target)
+	c.rule, c.RuleProblems = a.Definition.Rule.Compile(source.Schema, c.locale)
+	if !a.Definition.TwoWay() {
+		return c
 	}
-	c.program, c.MappingProblems = a.Definition.Mapping.Compile(source, target, c.locale)
-	c.rule, c.RuleProblems = a.Definition.Rule.Compile(source, c.locale)
+	c.flipped = compileOneWay(a, a.Definition.Flipped(), target, source)
+	c.flipped.turned = c
+	c.flipped.rule, _ = rule.Rule{}.Compile(target.Schema, c.locale)
+	c.back = c.flipped.program
+	for _, p := range c.flipped.MappingProblems {
+		// Only where a source record would be made must everything it needs be filled.
+		if p.Code == "required" && !a.Definition.CreateSource {
+			continue
+		}
+		if p.Severity == mapping.Error && !slices.ContainsFunc(c.MappingProblems, func(had mapping.Problem) bool { return had.Code == p.Code && had.RowID == p.RowID }) {
+			p.Fix = nil
+			c.MappingProblems = append(c.MappingProblems, p)
+		}
+	}
 	return c
+}
+
+func compileOneWay(a automation.Automation, d automation.Definition, source, target Side) *Compiled {
+	c := &Compiled{
+		ID: a.ID, Version: a.Version, Def: d,
+		Source: source.Schema, Target: target.Schema, SourceObject: source.Object, TargetObject: target.Object,
+		NeedsOneOf: target.Object.CreateNeedsOneOf,
+		locale:     d.Locale(),
+	}
+	c.program, c.MappingProblems = d.Mapping.Compile(c.Source, c.Target, c.locale)
+	return c
+}
+
+// TwoWay reports whether changes of the target are carried to the source.
+func (c *Compiled) TwoWay() bool { return c.flipped != nil }
+
+// MapBack applies the rows that fill the source to a target record.
+func (c *Compiled) MapBack(target record.Record) []mapping.RowResult {
+	if c.back == nil {
+		return nil
+	}
+	return c.back.Apply(target.Fields).Rows
 }
 
 // Judge says whether the rule lets a source record through, and why.
@@ -51,7 +95,12 @@ func (c *Compiled) Map(source record.Record) []mapping.RowResult {
 
 // Moved reports whether any mapped value differs from what was last agreed; without an agreement of this
 // very version everything has.
+//
+// Of a two-way definition the other side may have moved too, which only reading it tells.
 func (c *Compiled) Moved(rows []mapping.RowResult, base *automation.Base) bool {
+	if c.TwoWay() {
+		return true
+	}
 	if base == nil || base.Link == "" || base.Version != c.Version {
 		return true
 	}
@@ -70,16 +119,16 @@ func (c *Compiled) Moved(rows []mapping.RowResult, base *automation.Base) bool {
 	return false
 }
 
-// Key is one value a counterpart can be looked up by.
-type Key struct {
+// MatchValue is one value a counterpart can be looked up by.
+type MatchValue struct {
 	Field record.FieldSpec // of the target
 	Value record.Value
 }
 
 // Keys gives the values to look the counterpart up by, best evidence first. Where the mapping writes the
 // match field the mapped value is used, so that we look for what we would write.
-func (c *Compiled) Keys(source record.Record, rows []mapping.RowResult) []Key {
-	keys := make([]Key, 0, len(c.Def.Match))
+func (c *Compiled) Keys(source record.Record, rows []mapping.RowResult) []MatchValue {
+	keys := make([]MatchValue, 0, len(c.Def.Match))
 	for _, m := range c.Def.Match {
 		spec, ok := c.Target.Field(m.Target)
 		if !ok {
@@ -94,7 +143,7 @@ func (c *Compiled) Keys(source record.Record, rows []mapping.RowResult) []Key {
 		if err != nil || v.IsEmpty() {
 			continue
 		}
-		keys = append(keys, Key{Field: spec, Value: v})
+		keys = append(keys, MatchValue{Field: spec, Value: v})
 	}
 	return keys
 }
@@ -102,4 +151,19 @@ func (c *Compiled) Keys(source record.Record, rows []mapping.RowResult) []Key {
 // Normal is the comparable form of a value of a target field.
 func (c *Compiled) Normal(spec record.FieldSpec, v record.Value) string {
 	return record.Normalise(spec.Kind, v, c.locale)
+}
+
+// KeysBack gives the values to look a source record up by, from its counterpart.
+func (c *Compiled) KeysBack(target record.Record) []MatchValue {
+	keys := make([]MatchValue, 0, len(c.Def.Match))
+	for _, m := range c.Def.Match {
+		spec, ok := c.Source.Field(m.Source)
+		if !ok {
+			continue
+		}
+		if v, err := record.Coerce(target.Fields[m.Target], spec, c.locale); err == nil && !v.IsEmpty() {
+			keys = append(keys, MatchValue{Field: spec, Value: v})
+		}
+	}
+	return keys
 }

@@ -94,8 +94,11 @@ func (d *Definitions) Compile(ctx context.Context, a automation.Automation) (*Co
 	if err != nil {
 		return nil, err
 	}
-	object, _ := d.Descriptors[a.Definition.Target.Provider].Object(a.Definition.Target.Object)
-	c := Compile(a, source, target, object)
+	side := func(e automation.Endpoint, schema record.Schema) Side {
+		object, _ := d.Descriptors[e.Provider].Object(e.Object)
+		return Side{Schema: schema, Object: object}
+	}
+	c := Compile(a, side(a.Definition.Source, source), side(a.Definition.Target, target))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ready == nil {

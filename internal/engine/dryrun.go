@@ -269,10 +269,13 @@ func writesOf(p automation.Plan) int {
 	if p.Outcome == automation.Create {
 		return 1
 	}
-	w := WriteOf(p)
 	n := 0
-	if len(w.Fields) > 0 {
-		n++
+	for _, side := range []automation.Side{automation.TargetSide, automation.SourceSide} {
+		w := WriteOf(p, side)
+		if len(w.Fields) > 0 {
+			n++
+		}
+		n += len(w.Add) + len(w.Remove)
 	}
-	return n + len(w.Add) + len(w.Remove)
+	return max(n, 1)
 }

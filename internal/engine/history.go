@@ -43,3 +43,13 @@ type DeliveryStats struct {
 	Count  int
 	LastAt time.Time
 }
+
+// ReviewFilter narrows a list of questions; zero values do not narrow. Before is a review id to page from.
+type ReviewFilter struct {
+	Automation automation.ID
+	Kind       automation.ReviewKind
+	State      automation.ReviewState
+	Search     string
+	Before     string
+	Limit      int
+}

@@ -16,8 +16,14 @@ type found struct {
 	target   *record.Record
 	link     *automation.Link
 	base     *automation.Base
-	// gone is a link whose other side has vanished, confirmed by a direct read.
+	// gone is a link whose other side has vanished, confirmed by a direct read, and that gives way to another.
 	gone *automation.Link
+	// targetGone: the linked record was deleted, and nothing took its place.
+	targetGone bool
+	// sourceGone: the record the key stands for was deleted.
+	sourceGone bool
+	// ignored: a person chose to leave it alone.
+	ignored bool
 }
 
 // finder looks for the counterpart of one record: the link first, then match keys with evidence.
@@ -36,37 +42,54 @@ func (f finder) find(ctx context.Context, source record.Record) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	if ok {
-		out := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base}
-		if !c.Moved(rows, &base) {
-			return out, nil
-		}
-		target, err := f.target.Get(ctx, link.Target)
-		if err == nil {
-			out.target = &target
-			return out, nil
-		}
-		if !provider.IsKind(err, provider.NotFound) {
-			return found{}, err
-		}
-		gone := link
-		out, err = f.match(ctx, source, c.Keys(source, rows))
-		out.gone = &gone
-		return out, err
+	if !ok {
+		return f.match(ctx, source, c.Keys(source, rows))
 	}
-	return f.match(ctx, source, c.Keys(source, rows))
+	out := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base}
+	if link.Severed || !c.Moved(rows, &base) {
+		return out, nil
+	}
+	target, err := f.target.Get(ctx, link.Target)
+	if err == nil {
+		out.target = &target
+		return out, nil
+	}
+	if !provider.IsKind(err, provider.NotFound) {
+		return found{}, err
+	}
+	// It may have been merged into another one: that is looked for before anything is believed deleted.
+	again, err := f.match(ctx, source, c.Keys(source, rows))
+	if err != nil {
+		return found{}, err
+	}
+	if again.identity.How == automation.NotFound && c.mindsDeletes() {
+		out.targetGone = true
+		return out, nil
+	}
+	again.gone = &link
+	return again, nil
+}
+
+// mindsDeletes reports whether a vanished counterpart is a matter of policy. A plain one-way mirror makes it anew.
+func (c *Compiled) mindsDeletes() bool {
+	return c.TwoWay() || c.Def.Deletes.Policy != automation.DeleteNothing
 }
 
 // match looks the record up by each key. "None" comes from a Finder only, which has no index lag (I8).
-func (f finder) match(ctx context.Context, source record.Record, keys []Key) (found, error) {
+func (f finder) match(ctx context.Context, source record.Record, keys []MatchValue) (found, error) {
 	byKey, ok := f.target.(provider.Finder)
 	if !ok || len(keys) == 0 {
 		return found{identity: automation.Identity{How: automation.NotFound}}, nil
 	}
 	var hits []hit
+	var unsupported error
 	id := automation.Identity{How: automation.NotFound}
 	for _, k := range keys {
 		records, err := byKey.Find(ctx, f.compiled.Def.Target.Object, k.Field.Key, k.Value)
+		if provider.IsKind(err, provider.Unsupported) {
+			unsupported = err // this provider cannot look up by that field; another key may tell
+			continue
+		}
 		if err != nil {
 			return found{}, err
 		}
@@ -74,6 +97,9 @@ func (f finder) match(ctx context.Context, source record.Record, keys []Key) (fo
 		for _, r := range records {
 			hits = addHit(hits, r, k.Field.Label)
 		}
+	}
+	if len(id.Evidence) == 0 && unsupported != nil {
+		return found{}, unsupported
 	}
 	if but := f.compiled.contradicted(hits, keys); but != "" {
 		return found{identity: doubtful(id, hits[0], but)}, nil
@@ -86,7 +112,7 @@ func (f finder) match(ctx context.Context, source record.Record, keys []Key) (fo
 
 // contradicted says which better match key speaks against a single hit: somebody with the same phone and
 // another email may well be somebody else.
-func (c *Compiled) contradicted(hits []hit, keys []Key) string {
+func (c *Compiled) contradicted(hits []hit, keys []MatchValue) string {
 	if len(hits) != 1 {
 		return ""
 	}

@@ -22,6 +22,13 @@ type Input struct {
 	Base *automation.Base
 	// Identity says how Target was found.
 	Identity automation.Identity
+	// SourceGone and TargetGone: a direct read says that the linked record was deleted.
+	SourceGone, TargetGone bool
+	// Parent is what a new counterpart would live under; ParentMissing: it needs one, and there is none yet.
+	Parent        record.Ref
+	ParentMissing bool
+	// Choices are a person's decisions about fields, by base key.
+	Choices map[string]automation.Choice
 }
 
 // Plan decides what would be written. Dry run and live run both call it, so a dry run cannot lie (I6).
@@ -29,12 +36,22 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 	p := automation.Plan{
 		Automation: c.ID, Version: c.Version,
 		Source: in.Source.Ref, SourceTitle: in.Source.Title,
-		Identity: in.Identity, Verdict: c.Judge(in.Source),
+		Identity: in.Identity,
+	}
+	if !in.SourceGone {
+		p.Verdict = c.Judge(in.Source)
 	}
 	if in.Target != nil {
 		p.Target, p.TargetTitle = in.Target.Ref, in.Target.Title
 	} else if in.Link != nil {
 		p.Target = in.Link.Target
+	}
+	if in.Link != nil && in.Link.Severed {
+		return settle(p, automation.Skip, "severed", "Its counterpart was deleted, and the two go separate ways since.")
+	}
+	if in.SourceGone || in.TargetGone {
+		// The rule judges what is there; a record that is gone is a matter of policy.
+		return c.planGone(p, in)
 	}
 	if !p.Verdict.Passed {
 		p.Identity = automation.Identity{How: automation.NotLooked}
@@ -43,14 +60,20 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 	rows := c.Map(in.Source)
 	switch {
 	case in.Identity.How == automation.Doubtful:
-		return settle(p, automation.Decide, "doubtful", doubt(in.Identity))
+		return settle(p, automation.Decide, codeDoubtful, doubt(in.Identity))
 	case in.Link != nil && in.Target == nil && !c.Moved(rows, in.Base):
 		return settle(p, automation.Same, "unmoved", "No mapped field changed in the "+c.Source.Label+" since both sides last agreed.")
 	case in.Target == nil:
-		return c.planCreate(p, rows)
+		return c.planCreate(p, in, rows)
 	}
 	return c.planUpdate(p, in, rows)
 }
+
+// Codes the engine itself looks at.
+const (
+	codeDoubtful = "doubtful"
+	codeNoParent = "no_parent"
+)
 
 func settle(p automation.Plan, o automation.Outcome, code, reason string) automation.Plan {
 	p.Outcome, p.Code, p.Reason = o, code, reason
@@ -68,11 +91,12 @@ func doubt(id automation.Identity) string {
 	return "More than one record could be the counterpart, so somebody must choose: " + strings.Join(names, "; ") + "."
 }
 
-func (c *Compiled) planCreate(p automation.Plan, rows []mapping.RowResult) automation.Plan {
-	p.Base = record.Fields{}
+func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowResult) automation.Plan {
+	p.Base, p.Held = record.Fields{}, record.Fields{}
 	problems := 0
-	for _, r := range rows {
-		f := field(r)
+	for i := range rows {
+		r := &rows[i]
+		f := field(r, automation.TargetSide, r.Target.Key)
 		switch {
 		case r.Err != nil:
 			f.Action, f.Code, f.Reason = automation.Problem, "unmappable", r.Err.Error()
@@ -80,20 +104,24 @@ func (c *Compiled) planCreate(p automation.Plan, rows []mapping.RowResult) autom
 		case r.Value.IsEmpty():
 			f.Action, f.Code, f.Reason = automation.Keep, "empty_source", "Empty in the "+c.Source.Label+"."
 			// Agreed too: what a person fills in later is an edit on one side, not a first meeting.
-			p.Base[r.Target.Key] = r.Value
+			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
 		case r.Target.Kind == record.Set:
 			f.Action, f.After = automation.AddTo, r.Value
 			f.Add, _ = r.Value.AsList()
-			p.Base[r.Target.Key] = r.Value
+			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
 		default:
 			f.Action, f.After = automation.Set, r.Value
-			p.Base[r.Target.Key] = r.Value
+			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
 		}
 		p.Fields = append(p.Fields, f)
 	}
 	if blocked := c.missing(p.Fields); blocked != "" {
 		return settle(p, automation.Blocked, "required", blocked)
 	}
+	if c.Def.Create && in.ParentMissing {
+		return settle(p, automation.Blocked, codeNoParent, "A "+c.Target.Label+" lives under another record, whose counterpart is not linked yet. It waits for that.")
+	}
+	p.Parent = in.Parent
 	if !c.Def.Create {
 		return settle(p, automation.Skip, "create_off", "No counterpart was found, and this automation may not create one.")
 	}
@@ -139,172 +167,148 @@ func (c *Compiled) missing(fields []automation.FieldPlan) string {
 }
 
 func (c *Compiled) planUpdate(p automation.Plan, in Input, rows []mapping.RowResult) automation.Plan {
-	p.Base = record.Fields{}
-	var changed, problems, asks int
-	for _, r := range rows {
-		f, agree := c.merge(r, in)
-		switch {
-		case f.Action == automation.Problem:
-			problems++
-		case f.Code == "conflict":
-			asks++
-		case f.Action != automation.Keep:
-			changed++
-		}
-		if agree {
-			p.Base[r.Target.Key] = r.Value
-		} else {
-			p.Apart = append(p.Apart, r.Target.Key)
-			if old, _, met := lastAgreed(in.Base, r.Target.Key); met {
-				p.Base[r.Target.Key] = old
-			}
-		}
-		p.Fields = append(p.Fields, f)
+	m := c.merger(&p, in, rows)
+	m.merge(rows)
+	waiting := ""
+	if m.asks > 0 {
+		waiting = count(m.asks, "field changed", "fields changed") + " on both sides."
 	}
 	switch {
-	case changed > 0 && !c.Def.Update:
+	case m.changed > 0 && !c.Def.Update:
 		return settle(p, automation.Skip, "update_off", "The counterpart differs, and this automation may not change it.")
-	case changed > 0:
-		reason := count(changed, "field differs.", "fields differ.")
-		if problems > 0 {
-			reason += " " + count(problems, "more needs", "more need") + " attention and would be left out."
+	case m.changed > 0:
+		reason := count(m.changed, "field differs.", "fields differ.")
+		if m.broken > 0 {
+			reason += " " + count(m.broken, "more needs", "more need") + " attention and would be left out."
+		}
+		if m.asks > 0 {
+			reason += " Besides, " + waiting
 		}
 		return settle(p, automation.Update, "update", reason)
-	case asks > 0:
-		return settle(p, automation.Decide, "conflict", count(asks, "field changed", "fields changed")+" on both sides.")
-	case problems > 0:
-		return settle(p, automation.Blocked, "unmappable", count(problems, "field cannot be carried over.", "fields cannot be carried over."))
+	case m.asks > 0:
+		return settle(p, automation.Decide, automation.CodeConflict, waiting)
+	case m.broken > 0:
+		return settle(p, automation.Blocked, "unmappable", count(m.broken, "field cannot be carried over.", "fields cannot be carried over."))
+	}
+	outcome, words := automation.Same, "Nothing to do: "
+	if in.Link == nil {
+		outcome, words = automation.Linked, "They would be linked, and nothing written: "
 	}
 	if n := len(p.Apart); n > 0 {
-		return settle(p, automation.Same, "same", "Nothing to do: "+count(n, "field differs and is left as it is.", "fields differ and are left as they are."))
+		return settle(p, outcome, "same", words+count(n, "field differs and is left as it is.", "fields differ and are left as they are."))
 	}
-	return settle(p, automation.Same, "same", "Both sides agree, nothing to do.")
-}
-
-func field(r mapping.RowResult) automation.FieldPlan {
-	return automation.FieldPlan{Row: r.Row.ID, Field: r.Target.Key, Label: r.Target.Label, Kind: r.Target.Kind}
-}
-
-// lastAgreed is what both sides held when they last agreed on a field; !met when they never did.
-func lastAgreed(b *automation.Base, key string) (source, target record.Value, met bool) {
-	if b == nil || b.Link == "" {
-		return record.Value{}, record.Value{}, false
+	if in.Link == nil {
+		return settle(p, outcome, "same", "They would be linked; both sides agree already.")
 	}
-	source, met = b.Fields[key]
-	return source, b.Target[key], met
+	return settle(p, outcome, "same", "Both sides agree, nothing to do.")
 }
 
-// Held is the target's half of the base a plan leaves behind: what the target holds now, except where the two
-// sides stay apart. There the old agreement stays, or the edit that was kept would be overwritten by the next
-// change of the source, whatever the row's owner.
-func Held(p automation.Plan, target record.Fields, old *automation.Base) record.Fields {
-	held := make(record.Fields, len(p.Base))
-	for key := range p.Base {
-		held[key] = target[key]
-		if slices.Contains(p.Apart, key) {
-			_, held[key], _ = lastAgreed(old, key)
+// planGone decides what becomes of the record that is left when its counterpart was deleted, which a direct read has
+// confirmed (I8). left is the side that is still there.
+func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
+	gone, left, side := c.Source.Label, c.Target.Label, automation.TargetSide
+	object, markField, rest := c.TargetObject, c.Def.Deletes.Field, in.Target
+	if in.SourceGone {
+		p.Identity = in.Identity
+	} else {
+		gone, left, side = c.Target.Label, c.Source.Label, automation.SourceSide
+		object, markField, rest = c.SourceObject, c.Def.Deletes.SourceField, &in.Source
+	}
+	was := "The " + gone + " was deleted. "
+	if rest == nil {
+		p.Sever = true
+		return settle(p, automation.Skip, "both_gone", "Both records are gone.")
+	}
+	switch c.Def.Deletes.Policy {
+	case automation.DeleteUnlink:
+		p.Sever = true
+		return settle(p, automation.Skip, "unlinked", was+"The "+left+" stays and is left alone from now on.")
+	case automation.DeleteMark:
+		p.Sever = true
+		schema := c.Target
+		if side == automation.SourceSide {
+			schema = c.Source
+		}
+		spec, ok := schema.Field(markField)
+		if !ok || spec.ReadOnly {
+			p.Sever = false
+			return settle(p, automation.Blocked, "no_mark", was+"It should be marked, and the field to mark it with does not exist in the "+left+".")
+		}
+		f := automation.FieldPlan{Field: spec.Key, Label: spec.Label, Kind: spec.Kind, Side: side, Before: rest.Fields[spec.Key]}
+		mark := record.TextOf(c.Def.Deletes.Value)
+		if spec.Kind == record.Set {
+			f.Add, _ = record.SetDiff([]string{mark.String()}, elements(f.Before), nil)
+			f.Action, f.After = automation.AddTo, changedSet(elements(f.Before), f.Add, nil)
+		} else if v, err := record.Coerce(mark, spec, c.locale); err != nil {
+			p.Sever = false
+			return settle(p, automation.Blocked, "no_mark", was+"It cannot be marked: "+err.Error())
+		} else if !record.Same(spec.Kind, f.Before, v, c.locale) {
+			f.Action, f.After = automation.Set, v
+			f.Add = nil
+		}
+		if f.Action == "" || f.Action == automation.AddTo && len(f.Add) == 0 {
+			return settle(p, automation.Skip, "marked", was+"The "+left+" is marked already.")
+		}
+		p.Fields = []automation.FieldPlan{f}
+		return settle(p, automation.Update, "mark", was+"The "+left+" is marked with “"+c.Def.Deletes.Value+"”.")
+	case automation.DeleteDelete:
+		if !object.Delete {
+			return settle(p, automation.Blocked, "no_delete", was+"A "+left+" cannot be deleted by the provider's rules.")
+		}
+		for key, v := range c.mapped(side, rest.Fields) {
+			spec, _ := c.spec(side, key)
+			p.Fields = append(p.Fields, automation.FieldPlan{Field: key, Label: spec.Label, Kind: spec.Kind, Side: side, Action: automation.Keep, Code: "deleted", Before: v, After: v})
+		}
+		slices.SortFunc(p.Fields, func(a, b automation.FieldPlan) int { return strings.Compare(a.Field, b.Field) })
+		return settle(p, automation.Delete, "delete", was+"The "+left+" would be deleted too.")
+	}
+	return settle(p, automation.Skip, "source_gone", was+"This automation does nothing about deleted records.")
+}
+
+// mapped are the fields of one side that the mapping reads, fills or matches by.
+func (c *Compiled) mapped(side automation.Side, all record.Fields) record.Fields {
+	out := record.Fields{}
+	keep := func(key string) {
+		if v, ok := all[key]; ok {
+			out[key] = v
 		}
 	}
-	return held
-}
-
-// merge decides one row with three values: the mapped one, the target's, and the base both last agreed on.
-// One side moved: carry it. Both moved apart: the row's owner decides. At a first meeting there is no base,
-// and the owner decides too. agree says whether the row is one that both sides agree on from now on.
-func (c *Compiled) merge(r mapping.RowResult, in Input) (f automation.FieldPlan, agree bool) {
-	f = field(r)
-	kind, key := r.Target.Kind, r.Target.Key
-	f.Before = in.Target.Fields[key]
-	f.After = f.Before
-	keep := func(agree bool, code, reason string) (automation.FieldPlan, bool) {
-		f.Action, f.Code, f.Reason = automation.Keep, code, reason
-		return f, agree
-	}
-	if r.Err != nil {
-		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", r.Err.Error()
-		return f, false
-	}
-	agreed, agreedTarget, met := lastAgreed(in.Base, key)
-	if kind == record.Set {
-		return c.mergeSet(f, r, agreed, agreedTarget, keep)
-	}
-	if record.Same(kind, f.Before, r.Value, c.locale) {
-		return keep(true, "same", "Same on both sides.")
-	}
-	sourceMoved := !met || !record.Same(kind, agreed, r.Value, c.locale)
-	targetMoved := !met || !record.Same(kind, agreedTarget, f.Before, c.locale)
-	switch {
-	case !sourceMoved && targetMoved:
-		return keep(false, "target_moved", fmt.Sprintf("Changed in the %s since; the %s did not change.", c.Target.Label, c.Source.Label))
-	case !sourceMoved:
-		return keep(true, "same", "As both sides last agreed.")
-	case r.Value.IsEmpty() && (!met || !r.Row.ClearWhenEmpty):
-		// At a first meeting nothing was emptied: the source may never have known.
-		return keep(!targetMoved, "empty_source", fmt.Sprintf("Empty in the %s; left as it is.", c.Source.Label))
-	}
-	if targetMoved && !f.Before.IsEmpty() {
-		switch r.Row.Owner {
-		case mapping.OwnerOnlyIfEmpty:
-			return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
-		case mapping.OwnerTarget:
-			return keep(false, "target_owns", fmt.Sprintf("The %s has the last word on this field.", c.Target.Label))
-		case mapping.OwnerAsk:
-			return keep(false, "conflict", "Changed on both sides: somebody must choose.")
-		case mapping.OwnerNewest:
-			if !in.Target.UpdatedAt.IsZero() && in.Target.UpdatedAt.After(in.Source.UpdatedAt) {
-				// Decided for good: an unrelated later change of the source must not turn it round.
-				return keep(true, "target_newer", fmt.Sprintf("The %s was changed more recently.", c.Target.Label))
+	for _, r := range c.Def.Mapping.Rows {
+		if side == automation.SourceSide {
+			for _, key := range r.Sources {
+				keep(key)
 			}
+			continue
+		}
+		keep(r.Target)
+	}
+	for _, m := range c.Def.Match {
+		if side == automation.SourceSide {
+			keep(m.Source)
+		} else {
+			keep(m.Target)
 		}
 	}
-	if r.Row.Owner == mapping.OwnerOnlyIfEmpty && !f.Before.IsEmpty() {
-		return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
-	}
-	f.Action, f.After = automation.Set, r.Value
-	return f, true
+	return out
 }
 
-// mergeSet changes sets by element: what we brought and is gone from the source is taken away again, what a
-// person added to the target stays (I7). What the provider did not take, or spells otherwise, is not brought again.
-func (c *Compiled) mergeSet(f automation.FieldPlan, r mapping.RowResult, agreed, agreedTarget record.Value, keep func(agree bool, code, reason string) (automation.FieldPlan, bool)) (automation.FieldPlan, bool) {
-	want, have, base := elements(r.Value), elements(f.Before), elements(agreed)
-	if r.Row.Owner == mapping.OwnerOnlyIfEmpty && len(have) > 0 {
-		return keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
+func (c *Compiled) spec(side automation.Side, key string) (record.FieldSpec, bool) {
+	if side == automation.SourceSide {
+		return c.Source.Field(key)
 	}
-	f.Add, f.Remove = record.SetDiff(want, have, base)
-	refused, _ := record.SetDiff(base, elements(agreedTarget), nil)
-	f.Add, _ = record.SetDiff(f.Add, refused, nil)
-	if len(f.Add) == 0 && len(f.Remove) == 0 {
-		return keep(true, "same", "Nothing to add or take away.")
-	}
-	after := make([]string, 0, len(have)+len(f.Add))
-	gone := map[string]bool{}
-	for _, e := range f.Remove {
-		gone[strings.ToLower(e)] = true
-	}
-	for _, e := range have {
-		if !gone[strings.ToLower(e)] {
-			after = append(after, e)
-		}
-	}
-	f.Action, f.After = automation.AddTo, record.ListOf(append(after, f.Add...))
-	return f, true
+	return c.Target.Field(key)
 }
 
-func elements(v record.Value) []string {
-	if l, ok := v.AsList(); ok {
-		return l
-	}
-	if s, ok := v.AsText(); ok {
-		return []string{s}
-	}
-	return nil
-}
-
-// WriteOf turns a plan into what the provider is asked to write: only mapped fields that change (I7).
-func WriteOf(p automation.Plan) provider.Write {
+// WriteOf turns a plan into what one side's provider is asked to write: only mapped fields that change (I7).
+func WriteOf(p automation.Plan, side automation.Side) provider.Write {
 	w := provider.Write{Type: p.Target.Type, Fields: record.Fields{}}
+	if side == automation.SourceSide {
+		w.Type = p.Source.Type
+	}
 	for _, f := range p.Fields {
+		if f.Side != side {
+			continue
+		}
 		switch f.Action {
 		case automation.Set:
 			w.Fields[f.Field] = f.After

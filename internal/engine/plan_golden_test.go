@@ -110,7 +110,7 @@ func told(s story, p automation.Plan) string {
 		b.WriteByte('\n')
 	}
 	if p.Writes() {
-		w := engine.WriteOf(p)
+		w := engine.WriteOf(p, automation.TargetSide)
 		fmt.Fprintf(&b, "write: %s\n", pairs(w.Fields))
 		for _, change := range []struct {
 			sign string
@@ -166,10 +166,10 @@ func TestPlansReadAsTheirFilesSay(t *testing.T) {
 			for i := range to.Fields {
 				to.Fields[i].Required = slices.Contains(s.required, to.Fields[i].Key)
 			}
-			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, sourceSchema, to, object)
+			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: sourceSchema, Object: object}, engine.Side{Schema: to, Object: object})
 			p := c.Plan(s.input)
 			got := told(s, p)
-			w := engine.WriteOf(p)
+			w := engine.WriteOf(p, automation.TargetSide)
 			for _, key := range slices.Concat(keysOf(w.Fields), keysOf(w.Add), keysOf(w.Remove)) {
 				if _, mapped := s.definition.Mapping.RowFor(key); !mapped {
 					t.Errorf("%s is written and nothing maps it", key)

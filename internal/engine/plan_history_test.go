@@ -34,10 +34,10 @@ func (p *pair) reconcile(t *rapid.T) automation.Plan {
 	in := p.input()
 	plan := p.c.Plan(in)
 	if plan.Writes() {
-		write(t, p.target, engine.WriteOf(plan))
+		write(t, p.target, engine.WriteOf(plan, automation.TargetSide))
 	}
-	if plan.Writes() || plan.Outcome == automation.Same && in.Target != nil {
-		p.link, p.base = agreed(plan.Base, engine.Held(plan, p.target, in.Base))
+	if plan.Writes() || (plan.Outcome == automation.Same || plan.Outcome == automation.Linked) && in.Target != nil {
+		p.link, p.base = agreed(p.c.Remember(plan, in, answered(plan, targetOf(p.target.Clone()))))
 	}
 	return plan
 }
@@ -108,17 +108,18 @@ func TestAProviderThatDoesNotTakeALabelIsNotAskedForEver(t *testing.T) {
 	t.Parallel()
 	c := compile(definition())
 	source, target := sourceOf(fields("email", "jane@acme.io", "tags", "vip,no/such")), targetOf(fields("email", "jane@acme.io"))
-	first := c.Plan(engine.Input{Source: source, Target: target, Identity: automation.Identity{How: automation.ByMatch}})
-	if len(engine.WriteOf(first).Add["tags"]) != 2 {
+	in := engine.Input{Source: source, Target: target, Identity: automation.Identity{How: automation.ByMatch}}
+	first := c.Plan(in)
+	if len(engine.WriteOf(first, automation.TargetSide).Add["tags"]) != 2 {
 		t.Fatalf("got %+v", first)
 	}
 	target.Fields["tags"] = record.ListOf([]string{"vip"}) // what it took
-	link, base := agreed(first.Base, engine.Held(first, target.Fields, nil))
+	link, base := agreed(c.Remember(first, in, engine.Answers{Target: target}))
 	if again := c.Plan(engine.Input{Source: source, Target: target, Link: link, Base: base}); again.Writes() {
-		t.Errorf("it is asked again: %+v", engine.WriteOf(again))
+		t.Errorf("it is asked again: %+v", engine.WriteOf(again, automation.TargetSide))
 	}
 	source.Fields["tags"] = record.ListOf([]string{"vip", "no/such", "gold"})
-	if w := engine.WriteOf(c.Plan(engine.Input{Source: source, Target: target, Link: link, Base: base})); len(w.Add["tags"]) != 1 || w.Add["tags"][0] != "gold" {
+	if w := engine.WriteOf(c.Plan(engine.Input{Source: source, Target: target, Link: link, Base: base}), automation.TargetSide); len(w.Add["tags"]) != 1 || w.Add["tags"][0] != "gold" {
 		t.Errorf("wrote %+v", w)
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -27,6 +28,8 @@ type Gateway interface {
 type Automations interface {
 	Automation(ctx context.Context, id automation.ID) (automation.Automation, error)
 	Automations(ctx context.Context) ([]automation.Automation, error)
+	// SetState switches an automation; why is kept while it is paused.
+	SetState(ctx context.Context, id automation.ID, state automation.State, why string) error
 }
 
 // Links reads who is who.
@@ -48,12 +51,26 @@ type LinkBase struct {
 type Journal interface {
 	// OpenChanges are writes for this key that were intended and never answered, oldest first.
 	OpenChanges(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Change, error)
-	// Intend makes the run and the change durable; only after it returns may the call be made (I1).
-	Intend(ctx context.Context, r automation.Run, c automation.Change) error
+	// Intend makes the run and the change durable; only after it returns may the call be made (I1). When the
+	// automation has written as much as its limits allow it answers a *Brake, and nothing is stored.
+	Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error
 	// Finish makes the run, the answered change (nil: none), the changes settled by it, the link and the
 	// base durable in one transaction (I2). link and base may be nil.
 	Finish(ctx context.Context, f Finish) error
+	// Reserve keeps others from making a record with one of these identities for as long as an attempt may take.
+	// It is granted again to the same holder; !ok: somebody else has one of them.
+	Reserve(ctx context.Context, identities []string, holder string, until time.Time) (ok bool, err error)
+	// Reviews are the questions about this key that are open or decided.
+	Reviews(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Review, error)
 }
+
+// Brake says that an automation has written as much as its limits allow.
+type Brake struct {
+	What  string // "changes" or "deletes"
+	Limit int
+}
+
+func (b *Brake) Error() string { return fmt.Sprintf("limit of %d %s an hour reached", b.Limit, b.What) }
 
 // Finish is everything that becomes true together when a run ends or waits.
 type Finish struct {
@@ -64,6 +81,12 @@ type Finish struct {
 	Base    *automation.Base
 	// Unlink forgets a link whose other side is gone.
 	Unlink *automation.Link
+	// Sever keeps a link as the memory of a pair that goes separate ways.
+	Sever *automation.Link
+	// Review is what a person is asked; the one that is open for the same key and kind takes its content.
+	Review *automation.Review
+	// Settle ends the questions about this key: there is nothing to ask any more.
+	Settle bool
 }
 
 // Inbox stores what arrived before anybody is told it was accepted.
@@ -80,12 +103,21 @@ type Routing interface {
 	// SaveRouting marks the events routed and makes their keys due; events for the same key coalesce into one
 	// piece of work. Jobs for keys that were idle are enqueued in the same transaction.
 	SaveRouting(ctx context.Context, routed []Routed) error
+	// Wake makes one key due for an event that is not stored.
+	Wake(ctx context.Context, key Key, e automation.Event) error
 }
 
-// Routed is an event and the automations that care; none is an answer too.
+// Routed is an event and the keys it makes due; none is an answer too.
 type Routed struct {
-	Event       automation.Event
-	Automations []automation.ID
+	Event automation.Event
+	Keys  []Key
+}
+
+// Key is what one worker at a time works on (I5): one automation looking at one record, which is the source of its
+// pair, or a target record that has no counterpart yet.
+type Key struct {
+	Automation automation.ID
+	Source     record.Ref
 }
 
 // WorkID identifies one piece of work: one automation looking at one record.

@@ -11,7 +11,6 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/provider"
-	"crosswalk/internal/record"
 )
 
 // maxAttempts bounds retries of failures that nobody has to act on; with the backoff it is about an hour.
@@ -22,6 +21,7 @@ type Reconciler struct {
 	Automations Automations
 	Links       Links
 	Journal     Journal
+	Routing     Routing
 	Gateway     Gateway
 	Definitions *Definitions
 	Now         func() time.Time
@@ -55,11 +55,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, w Work) (res Result, err err
 			res, err = x.fail(ctx, fmt.Errorf("internal: %v", p), a.Name)
 		}
 	}()
-	if a.State != automation.On && w.Event.Kind != automation.Manual {
+	if a.State == automation.Paused && !byPerson(w.Event.Kind) {
+		// Held, not failed: resuming wakes it.
+		return Result{RetryAt: r.Now().Add(held), RunID: w.RunID, State: automation.Waiting}, nil
+	}
+	if a.State == automation.Draft && !byPerson(w.Event.Kind) {
 		x.decided(automation.Skip, "off", "The automation was switched off before its turn came.")
 		return x.finish(ctx, automation.Succeeded, Finish{})
 	}
-	return x.reconcile(provider.WithRecorder(ctx, x.record))
+	return x.reconcile(provider.WithRecorder(provider.WithPriority(ctx, priorityOf(w)), x.record))
+}
+
+// held is how long what a paused automation or a missing parent keeps waiting sleeps when nobody wakes it.
+const held = time.Hour
+
+func priorityOf(w Work) provider.Priority {
+	switch {
+	case w.Event.Kind == automation.Backfill || w.Event.Kind == automation.Heal:
+		return provider.Bulk
+	case w.Attempt > 1:
+		return provider.Retry
+	}
+	return provider.Live
+}
+
+// byPerson reports whether somebody asked for this very record, which is done even when the automation is off.
+func byPerson(k automation.EventKind) bool {
+	return k == automation.Manual || k == automation.Decided || k == automation.Undo
 }
 
 // execution is one attempt of one run.
@@ -101,6 +123,14 @@ func eventTitle(e automation.Event) string {
 		return "Started by hand"
 	case automation.TestSend:
 		return "A test payload was sent"
+	case automation.Heal:
+		return "The drift audit found that the two sides differ"
+	case automation.Decided:
+		return "Somebody decided"
+	case automation.Undo:
+		return "Somebody takes a change back"
+	case automation.Neighbor:
+		return "Its counterpart changed"
 	}
 	return "Looked at"
 }
@@ -119,179 +149,6 @@ func (x *execution) step(s automation.Step) {
 
 func (x *execution) decided(o automation.Outcome, code, summary string) {
 	x.run.Outcome, x.run.Code, x.run.Summary = o, code, summary
-}
-
-func (x *execution) reconcile(ctx context.Context) (Result, error) {
-	compiled, err := x.Definitions.Compile(ctx, x.a)
-	if err != nil {
-		return x.fail(ctx, err, x.a.Name)
-	}
-	client, err := x.Gateway.Client(ctx, x.work.Source.Connection)
-	if err != nil {
-		return x.fail(ctx, err, compiled.Source.Label)
-	}
-	source, err := client.Get(ctx, x.work.Source)
-	if provider.IsKind(err, provider.NotFound) {
-		x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + compiled.Source.Label, Detail: "It is not there any more."})
-		x.decided(automation.Skip, "source_gone", "The "+compiled.Source.Label+" is gone. Deletes are not carried over.")
-		return x.finish(ctx, automation.Succeeded, Finish{})
-	}
-	if err != nil {
-		return x.fail(ctx, err, compiled.Source.Label)
-	}
-	x.run.Title = source.Title
-	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + compiled.Source.Label + " as it is now"})
-	return x.carry(ctx, compiled, source)
-}
-
-// carry plans for a source record and applies the plan.
-func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record) (Result, error) {
-	verdict := c.Judge(source)
-	if !verdict.Passed {
-		p := c.Plan(Input{Source: source})
-		x.step(automation.Step{Kind: automation.StepRule, OK: false, Title: "The rule let it pass by", Detail: verdict.Why(), Plan: &p})
-		x.decided(p.Outcome, p.Code, p.Reason)
-		return x.finish(ctx, automation.Succeeded, Finish{})
-	}
-	x.step(automation.Step{Kind: automation.StepRule, OK: true, Title: "The rule lets it through", Detail: verdict.Why()})
-
-	target, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
-	if err != nil {
-		return x.fail(ctx, err, c.Target.Label)
-	}
-	if err := x.recover(ctx, c); err != nil {
-		return Result{}, err
-	}
-	at, err := finder{c, x.Links, target}.find(ctx, source)
-	if err != nil {
-		return x.fail(ctx, err, c.Target.Label)
-	}
-	return x.apply(ctx, c, target, source, at, false)
-}
-
-// recover notes writes of an earlier attempt that were never answered. Looking the counterpart up, which
-// follows, is what tells whether they happened (I3): a create is found again by its match keys, an update is
-// seen by reading the target. Nothing is repeated blindly.
-func (x *execution) recover(ctx context.Context, c *Compiled) error {
-	open, err := x.Journal.OpenChanges(ctx, x.a.ID, x.work.Source)
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	for i := range open {
-		open[i].State = automation.Settled
-		open[i].AnsweredAt = x.Now()
-	}
-	x.settled = open
-	x.step(automation.Step{
-		Kind: automation.StepRecover, OK: true, Title: "An earlier write was never answered",
-		Detail: "The " + c.Target.Label + " is looked up to see whether it happened, before anything is repeated.",
-	})
-	return nil
-}
-
-func (x *execution) apply(ctx context.Context, c *Compiled, target provider.Client, source record.Record, at found, again bool) (Result, error) {
-	p := c.Plan(Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity})
-	x.step(automation.Step{Kind: automation.StepIdentity, OK: p.Outcome != automation.Decide, Title: identityTitle(c, at), Detail: identityDetail(at)})
-	x.step(automation.Step{Kind: automation.StepPlan, OK: p.Outcome != automation.Blocked && p.Outcome != automation.Decide, Title: "Compared field by field", Detail: p.Reason, Code: p.Code, Plan: &p})
-	x.run.Target = p.Target
-	x.decided(p.Outcome, p.Code, p.Reason)
-
-	end := Finish{Unlink: at.gone}
-	if !p.Writes() {
-		if p.Outcome == automation.Same && at.target != nil {
-			x.remember(&end, c, p, source, *at.target, at)
-		}
-		state := automation.Succeeded
-		if p.Outcome == automation.Blocked || p.Outcome == automation.Decide {
-			state = automation.Failed
-		}
-		return x.finish(ctx, state, end)
-	}
-
-	change := automation.Change{
-		ID: x.NewID("ch"), Run: x.run.ID, Automation: x.a.ID, Source: source.Ref, Target: p.Target,
-		Op: p.Outcome, Fields: p.Fields, State: automation.Intended, Before: before(p), IntendedAt: x.Now(),
-	}
-	// I1: durable before the call. A crash from here on leaves an open intent for the next attempt.
-	if err := x.Journal.Intend(ctx, x.run, change); err != nil {
-		return Result{}, err
-	}
-	answer, err := x.write(ctx, c, target, p)
-	change.AnsweredAt = x.Now()
-	if err == nil {
-		change.State, change.Target, change.After = automation.Done, answer.Ref, after(p, answer)
-		x.run.Target = answer.Ref
-		x.decided(p.Outcome, p.Code, written(c, p))
-		x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p)})
-		end.Change = &change
-		x.remember(&end, c, p, source, answer, at)
-		return x.finish(ctx, automation.Succeeded, end)
-	}
-	if provider.Stopped(err) {
-		// We are being shut down: the intent stays open and is looked up by the next attempt.
-		return Result{}, err
-	}
-	change.State, change.Error = automation.Refused, err.Error()
-	if k := provider.KindOf(err); k == provider.Ambiguous || k == provider.Unknown {
-		change.State, change.AnsweredAt = automation.Unclear, time.Time{}
-	}
-	x.settled = append(x.settled, change)
-	if again {
-		return x.fail(ctx, err, c.Target.Label)
-	}
-	e, _ := errors.AsType[*provider.Error](err)
-	switch {
-	case e != nil && e.Kind == provider.Duplicate && !e.Existing.IsZero():
-		x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The provider says it exists already", Detail: "It is linked instead of made twice.", Code: "duplicate", Words: e.Detail})
-		existing, err := target.Get(ctx, e.Existing)
-		if err != nil {
-			return x.fail(ctx, err, c.Target.Label)
-		}
-		next, err := decide(automation.Identity{}, []hit{{existing, []string{"details, says the provider"}}}, func(ref record.Ref) (record.Ref, bool, error) {
-			l, _, ok, err := x.Links.FindLink(ctx, ref, source.Ref.Connection, source.Ref.Type, x.a.ID)
-			return other(l, ref), ok, err
-		}, source.Ref)
-		if err != nil {
-			return Result{}, err
-		}
-		next.gone = at.gone
-		return x.apply(ctx, c, target, source, next, true)
-	case e != nil && e.Kind == provider.NotFound && at.link != nil:
-		x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The " + c.Target.Label + " vanished meanwhile", Detail: "Its counterpart is looked for again."})
-		next, err := finder{c, x.Links, target}.match(ctx, source, c.Keys(source, c.Map(source)))
-		if err != nil {
-			return x.fail(ctx, err, c.Target.Label)
-		}
-		next.gone = at.link
-		return x.apply(ctx, c, target, source, next, true)
-	}
-	return x.fail(ctx, err, c.Target.Label)
-}
-
-func (x *execution) write(ctx context.Context, c *Compiled, target provider.Client, p automation.Plan) (record.Record, error) {
-	w := WriteOf(p)
-	w.Type = c.Def.Target.Object
-	if p.Outcome == automation.Create {
-		return target.Create(ctx, w)
-	}
-	return target.Update(ctx, p.Target, w)
-}
-
-// remember makes the link and the base part of the same transaction as the answer (I2).
-func (x *execution) remember(end *Finish, c *Compiled, p automation.Plan, source, target record.Record, at found) {
-	if !x.linking {
-		return
-	}
-	now := x.Now()
-	link := at.link
-	if link == nil {
-		link = &automation.Link{ID: x.NewID("ln"), Source: source.Ref, Target: target.Ref, Evidence: identityTitle(c, at), CreatedAt: now}
-		if p.Outcome == automation.Create {
-			link.Evidence = "Created from it by “" + x.a.Name + "”"
-		}
-		end.Link = link
-	}
-	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: p.Base, Target: Held(p, target.Fields, at.base), AgreedAt: now}
 }
 
 func (x *execution) finish(ctx context.Context, s automation.RunState, end Finish) (Result, error) {
@@ -361,32 +218,6 @@ func (x *execution) label(field string) string {
 		}
 	}
 	return field
-}
-
-func before(p automation.Plan) record.Fields {
-	out := record.Fields{}
-	for _, f := range p.Fields {
-		if f.Action == automation.Set || f.Action == automation.AddTo {
-			out[f.Field] = f.Before
-		}
-	}
-	return out
-}
-
-func after(p automation.Plan, answer record.Record) record.Fields {
-	out := record.Fields{}
-	for key := range before(p) {
-		out[key] = answer.Fields[key]
-	}
-	return out
-}
-
-func written(c *Compiled, p automation.Plan) string {
-	if p.Outcome == automation.Create {
-		return "Created the " + c.Target.Label
-	}
-	n := len(before(p))
-	return "Updated " + count(n, "field", "fields") + " of the " + c.Target.Label
 }
 
 func identityTitle(c *Compiled, at found) string {

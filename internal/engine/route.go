@@ -13,9 +13,10 @@ import (
 // routeBatch keeps a routing transaction short.
 const routeBatch = 500
 
-// Router decides which automations care about an event.
+// Router decides which automations care about an event, and which of their keys it makes due.
 type Router struct {
 	Automations Automations
+	Links       Links
 	Routing     Routing
 }
 
@@ -32,9 +33,9 @@ func (r *Router) Route(ctx context.Context) (int, error) {
 		if err != nil {
 			return total, err
 		}
-		routed := make([]Routed, 0, len(events))
-		for _, e := range events {
-			routed = append(routed, Routed{Event: e, Automations: interested(all, e)})
+		routed, err := r.keys(ctx, all, events)
+		if err != nil {
+			return total, err
 		}
 		if err := r.Routing.SaveRouting(ctx, routed); err != nil {
 			return total, err
@@ -46,16 +47,67 @@ func (r *Router) Route(ctx context.Context) (int, error) {
 	}
 }
 
-func interested(all []automation.Automation, e automation.Event) []automation.ID {
-	var ids []automation.ID
+// keys finds the keys of a batch of events, with one query for each automation that minds its target's events: the key
+// of a pair is its source, whichever side told of a change.
+func (r *Router) keys(ctx context.Context, all []automation.Automation, events []automation.Event) ([]Routed, error) {
+	routed := make([]Routed, len(events))
+	for i, e := range events {
+		routed[i].Event = e
+	}
 	for _, a := range all {
-		d := a.Definition
-		if a.State == automation.On && d.Source.Connection == e.Ref.Connection && d.Source.Object == e.Ref.Type &&
-			(e.Kind == automation.Manual || e.Kind == automation.Backfill || slices.Contains(d.Trigger.On, string(e.Change))) {
-			ids = append(ids, a.ID)
+		var fromTarget []int
+		for i, e := range events {
+			side, cares := interested(a, e)
+			switch {
+			case !cares:
+			case side == automation.SourceSide:
+				routed[i].Keys = append(routed[i].Keys, Key{a.ID, e.Ref})
+			default:
+				fromTarget = append(fromTarget, i)
+			}
+		}
+		if len(fromTarget) == 0 {
+			continue
+		}
+		refs := make([]record.Ref, len(fromTarget))
+		for n, i := range fromTarget {
+			refs[n] = events[i].Ref
+		}
+		links, err := r.Links.LinksOf(ctx, refs, a.Definition.Source.Connection, a.Definition.Source.Object, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range fromTarget {
+			key := Key{a.ID, events[i].Ref}
+			if lb, linked := links[events[i].Ref]; linked {
+				key.Source = lb.Link.Target
+			}
+			routed[i].Keys = append(routed[i].Keys, key)
 		}
 	}
-	return ids
+	return routed, nil
+}
+
+// interested says whether an automation cares about an event, and on which of its sides it happened. A paused one
+// does: what it misses is held until it goes on.
+func interested(a automation.Automation, e automation.Event) (automation.Side, bool) {
+	if a.State != automation.On && a.State != automation.Paused {
+		return "", false
+	}
+	side, ok := a.Definition.Watches(e.Ref.Connection, e.Ref.Type)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case e.Kind == automation.Manual || e.Kind == automation.Backfill:
+	case e.Change == provider.Deleted:
+		ok = a.Definition.TwoWay() || a.Definition.Deletes.Policy != automation.DeleteNothing || slices.Contains(a.Definition.Trigger.On, string(e.Change))
+	case side == automation.TargetSide:
+		ok = a.Definition.TwoWay()
+	default:
+		ok = slices.Contains(a.Definition.Trigger.On, string(e.Change))
+	}
+	return side, ok
 }
 
 // pollOverlap covers changes the provider dates earlier than it shows them. Seen again they are the same

@@ -111,7 +111,7 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 	case !ok:
 		at("target_gone", Error, "Remove the row, or connect its source to another field.", "The field “%s” does not exist in the %s any more.", row.Target, k.target.Label)
 		return compiledRow{}, false
-	case spec.ReadOnly:
+	case spec.ReadOnly && row.Direction.ToTarget():
 		at("read_only", Error, "Remove the row.", "%s can only be read, not written.", spec.Label)
 		return compiledRow{}, false
 	case !row.Direction.valid():
@@ -120,10 +120,11 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 	case !row.Owner.valid():
 		at("owner", Error, "Choose again which side wins.", "“%s” is not a way to decide which side wins.", row.Owner)
 		return compiledRow{}, false
-	case row.Direction == ToSource:
-		// Written to the target it would do the opposite of what was asked.
-		at("direction", Warning, "Set it up in the automation that goes the other way.", "%s is only read by this row, so it is not filled.", spec.Label)
+	case row.Direction.ToSource() && len(row.Sources) != 1:
+		at("one_source", Error, "Choose one source field, or let the row lead one way.", "%s leads back, so it needs just one source field.", spec.Label)
 		return compiledRow{}, false
+	case row.Direction == ToSource:
+		return compiledRow{}, false // checked where it leads: Flipped
 	case k.filled[row.Target]:
 		at("twice", Error, "Remove one of the two rows.", "%s is filled by two rows.", spec.Label)
 		return compiledRow{}, false
@@ -149,6 +150,10 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 			at("source_gone", Error, "Choose another source field, or remove the row.", "The field “%s” does not exist in the %s any more.", key, k.source.Label)
 			return compiledRow{}, false
 		}
+	}
+	if _, known := row.WayBack(); row.Direction == Both && !known {
+		at("way_back", Error, "Say how values go back, or let the row lead one way.", "%s: its transforms do not tell how a value goes back.", spec.Label)
+		return compiledRow{}, false
 	}
 	c := compiledRow{row: row, target: spec, sources: row.Sources, from: strings.Join(from, " and "), locale: k.locale}
 	for i, s := range row.Steps {

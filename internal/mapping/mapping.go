@@ -20,6 +20,7 @@ type Row struct {
 	ID             string    `json:"id"`
 	Sources        []string  `json:"sources"`
 	Steps          []Step    `json:"steps,omitempty"`
+	Back           []Step    `json:"back,omitempty"` // of a two-way row, where Steps do not tell the way back by themselves
 	Target         string    `json:"target"`
 	Direction      Direction `json:"direction,omitempty"`
 	Owner          Owner     `json:"owner,omitempty"`
@@ -35,6 +36,12 @@ const (
 	ToSource Direction = "to_source"
 	Both     Direction = "both"
 )
+
+// ToTarget reports whether a row fills the target.
+func (d Direction) ToTarget() bool { return d != ToSource }
+
+// ToSource reports whether a row fills the source.
+func (d Direction) ToSource() bool { return d == ToSource || d == Both }
 
 func (d Direction) valid() bool { return d == "" || d == ToTarget || d == ToSource || d == Both }
 

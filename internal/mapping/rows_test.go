@@ -51,7 +51,7 @@ func TestARowThatGoesTheOtherWayIsNotWrittenToTheTarget(t *testing.T) {
 	if diff := cmp.Diff([]string{"lastName"}, p.Writes()); diff != "" {
 		t.Errorf("it writes (-want +got):\n%s", diff)
 	}
-	if !slices.Equal(codes, []string{"direction"}) {
+	if len(codes) > 0 {
 		t.Errorf("told: %v", codes)
 	}
 }

@@ -40,6 +40,13 @@ type Deleter interface {
 	Delete(ctx context.Context, ref record.Ref) error
 }
 
+// Children is implemented where records that live under another can be listed by their parent without index lag: it is
+// how a create that was never answered is looked up before anything is repeated.
+type Children interface {
+	// Children lists every record of type t under parent, as it is now. A parent that is gone is NotFound.
+	Children(ctx context.Context, t record.ObjectType, parent record.Ref) ([]record.Record, error)
+}
+
 // Checker proves that a credential works and tells whose account it is.
 type Checker interface {
 	Check(ctx context.Context) (Account, error)

@@ -24,6 +24,11 @@ type Object struct {
 	Write   bool
 	Webhook bool // deliveries tell of changes
 	Poll    bool // must be polled: no webhook is known for it
+	Delete  bool // the provider lets us delete it
+	// Parent is the object type a record lives under, empty when it stands alone; ParentRequired says that a create
+	// without one is refused.
+	Parent         record.ObjectType
+	ParentRequired bool
 	// CreateNeedsOneOf lists fields of which a create needs at least one.
 	CreateNeedsOneOf []string
 	// MatchFields are the fields a Finder can look up, best first.

@@ -123,6 +123,7 @@ func (s *Server) hours(c echo.Context) ([]overviewui.Hour, error) {
 	}
 	out := make([]overviewui.Hour, many)
 	for i := range out {
+		out[i].Counts = map[ui.Outcome]int{}
 		out[i].Label = start.Add(time.Duration(i) * time.Hour).Format("15:04")
 	}
 	for _, n := range counts {
@@ -130,18 +131,7 @@ func (s *Server) hours(c echo.Context) ([]overviewui.Hour, error) {
 		if i < 0 || i >= many {
 			continue
 		}
-		switch outcomeOf(n.Outcome) {
-		case ui.Create:
-			out[i].Created += n.N
-		case ui.Update:
-			out[i].Updated += n.N
-		case ui.Decide:
-			out[i].Decide += n.N
-		case ui.Blocked:
-			out[i].Blocked += n.N
-		default:
-			out[i].Same += n.N
-		}
+		out[i].Counts[outcomeOf(n.Outcome)] += n.N
 	}
 	return out, nil
 }

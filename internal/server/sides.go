@@ -189,7 +189,7 @@ func targetKeys(d automation.Definition) []string {
 
 // compile drops complaints that rest on an assumed schema.
 func (d *desk) compile() {
-	d.compiled = engine.Compile(d.a, d.source.schema, d.target.schema, d.target.object)
+	d.compiled = engine.Compile(d.a, engine.Side{Schema: d.source.schema, Object: d.source.object}, engine.Side{Schema: d.target.schema, Object: d.target.object})
 	if !d.source.known {
 		d.compiled.RuleProblems = nil
 	}

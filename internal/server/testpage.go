@@ -151,16 +151,22 @@ func (s *Server) shown(ctx context.Context, d desk, fields record.Fields) (autom
 
 // writeWords is what the provider would be asked to write, by the fields' own names.
 func writeWords(p automation.Plan) string {
-	w := engine.WriteOf(p)
 	out := map[string]any{}
-	for key, v := range w.Fields {
-		out[key] = v
-	}
-	for key, add := range w.Add {
-		out[key+" (add)"] = add
-	}
-	for key, remove := range w.Remove {
-		out[key+" (take away)"] = remove
+	for _, side := range []automation.Side{automation.TargetSide, automation.SourceSide} {
+		back := ""
+		if side == automation.SourceSide {
+			back = " (in the record it came from)"
+		}
+		w := engine.WriteOf(p, side)
+		for key, v := range w.Fields {
+			out[key+back] = v
+		}
+		for key, add := range w.Add {
+			out[key+" (add)"+back] = add
+		}
+		for key, remove := range w.Remove {
+			out[key+" (take away)"+back] = remove
+		}
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {

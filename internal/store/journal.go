@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
@@ -31,8 +32,8 @@ const (
 (?, nextval('run_seq'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` + runConflict + `, tx = pg_current_xact_id()`
 
 	insertChange = `INSERT INTO changes (id, run_id, automation_id, connection, object, record,
-	target_connection, target_object, target_record, op, state, error, intended_at, answered_at, fields, before, after)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	target_connection, target_object, target_record, op, state, error, intended_at, answered_at, fields, before, after, parent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	answerChange = `UPDATE changes SET state = ?, error = ?, answered_at = ?, target_connection = ?, target_object = ?,
 	target_record = ?, after = ? WHERE id = ?`
@@ -68,8 +69,8 @@ func changes(rows []changeRow) ([]automation.Change, error) {
 	return out, nil
 }
 
-// Intend makes the run and the change durable (I1).
-func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Change) error {
+// Intend makes the run and the change durable (I1), unless the automation has written as much as its limits allow.
+func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
 	run, err := s.runArgs(r)
 	if err != nil {
 		return fmt.Errorf("intend change %s: %w", c.ID, err)
@@ -79,6 +80,9 @@ func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Chang
 		return fmt.Errorf("intend change %s: %w", c.ID, err)
 	}
 	err = s.write(ctx, func(u *unit) error {
+		if err := u.brake(c, limits); err != nil {
+			return err
+		}
 		if err := u.saveRun(run); err != nil {
 			return err
 		}
@@ -91,6 +95,38 @@ func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Chang
 		return fmt.Errorf("intend change %s: %w", c.ID, err)
 	}
 	return nil
+}
+
+// written counts what an automation has tried to write of late. It stops counting at the limit: a busy automation has
+// many changes an hour, and only whether it is below matters.
+const written = `SELECT COUNT(*) FROM (SELECT 1 FROM changes WHERE automation_id = ? AND intended_at > ? AND state <> 'refused'`
+
+func (u *unit) brake(c automation.Change, limits automation.Limits) error {
+	check := func(what, only string, limit int) error {
+		if limit <= 0 {
+			return nil
+		}
+		var since []stamp
+		if err := u.Raw("SELECT brakes_since FROM automations WHERE id = ?", string(c.Automation)).Scan(&since).Error; err != nil {
+			return err
+		}
+		from := at(u.now.Add(-time.Hour))
+		if len(since) > 0 {
+			from = max(from, since[0])
+		}
+		var n int
+		if err := u.Raw(written+only+" LIMIT ?) AS w", string(c.Automation), int64(from), limit).Scan(&n).Error; err != nil {
+			return err
+		}
+		if n >= limit {
+			return &engine.Brake{What: what, Limit: limit}
+		}
+		return nil
+	}
+	if c.Op == automation.Delete {
+		return check("deletes", " AND op = 'delete'", limits.DeletesPerHour)
+	}
+	return check("changes", "", limits.ChangesPerHour)
 }
 
 // Finish makes the run, its answered changes, the link and the base durable in one transaction (I2).
@@ -123,6 +159,14 @@ func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) 
 		if err := u.unlink(*f.Unlink); err != nil {
 			return err
 		}
+	}
+	if f.Sever != nil {
+		if err := u.sever(*f.Sever); err != nil {
+			return err
+		}
+	}
+	if err := u.reviews(f); err != nil {
+		return err
 	}
 	link := ""
 	if f.Base != nil {
@@ -205,9 +249,15 @@ func changeArgs(c automation.Change) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	parent := ""
+	if !c.Parent.IsZero() {
+		if parent, err = encode("parent of change "+c.ID, c.Parent); err != nil {
+			return nil, err
+		}
+	}
 	return []any{
 		c.ID, c.Run, string(c.Automation), string(c.Source.Connection), string(c.Source.Type), clean(c.Source.ID),
 		string(c.Target.Connection), string(c.Target.Type), clean(c.Target.ID), string(c.Op), string(c.State), clean(c.Error),
-		int64(at(c.IntendedAt)), int64(at(c.AnsweredAt)), fields, before, after,
+		int64(at(c.IntendedAt)), int64(at(c.AnsweredAt)), fields, before, after, parent,
 	}, nil
 }

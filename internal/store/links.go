@@ -14,7 +14,7 @@ import (
 var _ engine.Links = (*Store)(nil)
 
 const linkColumns = `l.id, l.source_connection, l.source_object, l.source_record, l.target_connection, l.target_object,
-	l.target_record, l.evidence, l.created_at, b.version, b.agreed_at, b.fields, b.target
+	l.target_record, l.evidence, l.created_at, l.severed, b.version, b.agreed_at, b.fields, b.target
 FROM links l LEFT JOIN bases b ON b.link_id = l.id AND b.automation_id = ?`
 
 // linksOf finds links made from the records, and then those made towards them; each half uses its own index.
@@ -121,7 +121,7 @@ const (
 (id, source_connection, source_object, source_record, target_connection, target_object, target_record, evidence, created_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (source_connection, source_object, source_record, target_connection, target_object)
-DO UPDATE SET target_record = excluded.target_record, evidence = excluded.evidence RETURNING id`
+DO UPDATE SET target_record = excluded.target_record, evidence = excluded.evidence, severed = FALSE RETURNING id`
 
 	// Without its link there is nothing to remember a base for.
 	upsertBase = `INSERT INTO bases (link_id, automation_id, version, agreed_at, fields, target)
@@ -156,4 +156,8 @@ func (u *unit) saveBase(b automation.Base, link string) error {
 
 func (u *unit) unlink(l automation.Link) error {
 	return u.Exec("DELETE FROM links WHERE id = ?", l.ID).Error
+}
+
+func (u *unit) sever(l automation.Link) error {
+	return u.Exec("UPDATE links SET severed = TRUE WHERE id = ?", l.ID).Error
 }

@@ -64,6 +64,8 @@ type automationRow struct {
 	CreatedAt stamp `gorm:"autoCreateTime:false"`
 	UpdatedAt stamp `gorm:"autoUpdateTime:false"`
 	DeletedAt stamp
+	// BrakesSince is from when on the brakes count, when a person has let the automation go on.
+	BrakesSince stamp
 }
 
 func (automationRow) TableName() string { return "automations" }
@@ -233,6 +235,7 @@ type changeRow struct {
 	Fields           string
 	Before           string
 	After            string
+	Parent           string
 }
 
 func (changeRow) TableName() string { return "changes" }
@@ -242,6 +245,9 @@ func (r changeRow) change() (automation.Change, error) {
 		ID: r.ID, Run: r.RunID, Automation: automation.ID(r.AutomationID), Source: ref(r.Connection, r.Object, r.Record),
 		Target: ref(r.TargetConnection, r.TargetObject, r.TargetRecord), Op: automation.Outcome(r.Op),
 		State: automation.ChangeState(r.State), Error: r.Error, IntendedAt: r.IntendedAt.time(), AnsweredAt: r.AnsweredAt.time(),
+	}
+	if err := decode("parent of change "+r.ID, r.Parent, &c.Parent); err != nil {
+		return c, err
 	}
 	if err := decode("fields of change "+r.ID, r.Fields, &c.Fields); err != nil {
 		return c, err
@@ -263,6 +269,7 @@ type linkRow struct {
 	TargetRecord     string
 	Evidence         string
 	CreatedAt        stamp `gorm:"autoCreateTime:false"`
+	Severed          bool
 }
 
 func (linkRow) TableName() string { return "links" }
@@ -271,7 +278,7 @@ func (r linkRow) link() automation.Link {
 	return automation.Link{
 		ID: r.ID, Source: ref(r.SourceConnection, r.SourceObject, r.SourceRecord),
 		Target:   ref(r.TargetConnection, r.TargetObject, r.TargetRecord),
-		Evidence: r.Evidence, CreatedAt: r.CreatedAt.time(),
+		Evidence: r.Evidence, CreatedAt: r.CreatedAt.time(), Severed: r.Severed,
 	}
 }
 
@@ -318,6 +325,11 @@ type planRow struct {
 	CreatedAt    stamp `gorm:"autoCreateTime:false"`
 	FinishedAt   stamp
 	StartedBy    string
+	Mode         string
+	OfPlan       string
+	Written      int
+	Cursor       string
+	StartedAt    stamp
 }
 
 func (planRow) TableName() string { return "plans" }
@@ -331,6 +343,8 @@ type planItemRow struct {
 	TargetRecord string
 	TargetTitle  string
 	Plan         string
+	Result       string
+	RunID        string
 }
 
 func (planItemRow) TableName() string { return "plan_items" }
@@ -360,3 +374,43 @@ type settingRow struct {
 }
 
 func (settingRow) TableName() string { return "settings" }
+
+type reviewRow struct {
+	ID           string `gorm:"primaryKey"`
+	AutomationID string
+	Connection   string
+	Object       string
+	Record       string
+	Kind         string
+	State        string
+	Title        string
+	RunID        string
+	Plan         string
+	Decision     string
+	DecidedBy    string
+	OpenedAt     stamp
+	DecidedAt    stamp
+}
+
+func (reviewRow) TableName() string { return "reviews" }
+
+func (r reviewRow) review() (automation.Review, error) {
+	v := automation.Review{
+		ID: r.ID, Automation: automation.ID(r.AutomationID), Source: ref(r.Connection, r.Object, r.Record),
+		Kind: automation.ReviewKind(r.Kind), State: automation.ReviewState(r.State), Title: r.Title, Run: r.RunID,
+		DecidedBy: r.DecidedBy, OpenedAt: r.OpenedAt.time(), DecidedAt: r.DecidedAt.time(),
+	}
+	if err := decode("plan of review "+r.ID, r.Plan, &v.Plan); err != nil {
+		return v, err
+	}
+	err := decode("decision of review "+r.ID, r.Decision, &v.Decision)
+	return v, err
+}
+
+type reservationRow struct {
+	Identity string `gorm:"primaryKey"`
+	Holder   string
+	Until    stamp
+}
+
+func (reservationRow) TableName() string { return "reservations" }

@@ -17,7 +17,7 @@ import (
 // rows are all row structs; each must say what its table says.
 var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
-	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{},
+	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
 }
 
 // notInRows are columns only one database has, for itself.

@@ -111,14 +111,25 @@ func (s *Store) SaveRouting(ctx context.Context, routed []engine.Routed) error {
 			if !ours[r.Event.ID] {
 				continue
 			}
-			for _, a := range r.Automations {
-				all = append(all, due{automation: a, source: r.Event.Ref, event: r.Event})
+			for _, k := range r.Keys {
+				all = append(all, due{automation: k.Automation, source: k.Source, event: r.Event})
 			}
 		}
 		return u.wake(all)
 	})
 	if err != nil {
 		return fmt.Errorf("save routing of %d events: %w", len(routed), err)
+	}
+	return nil
+}
+
+// Wake makes one key due for an event that is not stored.
+func (s *Store) Wake(ctx context.Context, key engine.Key, e automation.Event) error {
+	err := s.write(ctx, func(u *unit) error {
+		return u.wake([]due{{automation: key.Automation, source: key.Source, event: e}})
+	})
+	if err != nil {
+		return fmt.Errorf("wake %s for %s: %w", key.Source, key.Automation, err)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func overviews() []State {
 	}
 	var hours []overviewui.Hour
 	for i, n := range []int{3, 5, 2, 0, 1, 0, 4, 9, 22, 31, 28, 40, 36, 25, 30, 44, 38, 29, 18, 12, 9, 7, 6, 4} {
-		hours = append(hours, overviewui.Hour{Label: strconv.Itoa(i) + ":00", Created: n / 5, Updated: n / 2, Same: n / 3, Decide: n / 20, Blocked: n / 40})
+		hours = append(hours, overviewui.Hour{Label: strconv.Itoa(i) + ":00", Counts: map[ui.Outcome]int{ui.Create: n / 5, ui.Update: n / 2, ui.Link: n / 10, ui.Same: n / 3, ui.Decide: n / 20, ui.Delete: n / 50, ui.Blocked: n / 40}})
 	}
 	health := []connectionui.Health{
 		{ID: "c_hl", Side: ui.HighLevel, State: connectionui.Active, Account: "Acme Dental, Vienna", Text: "Checked 2 minutes ago", ConnectHref: "/connections/highlevel/new"},

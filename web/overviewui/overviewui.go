@@ -48,11 +48,17 @@ type Overview struct {
 
 // Hour counts one hour's runs by outcome.
 type Hour struct {
-	Label                                   string // "14:00"
-	Created, Updated, Same, Decide, Blocked int
+	Label  string // "14:00"
+	Counts map[ui.Outcome]int
 }
 
-func (h Hour) total() int { return h.Created + h.Updated + h.Same + h.Decide + h.Blocked }
+func (h Hour) total() int {
+	n := 0
+	for _, c := range h.Counts {
+		n += c
+	}
+	return n
+}
 
 func (o Overview) done() int {
 	n := 0
@@ -85,7 +91,7 @@ func chart(hours []Hour) []bar {
 		for _, part := range []struct {
 			outcome ui.Outcome
 			count   int
-		}{{ui.Same, h.Same}, {ui.Update, h.Updated}, {ui.Create, h.Created}, {ui.Decide, h.Decide}, {ui.Blocked, h.Blocked}} {
+		}{{ui.Same, h.Counts[ui.Same]}, {ui.Link, h.Counts[ui.Link]}, {ui.Update, h.Counts[ui.Update]}, {ui.Create, h.Counts[ui.Create]}, {ui.Decide, h.Counts[ui.Decide]}, {ui.Delete, h.Counts[ui.Delete]}, {ui.Blocked, h.Counts[ui.Blocked]}} {
 			if part.count == 0 {
 				continue
 			}

@@ -94,17 +94,19 @@ func (t Tone) sign() string {
 // Outcome is what a plan or a run does to one record or field.
 type Outcome string
 
-// The five outcomes; the same sign on every page.
+// The outcomes; the same sign on every page.
 const (
 	Create  Outcome = "create"
 	Update  Outcome = "update"
+	Link    Outcome = "link"
+	Delete  Outcome = "delete"
 	Same    Outcome = "same"
 	Decide  Outcome = "decide"
 	Blocked Outcome = "blocked"
 )
 
-// Outcomes lists the five in their fixed order.
-var Outcomes = []Outcome{Create, Update, Same, Decide, Blocked}
+// Outcomes lists them in their fixed order.
+var Outcomes = []Outcome{Create, Update, Link, Delete, Same, Decide, Blocked}
 
 // Sign is the outcome's one-character mark.
 func (o Outcome) Sign() string {
@@ -113,6 +115,10 @@ func (o Outcome) Sign() string {
 		return "+"
 	case Update:
 		return "Δ"
+	case Link:
+		return "∞"
+	case Delete:
+		return "−"
 	case Same:
 		return "="
 	case Decide:

@@ -92,9 +92,9 @@ func New(t testing.TB, o Options) *House {
 	descriptors := map[provider.ID]provider.Descriptor{highlevel.ID: highlevel.Descriptor(), gleap.ID: gleap.Descriptor()}
 	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.now}
 	h.Reconciler = &engine.Reconciler{
-		Automations: st, Links: st, Journal: st, Gateway: h, Definitions: definitions, Now: h.now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
+		Automations: st, Links: st, Journal: st, Routing: st, Gateway: h, Definitions: definitions, Now: h.now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
 	}
-	h.Router = &engine.Router{Automations: st, Routing: st}
+	h.Router = &engine.Router{Automations: st, Links: st, Routing: st}
 	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.now, NewID: automation.NewID}
 	h.DryRunner = &engine.DryRunner{Automations: st, Links: st, Populations: st, Gateway: h, Definitions: definitions, Now: h.now, Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}

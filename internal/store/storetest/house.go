@@ -138,7 +138,7 @@ func testPrune(t *testing.T, b *bundle) {
 	_, err := b.Accept(ctx, automation.Delivery{Event: b.event(contact("unrouted"))})
 	ok(t, err)
 	open := b.run("rn_open", contact("2"))
-	ok(t, b.Intend(ctx, open, b.change("ch_open", open)))
+	ok(t, b.Intend(ctx, open, b.change("ch_open", open), automation.Limits{}))
 	p := b.population("pl_old")
 	ok(t, b.CreatePopulation(ctx, p))
 	p.State, p.FinishedAt = engine.PopulationDone, old

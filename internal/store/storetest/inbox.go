@@ -167,7 +167,7 @@ func testRouteOnce(t *testing.T, b *bundle) {
 	errs := make(chan error, routers)
 	for range routers {
 		go func() {
-			errs <- b.SaveRouting(ctx, []engine.Routed{{Event: e, Automations: []automation.ID{"au_1", "au_2"}}})
+			errs <- b.SaveRouting(ctx, []engine.Routed{{Event: e, Keys: []engine.Key{{Automation: "au_1", Source: e.Ref}, {Automation: "au_2", Source: e.Ref}}}})
 		}()
 	}
 	for range routers {

@@ -17,8 +17,8 @@ func testIntent(t *testing.T, b *bundle) {
 	r := b.run("rn_1", contact("1"))
 	first, second := b.change("ch_1", r), b.change("ch_2", r)
 	second.IntendedAt = b.now.Add(time.Second)
-	ok(t, b.Intend(ctx, r, first))
-	ok(t, b.Intend(ctx, r, second))
+	ok(t, b.Intend(ctx, r, first, automation.Limits{}))
+	ok(t, b.Intend(ctx, r, second, automation.Limits{}))
 	stored, err := b.Run(ctx, "rn_1")
 	ok(t, err)
 	if diff := cmp.Diff(r, stored); diff != "" {
@@ -68,7 +68,7 @@ func testFinish(t *testing.T, b *bundle) {
 	intended.State, intended.Target, intended.AnsweredAt, intended.After = automation.Intended, record.Ref{}, time.Time{}, nil
 	running := f.Run
 	running.State, running.Outcome = automation.Running, ""
-	ok(t, b.Intend(ctx, running, intended))
+	ok(t, b.Intend(ctx, running, intended, automation.Limits{}))
 	ok(t, b.Finish(ctx, f))
 
 	r, err := b.Run(ctx, "rn_1")

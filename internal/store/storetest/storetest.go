@@ -192,7 +192,11 @@ func (b *bundle) route(t testing.TB, source record.Ref, to ...automation.ID) aut
 	e := b.event(source)
 	_, err := b.Accept(t.Context(), automation.Delivery{Event: e})
 	ok(t, err)
-	ok(t, b.SaveRouting(t.Context(), []engine.Routed{{Event: e, Automations: to}}))
+	routed := engine.Routed{Event: e}
+	for _, a := range to {
+		routed.Keys = append(routed.Keys, engine.Key{Automation: a, Source: source})
+	}
+	ok(t, b.SaveRouting(t.Context(), []engine.Routed{routed}))
 	return e
 }
 

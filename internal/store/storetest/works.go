@@ -23,7 +23,7 @@ func testCoalesce(t *testing.T, b *bundle) {
 		last = b.event(contact("1"))
 		_, err := b.Accept(ctx, automation.Delivery{Event: last})
 		ok(t, err)
-		routed = append(routed, engine.Routed{Event: last, Automations: []automation.ID{"au_1"}})
+		routed = append(routed, engine.Routed{Event: last, Keys: []engine.Key{{Automation: "au_1", Source: last.Ref}}})
 	}
 	b.jobs.take()
 	ok(t, b.SaveRouting(ctx, routed[:2]))
@@ -93,7 +93,7 @@ func testNoKeyLeftBehind(t *testing.T, b *bundle) {
 					t.Error(err)
 					return
 				}
-				if err := b.SaveRouting(ctx, []engine.Routed{{Event: e, Automations: []automation.ID{"au_1"}}}); err != nil {
+				if err := b.SaveRouting(ctx, []engine.Routed{{Event: e, Keys: []engine.Key{{Automation: "au_1", Source: e.Ref}}}}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -258,7 +258,7 @@ func testRescueExpired(t *testing.T, b *bundle) {
 	id := b.queued(t, contact("1"))
 	b.claim(t, id, "w1")
 	r := b.run("rn_1", contact("1"))
-	ok(t, b.Intend(ctx, r, b.change("ch_1", r)))
+	ok(t, b.Intend(ctx, r, b.change("ch_1", r), automation.Limits{}))
 	b.jobs.take()
 	n, err := b.Rescue(ctx, time.Now())
 	ok(t, err)

@@ -1,0 +1,81 @@
+package automation
+
+import (
+	"time"
+
+	"crosswalk/internal/record"
+)
+
+// ReviewKind says what a person is asked.
+type ReviewKind string
+
+// The kinds of review.
+const (
+	ReviewIdentity ReviewKind = "identity" // which record is the counterpart
+	ReviewConflict ReviewKind = "conflict" // which value is right
+)
+
+// ReviewState says where a review stands.
+type ReviewState string
+
+// The states. Decided waits for the run that carries the decision out; Settled needs nothing any more.
+const (
+	ReviewOpen    ReviewState = "open"
+	ReviewDecided ReviewState = "decided"
+	ReviewSettled ReviewState = "settled"
+)
+
+// Review is a question to a person that no policy answers. There is one per key and kind; it follows the records
+// while it is open, and settles by itself when there is nothing to ask any more.
+type Review struct {
+	ID         string // "rv_…"
+	Automation ID
+	Source     record.Ref // the key it stands for
+	Kind       ReviewKind
+	State      ReviewState
+	Title      string
+	Plan       Plan // as it was last seen: candidates, or fields with both values
+	Run        string
+	Decision   Decision
+	DecidedBy  string
+	OpenedAt   time.Time
+	DecidedAt  time.Time
+}
+
+// Decision is a person's answer.
+type Decision struct {
+	// Counterpart answers an identity review: the record it is. CreateNew: none of them, make one. Ignore: leave it.
+	Counterpart record.Ref `json:"counterpart,omitzero"`
+	CreateNew   bool       `json:"createNew,omitempty"`
+	Ignore      bool       `json:"ignore,omitempty"`
+	// Choices answer a conflict review, by base key.
+	Choices map[string]Choice `json:"choices,omitempty"`
+}
+
+// Side is one side of a definition.
+type Side string
+
+// The sides. The zero value in a FieldPlan means the target.
+const (
+	TargetSide Side = ""
+	SourceSide Side = "source"
+)
+
+// Take says which value a person chose.
+type Take string
+
+// The choices.
+const (
+	TakeSource Take = "source"
+	TakeTarget Take = "target"
+	TakeValue  Take = "value"
+)
+
+// Choice decides one field. It holds for the values that were seen; when one of them has moved since, the person
+// is asked again.
+type Choice struct {
+	Take       Take         `json:"take"`
+	Value      record.Value `json:"value,omitzero"` // typed, in the target field's terms
+	SeenSource record.Value `json:"seenSource"`     // mapped to the target field
+	SeenTarget record.Value `json:"seenTarget"`
+}

@@ -1,0 +1,384 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// apply plans for a pair and carries the plan out: what is written to the target first, then what is written to the
+// source, each as an intent, a call and an answer that becomes durable with what is remembered of it.
+func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record, at found, again bool) (Result, error) {
+	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone}
+	if in.Target == nil && in.Identity.How == automation.NotFound {
+		parent, waits, err := x.parentOf(ctx, c, source)
+		if err != nil {
+			return x.fail(ctx, err, c.Source.Label)
+		}
+		in.Parent, in.ParentMissing = parent, waits
+	}
+	p := c.Plan(in)
+	if len(p.Asks()) > 0 {
+		d, ok, err := x.decision(ctx, x.work.Source, automation.ReviewConflict)
+		if err != nil {
+			return Result{}, err
+		}
+		if ok {
+			in.Choices = d.Choices
+			p = c.Plan(in)
+		}
+	}
+	if at.ignored {
+		p = settle(p, automation.Skip, "ignored", "Somebody chose to leave it alone.")
+	}
+	x.step(automation.Step{Kind: automation.StepIdentity, OK: p.Outcome != automation.Decide, Title: identityTitle(c, at), Detail: identityDetail(at)})
+	x.step(automation.Step{Kind: automation.StepPlan, OK: p.Outcome != automation.Blocked && p.Outcome != automation.Decide, Title: "Compared field by field", Detail: p.Reason, Code: p.Code, Plan: &p})
+	x.run.Target = p.Target
+	x.decided(p.Outcome, p.Code, p.Reason)
+	if !p.Writes() {
+		return x.withoutWriting(ctx, c, p, in, at)
+	}
+	if p.Outcome == automation.Create {
+		ok, err := x.reserve(ctx, c, source)
+		if err != nil {
+			return Result{}, err
+		}
+		if !ok {
+			return x.wait(ctx, "busy", "Somebody else is making a record with the same details; it is looked at again in a moment.", 5*time.Second)
+		}
+	}
+	return x.carryOut(ctx, c, p, in, at, again)
+}
+
+func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automation.Plan, in Input, at found) (Result, error) {
+	end := Finish{Unlink: at.gone, Settle: p.Outcome != automation.Decide && p.Code != "ignored"}
+	switch {
+	case p.Code == codeNoParent:
+		return x.wait(ctx, p.Code, p.Reason, held/60<<min(x.run.Attempts, 6))
+	case p.Sever && at.link != nil:
+		end.Sever = at.link
+	case (p.Outcome == automation.Same || p.Outcome == automation.Linked) && at.target != nil:
+		x.remember(&end, c, p, in, Answers{}, at)
+	case p.Outcome == automation.Decide && p.Code == automation.CodeConflict && at.target != nil:
+		// What does agree is remembered all the same.
+		x.remember(&end, c, p, in, Answers{}, at)
+	}
+	if p.Outcome == automation.Decide {
+		end.Review = x.review(p)
+	}
+	state := automation.Succeeded
+	if p.Outcome == automation.Blocked || p.Outcome == automation.Decide {
+		state = automation.Failed
+	}
+	return x.finish(ctx, state, end)
+}
+
+// review is the question a plan leaves to a person.
+func (x *execution) review(p automation.Plan) *automation.Review {
+	if !x.linking {
+		return nil
+	}
+	kind := automation.ReviewConflict
+	if p.Code == codeDoubtful {
+		kind = automation.ReviewIdentity
+	}
+	return &automation.Review{
+		ID: x.NewID("rv"), Automation: x.a.ID, Source: x.work.Source, Kind: kind, State: automation.ReviewOpen,
+		Title: x.run.Title, Plan: p, Run: x.run.ID, OpenedAt: x.Now(),
+	}
+}
+
+// carryOut makes the writes of a plan.
+func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan, in Input, at found, again bool) (Result, error) {
+	var done Answers
+	sides := []automation.Side{}
+	for _, side := range []automation.Side{automation.TargetSide, automation.SourceSide} {
+		if p.Outcome == automation.Create || p.Outcome == automation.Delete {
+			if side == madeOrDeleted(in) {
+				sides = append(sides, side)
+			}
+		} else if len(p.On(side)) > 0 {
+			sides = append(sides, side)
+		}
+	}
+	for i, side := range sides {
+		change := automation.Change{
+			ID: x.NewID("ch"), Run: x.run.ID, Automation: x.a.ID, Source: x.work.Source, Target: p.Target, Parent: p.Parent,
+			Op: p.Outcome, Fields: p.On(side), State: automation.Intended, IntendedAt: x.Now(),
+		}
+		if side == automation.SourceSide {
+			change.Target = in.Source.Ref
+		}
+		if p.Outcome == automation.Delete {
+			change.Fields = p.Fields
+		}
+		change.Before = before(change.Fields)
+		if p.Outcome == automation.Create {
+			change.Target = record.Ref{Connection: c.Def.Target.Connection, Type: c.Def.Target.Object}
+		}
+		// I1: durable before the call. A crash from here on leaves an open intent for the next attempt.
+		if err := x.Journal.Intend(ctx, x.run, change, x.limits()); err != nil {
+			if b, ok := errors.AsType[*Brake](err); ok {
+				return x.brake(ctx, b)
+			}
+			return Result{}, err
+		}
+		answer, err := x.write(ctx, c, p, side, change.Target)
+		change.AnsweredAt = x.Now()
+		if err != nil {
+			return x.refused(ctx, c, p, in, at, change, side, err, again)
+		}
+		change.State, change.After = automation.Done, after(change.Fields, answer)
+		if p.Outcome != automation.Delete {
+			change.Target = answer.Ref
+		}
+		if p.Outcome == automation.Create {
+			x.run.Target = answer.Ref
+		}
+		if side == automation.SourceSide {
+			done.Source = &answer
+		} else {
+			done.Target = &answer
+		}
+		x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p, side)})
+		end := Finish{Change: &change}
+		last := i == len(sides)-1
+		if last {
+			end.Settle = len(p.Asks()) == 0
+			if !end.Settle {
+				end.Review = x.review(p)
+			}
+			x.decided(p.Outcome, p.Code, writtenAll(c, p, sides))
+		}
+		switch {
+		case p.Outcome == automation.Delete:
+			end.Unlink = at.link
+		case p.Sever && at.link != nil:
+			end.Sever = at.link
+		default:
+			x.remember(&end, c, p, in, done, at)
+		}
+		if last {
+			res, err := x.finish(ctx, automation.Succeeded, end)
+			if err == nil && c.turned != nil && p.Outcome == automation.Create {
+				// The pair has the source's key from now on; what the new record gives in turn is carried there.
+				err = x.Routing.Wake(ctx, Key{x.a.ID, answer.Ref}, x.neighbor(answer.Ref))
+			}
+			return res, err
+		}
+		if err := x.halfway(ctx, end, &at); err != nil {
+			return Result{}, err
+		}
+	}
+	return x.finish(ctx, automation.Succeeded, Finish{})
+}
+
+// madeOrDeleted is the side a create or a delete is about: the source's counterpart, or what is left of a pair.
+func madeOrDeleted(in Input) automation.Side {
+	if in.TargetGone {
+		return automation.SourceSide
+	}
+	return automation.TargetSide
+}
+
+// halfway makes the first of two writes durable with what it settles.
+func (x *execution) halfway(ctx context.Context, end Finish, at *found) error {
+	end.Run, end.Settled = x.run, x.settled
+	end.Run.State = automation.Running
+	if err := x.Journal.Finish(context.WithoutCancel(ctx), end); err != nil {
+		return err
+	}
+	x.settled = nil
+	if end.Link != nil {
+		at.link = end.Link
+	}
+	return nil
+}
+
+func (x *execution) limits() automation.Limits {
+	if byPerson(x.work.Event.Kind) || x.work.Event.Kind == automation.TestSend {
+		return automation.Limits{ChangesPerHour: -1, DeletesPerHour: -1}.Effective()
+	}
+	return x.a.Definition.Limits.Effective()
+}
+
+// brake stops the automation before it writes more than its limits allow. Nothing is lost: what is due waits.
+func (x *execution) brake(ctx context.Context, b *Brake) (Result, error) {
+	words := brakeWords(b)
+	if err := x.Automations.SetState(ctx, x.a.ID, automation.Paused, words); err != nil {
+		return Result{}, err
+	}
+	return x.wait(ctx, "brake", words, held)
+}
+
+// wait ends the attempt without a failure: it is looked at again later, or when somebody wakes it.
+func (x *execution) wait(ctx context.Context, code, why string, d time.Duration) (Result, error) {
+	x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It waits", Detail: why, Code: code})
+	x.decided(automation.Blocked, code, why)
+	x.run.NextAt = x.Now().Add(d)
+	return x.finish(ctx, automation.Waiting, Finish{})
+}
+
+// refused handles a write that was not answered with success.
+func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan, in Input, at found, change automation.Change, side automation.Side, err error, again bool) (Result, error) {
+	label := c.Target.Label
+	if side == automation.SourceSide {
+		label = c.Source.Label
+	}
+	if provider.Stopped(err) {
+		// We are being shut down: the intent stays open and is looked up by the next attempt.
+		return Result{}, err
+	}
+	change.State, change.Error = automation.Refused, err.Error()
+	if k := provider.KindOf(err); k == provider.Ambiguous || k == provider.Unknown {
+		change.State, change.AnsweredAt = automation.Unclear, time.Time{}
+	}
+	x.settled = append(x.settled, change)
+	if again {
+		return x.fail(ctx, err, label)
+	}
+	e, _ := errors.AsType[*provider.Error](err)
+	switch {
+	case e != nil && e.Kind == provider.Duplicate && !e.Existing.IsZero() && p.Outcome == automation.Create:
+		return x.existing(ctx, c, in.Source, at, e)
+	case e != nil && e.Kind == provider.NotFound && at.link != nil && side == automation.TargetSide && !at.sourceGone:
+		x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The " + label + " vanished meanwhile", Detail: "Its counterpart is looked for again."})
+		target, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
+		if err != nil {
+			return x.fail(ctx, err, label)
+		}
+		next, err := finder{c, x.Links, target}.find(ctx, in.Source)
+		if err != nil {
+			return x.fail(ctx, err, label)
+		}
+		return x.apply(ctx, c, in.Source, next, true)
+	}
+	return x.fail(ctx, err, label)
+}
+
+// existing links a record the provider says is there already, where nobody else is linked with it.
+func (x *execution) existing(ctx context.Context, c *Compiled, source record.Record, at found, e *provider.Error) (Result, error) {
+	x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The provider says it exists already", Detail: "It is linked instead of made twice.", Code: "duplicate", Words: e.Detail})
+	target, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	existing, err := target.Get(ctx, e.Existing)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	next, err := decide(automation.Identity{}, []hit{{existing, []string{"details, says the provider"}}}, func(ref record.Ref) (record.Ref, bool, error) {
+		l, _, ok, err := x.Links.FindLink(ctx, ref, source.Ref.Connection, source.Ref.Type, x.a.ID)
+		return other(l, ref), ok, err
+	}, source.Ref)
+	if err != nil {
+		return Result{}, err
+	}
+	next.gone = at.gone
+	return x.apply(ctx, c, source, next, true)
+}
+
+func (x *execution) write(ctx context.Context, c *Compiled, p automation.Plan, side automation.Side, ref record.Ref) (record.Record, error) {
+	end := c.Def.Target
+	if side == automation.SourceSide {
+		end = c.Def.Source
+	}
+	client, err := x.Gateway.Client(ctx, end.Connection)
+	if err != nil {
+		return record.Record{}, err
+	}
+	w := WriteOf(p, side)
+	w.Type = end.Object
+	switch p.Outcome {
+	case automation.Create:
+		w.Parent = p.Parent
+		return client.Create(ctx, w)
+	case automation.Delete:
+		deleter, ok := client.(provider.Deleter)
+		if !ok {
+			return record.Record{}, &provider.Error{Provider: end.Provider, Op: "delete " + string(end.Object), Kind: provider.Unsupported, Detail: "this provider lets nobody delete"}
+		}
+		err := deleter.Delete(ctx, ref)
+		if provider.IsKind(err, provider.NotFound) {
+			err = nil // gone already, which is what was asked for
+		}
+		return record.Record{Ref: ref}, err
+	}
+	return client.Update(ctx, ref, w)
+}
+
+// remember makes the link and the base part of the same transaction as the answer (I2).
+func (x *execution) remember(end *Finish, c *Compiled, p automation.Plan, in Input, done Answers, at found) {
+	if !x.linking {
+		return
+	}
+	now := x.Now()
+	link := at.link
+	if link == nil {
+		target := p.Target
+		if done.Target != nil {
+			target = done.Target.Ref
+		}
+		link = &automation.Link{ID: x.NewID("ln"), Source: in.Source.Ref, Target: target, Evidence: identityTitle(c, at), CreatedAt: now}
+		if p.Outcome == automation.Create {
+			link.Evidence = "Created from it by “" + x.a.Name + "”"
+		}
+		if c.turned != nil {
+			link.Source, link.Target = link.Target, link.Source
+		}
+		end.Link = link
+	}
+	end.Unlink = at.gone
+	var mapped, held record.Fields
+	if c.turned == nil {
+		mapped, held = c.Remember(p, in, done)
+	} else {
+		mapped, held = c.turned.Met(*done.Target, in.Source)
+	}
+	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: mapped, Target: held, AgreedAt: now}
+}
+
+func before(fields []automation.FieldPlan) record.Fields {
+	out := record.Fields{}
+	for _, f := range fields {
+		out[f.Field] = f.Before
+	}
+	return out
+}
+
+func after(fields []automation.FieldPlan, answer record.Record) record.Fields {
+	out := record.Fields{}
+	for _, f := range fields {
+		out[f.Field] = answer.Fields[f.Field]
+	}
+	return out
+}
+
+func written(c *Compiled, p automation.Plan, side automation.Side) string {
+	label := c.Target.Label
+	if side == automation.SourceSide {
+		label = c.Source.Label
+	}
+	switch p.Outcome {
+	case automation.Create:
+		return "Created the " + label
+	case automation.Delete:
+		return "Deleted the " + label
+	}
+	return "Updated " + count(len(p.On(side)), "field", "fields") + " of the " + label
+}
+
+func writtenAll(c *Compiled, p automation.Plan, sides []automation.Side) string {
+	words := ""
+	for i, side := range sides {
+		if i > 0 {
+			words += "; "
+		}
+		words += written(c, p, side)
+	}
+	return words
+}

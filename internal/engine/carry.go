@@ -1,0 +1,448 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// reconcile carries out work for a key. A key is the source record of its pair; a target record is one only as long
+// as it has no counterpart.
+func (x *execution) reconcile(ctx context.Context) (Result, error) {
+	c, err := x.Definitions.Compile(ctx, x.a)
+	if err != nil {
+		return x.fail(ctx, err, x.a.Name)
+	}
+	if side, ok := c.Def.Watches(x.work.Source.Connection, x.work.Source.Type); ok && side == automation.TargetSide {
+		return x.fromTarget(ctx, c)
+	}
+	client, err := x.Gateway.Client(ctx, x.work.Source.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	source, err := client.Get(ctx, x.work.Source)
+	if provider.IsKind(err, provider.NotFound) {
+		x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label, Detail: "It is not there any more."})
+		return x.sourceGone(ctx, c, client)
+	}
+	if err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	x.run.Title = source.Title
+	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"})
+	return x.carry(ctx, c, source)
+}
+
+// carry plans for a source record and applies the plan.
+func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record) (Result, error) {
+	verdict := c.Judge(source)
+	if !verdict.Passed {
+		p := c.Plan(Input{Source: source})
+		x.step(automation.Step{Kind: automation.StepRule, OK: false, Title: "The rule let it pass by", Detail: verdict.Why(), Plan: &p})
+		x.decided(p.Outcome, p.Code, p.Reason)
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
+	x.step(automation.Step{Kind: automation.StepRule, OK: true, Title: "The rule lets it through", Detail: verdict.Why()})
+
+	target, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	if err := x.recover(ctx, c); err != nil {
+		return Result{}, err
+	}
+	at, err := finder{c, x.Links, target}.find(ctx, source)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	if at, err = x.answered(ctx, c, target, source.Ref, at); err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	return x.apply(ctx, c, source, at, false)
+}
+
+// recover notes writes of an earlier attempt that were never answered. Looking the counterpart up, which
+// follows, is what tells whether they happened (I3): a create is found again by its match keys or its content, an
+// update is seen by reading the record. Nothing is repeated blindly.
+func (x *execution) recover(ctx context.Context, c *Compiled) error {
+	open, err := x.Journal.OpenChanges(ctx, x.a.ID, x.work.Source)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	for i := range open {
+		open[i].State = automation.Settled
+		open[i].AnsweredAt = x.Now()
+	}
+	x.settled = open
+	x.step(automation.Step{
+		Kind: automation.StepRecover, OK: true, Title: "An earlier write was never answered",
+		Detail: "The " + c.Target.Label + " is looked up to see whether it happened, before anything is repeated.",
+	})
+	return nil
+}
+
+// lookUpCreate looks by content for what an unanswered create may have made, where no match key tells.
+func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provider.Client, at found) (found, error) {
+	if at.identity.How != automation.NotFound {
+		return at, nil
+	}
+	for _, ch := range x.settled {
+		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != c.Def.Target.Object {
+			continue
+		}
+		rec, ok, err := x.made(ctx, c, client, ch)
+		if err != nil {
+			return at, err
+		}
+		if !ok {
+			continue
+		}
+		owner, _, taken, err := x.Links.FindLink(ctx, rec.Ref, x.work.Source.Connection, x.work.Source.Type, x.a.ID)
+		if err != nil {
+			return at, err
+		}
+		if taken && other(owner, rec.Ref) != x.work.Source {
+			continue
+		}
+		at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(rec.Title), Found: 1}}}
+		at.target = &rec
+		return at, nil
+	}
+	return at, nil
+}
+
+// made finds the record a create may have made: under its parent, or among what changed since.
+func (x *execution) made(ctx context.Context, c *Compiled, client provider.Client, ch automation.Change) (record.Record, bool, error) {
+	var all []record.Record
+	if !ch.Parent.IsZero() {
+		byParent, ok := client.(provider.Children)
+		if !ok {
+			return record.Record{}, false, nil
+		}
+		records, err := byParent.Children(ctx, c.Def.Target.Object, ch.Parent)
+		if provider.IsKind(err, provider.NotFound) {
+			return record.Record{}, false, nil
+		}
+		if err != nil {
+			return record.Record{}, false, err
+		}
+		all = records
+	} else {
+		const clocksApart = 5 * 60 * 1e9 // five minutes: the provider dates its records by its own clock
+		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
+			if err != nil {
+				return record.Record{}, false, err
+			}
+			all = append(all, page.Records...)
+		}
+	}
+	for _, r := range all {
+		if c.holds(r, ch.Fields) {
+			return r, true, nil
+		}
+	}
+	return record.Record{}, false, nil
+}
+
+// holds reports whether a record has every value a create asked for.
+func (c *Compiled) holds(r record.Record, asked []automation.FieldPlan) bool {
+	some := false
+	for _, f := range asked {
+		if f.Action != automation.Set && f.Action != automation.AddTo {
+			continue
+		}
+		some = true
+		if !record.Same(f.Kind, r.Fields[f.Field], f.After, c.locale) {
+			return false
+		}
+	}
+	return some
+}
+
+// answered puts a person's answer to an identity review in the place of a doubtful identity.
+func (x *execution) answered(ctx context.Context, c *Compiled, target provider.Client, key record.Ref, at found) (found, error) {
+	if at.identity.How != automation.Doubtful {
+		return at, nil
+	}
+	d, ok, err := x.decision(ctx, key, automation.ReviewIdentity)
+	if err != nil || !ok {
+		return at, err
+	}
+	switch {
+	case d.Ignore:
+		at.ignored = true
+	case d.CreateNew:
+		at.identity = automation.Identity{How: automation.NotFound, Evidence: at.identity.Evidence, Candidates: at.identity.Candidates}
+	case !d.Counterpart.IsZero():
+		rec, err := target.Get(ctx, d.Counterpart)
+		if provider.IsKind(err, provider.NotFound) {
+			return at, nil // gone meanwhile: ask again
+		}
+		if err != nil {
+			return at, err
+		}
+		at.identity = automation.Identity{How: automation.ByMatch, Evidence: append(at.identity.Evidence, automation.Evidence{Field: "somebody's choice", Value: record.TextOf(rec.Title), Found: 1})}
+		at.target = &rec
+	}
+	return at, nil
+}
+
+// decision is what a person answered about a key, if anything.
+func (x *execution) decision(ctx context.Context, key record.Ref, kind automation.ReviewKind) (automation.Decision, bool, error) {
+	reviews, err := x.Journal.Reviews(ctx, x.a.ID, key)
+	if err != nil {
+		return automation.Decision{}, false, err
+	}
+	for _, r := range reviews {
+		if r.Kind == kind && r.State == automation.ReviewDecided {
+			return r.Decision, true, nil
+		}
+	}
+	return automation.Decision{}, false, nil
+}
+
+// sourceGone follows a source record that is not there any more, which a direct read has just told (I8).
+func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provider.Client) (Result, error) {
+	end := c.Def.Target
+	link, base, ok, err := x.Links.FindLink(ctx, x.work.Source, end.Connection, end.Object, x.a.ID)
+	if err != nil {
+		return Result{}, err
+	}
+	gone := record.Record{Ref: x.work.Source, Title: x.run.Title}
+	if !ok || link.Severed {
+		x.decided(automation.Skip, "source_gone", "The "+c.Source.Label+" is gone, and nothing is linked with it.")
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
+	if err := x.recover(ctx, c); err != nil {
+		return Result{}, err
+	}
+	targets, err := x.Gateway.Client(ctx, end.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	target, err := targets.Get(ctx, link.Target)
+	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base, sourceGone: true}
+	switch {
+	case provider.IsKind(err, provider.NotFound):
+		x.decided(automation.Skip, "both_gone", "Both records are gone; their link is forgotten.")
+		return x.finish(ctx, automation.Succeeded, Finish{Unlink: &link, Settle: true})
+	case err != nil:
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	at.target = &target
+	x.run.Title = target.Title
+	// A record that was merged into another, or came back under another id, is no deleted one.
+	moved, how, err := x.successor(ctx, c, sources, target)
+	if err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	switch how {
+	case automation.ByMatch:
+		return x.relink(ctx, c, link, base, *moved)
+	case automation.Doubtful:
+		if c.Def.Deletes.Policy == automation.DeleteDelete {
+			x.decided(automation.Skip, "merged", "The "+c.Source.Label+" is gone, and another one has the same details; it may have been merged. The "+c.Target.Label+" is not deleted.")
+			x.step(automation.Step{Kind: automation.StepPlan, OK: true, Title: "It may have been merged", Detail: x.run.Summary, Code: "merged"})
+			return x.finish(ctx, automation.Succeeded, Finish{Sever: &link, Settle: true})
+		}
+	}
+	return x.apply(ctx, c, gone, at, false)
+}
+
+// successor looks for a source record that took the place of one that is gone: one with the counterpart's details.
+func (x *execution) successor(ctx context.Context, c *Compiled, sources provider.Client, target record.Record) (*record.Record, automation.How, error) {
+	byKey, ok := sources.(provider.Finder)
+	if !ok {
+		return nil, automation.NotFound, nil
+	}
+	var hits []hit
+	for _, k := range c.KeysBack(target) {
+		records, err := byKey.Find(ctx, c.Def.Source.Object, k.Field.Key, k.Value)
+		if provider.IsKind(err, provider.Unsupported) || provider.IsKind(err, provider.Invalid) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		for _, r := range records {
+			hits = addHit(hits, r, k.Field.Label)
+		}
+	}
+	switch {
+	case len(hits) == 0:
+		return nil, automation.NotFound, nil
+	case len(hits) > 1:
+		return nil, automation.Doubtful, nil
+	}
+	_, _, taken, err := x.Links.FindLink(ctx, hits[0].record.Ref, c.Def.Target.Connection, c.Def.Target.Object, c.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	if taken {
+		return nil, automation.Doubtful, nil
+	}
+	return &hits[0].record, automation.ByMatch, nil
+}
+
+// relink lets the link follow a record that goes on under another id. What was agreed stays agreed.
+func (x *execution) relink(ctx context.Context, c *Compiled, old automation.Link, base automation.Base, to record.Record) (Result, error) {
+	now := x.Now()
+	link := automation.Link{ID: x.NewID("ln"), Source: to.Ref, Target: old.Target, Evidence: "It took the place of a " + c.Source.Label + " that is gone", CreatedAt: now}
+	base.Link, base.AgreedAt = link.ID, now
+	x.decided(automation.Linked, "moved", "The "+c.Source.Label+" goes on under another id; the link follows it.")
+	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: "It goes on under another id", Detail: to.Title, Code: "moved"})
+	x.run.Target = old.Target
+	if err := x.Routing.Wake(ctx, Key{x.a.ID, to.Ref}, x.neighbor(to.Ref)); err != nil {
+		return Result{}, err
+	}
+	return x.finish(ctx, automation.Succeeded, Finish{Unlink: &old, Link: &link, Base: &base, Settle: true})
+}
+
+func (x *execution) neighbor(ref record.Ref) automation.Event {
+	return automation.Event{ID: x.NewID("ev"), Kind: automation.Neighbor, Ref: ref, Change: provider.Updated, ReceivedAt: x.Now()}
+}
+
+// fromTarget works on a target record without a counterpart. Once it has one, its pair has the source's key: all that
+// is left to do is to wake that, so that one worker at a time has the pair (I5).
+func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error) {
+	from := c.Def.Source
+	link, _, ok, err := x.Links.FindLink(ctx, x.work.Source, from.Connection, from.Object, x.a.ID)
+	if err != nil {
+		return Result{}, err
+	}
+	if ok {
+		e := x.work.Event
+		e.Kind = automation.Neighbor
+		if x.work.Event.Kind == automation.Manual {
+			e.Kind = automation.Manual
+		}
+		return Result{State: automation.Succeeded}, x.Routing.Wake(ctx, Key{x.a.ID, link.Target}, e)
+	}
+	client, err := x.Gateway.Client(ctx, x.work.Source.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	target, err := client.Get(ctx, x.work.Source)
+	if provider.IsKind(err, provider.NotFound) {
+		x.decided(automation.Skip, "source_gone", "The "+c.Target.Label+" is gone, and nothing is linked with it.")
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
+	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	x.run.Title = target.Title
+	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Target.Label + " as it is now"})
+	if !c.TwoWay() {
+		x.decided(automation.Skip, "one_way", "It has no counterpart, and nothing leads from here to the "+c.Source.Label+".")
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
+	// The rule judges source records: here the one this would become.
+	wouldBe := record.Record{Ref: record.Ref{Connection: from.Connection, Type: from.Object}, Title: target.Title, Fields: asRecord(c.MapBack(target))}
+	if v := c.Judge(wouldBe); !v.Passed {
+		p := automation.Plan{Automation: c.ID, Version: c.Version, Source: target.Ref, SourceTitle: target.Title, Verdict: v, Identity: automation.Identity{How: automation.NotLooked}}
+		p = settle(p, automation.Skip, "rule", "The rule let it pass by: "+v.Why())
+		x.step(automation.Step{Kind: automation.StepRule, OK: false, Title: "The rule let it pass by", Detail: "Judged as the " + c.Source.Label + " it would become. " + v.Why(), Plan: &p})
+		x.decided(p.Outcome, p.Code, p.Reason)
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
+	if err := x.recover(ctx, c.flipped); err != nil {
+		return Result{}, err
+	}
+	sources, err := x.Gateway.Client(ctx, from.Connection)
+	if err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	at, err := finder{c.flipped, x.Links, sources}.find(ctx, target)
+	if err == nil {
+		at, err = x.answered(ctx, c.flipped, sources, target.Ref, at)
+	}
+	if err == nil {
+		at, err = x.lookUpCreate(ctx, c.flipped, sources, at)
+	}
+	if err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	if at.target == nil {
+		return x.apply(ctx, c.flipped, target, at, false)
+	}
+	now := x.Now()
+	pair := automation.Link{ID: x.NewID("ln"), Source: at.target.Ref, Target: target.Ref, Evidence: identityTitle(c.flipped, at), CreatedAt: now}
+	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c.flipped, at), Detail: identityDetail(at)})
+	x.decided(automation.Linked, "linked", "It is linked with the "+c.Source.Label+"; the two are compared next.")
+	x.run.Target = at.target.Ref
+	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &pair, Settle: true})
+	if err != nil {
+		return res, err
+	}
+	return res, x.Routing.Wake(ctx, Key{x.a.ID, at.target.Ref}, x.neighbor(at.target.Ref))
+}
+
+func asRecord(rows []mapping.RowResult) record.Fields {
+	out := record.Fields{}
+	for _, r := range rows {
+		if r.Err == nil {
+			out[r.Target.Key] = r.Value
+		}
+	}
+	return out
+}
+
+// parentOf finds the record a new child belongs under: the counterpart of the nearest ancestor that has one of the
+// right type. waits: there is none yet, and the child waits for it.
+func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Record) (parent record.Ref, waits bool, err error) {
+	want := c.TargetObject.Parent
+	if want == "" {
+		return record.Ref{}, false, nil
+	}
+	client, err := x.Gateway.Client(ctx, c.Def.Source.Connection)
+	if err != nil {
+		return record.Ref{}, false, err
+	}
+	at := source.Parent
+	for range 3 { // no provider nests deeper
+		if at.IsZero() {
+			break
+		}
+		link, _, ok, err := x.Links.FindLink(ctx, at, c.Def.Target.Connection, want, x.a.ID)
+		if err != nil {
+			return record.Ref{}, false, err
+		}
+		if ok && !link.Severed {
+			return link.Target, false, nil
+		}
+		above, err := client.Get(ctx, at)
+		if provider.IsKind(err, provider.NotFound) {
+			break
+		}
+		if err != nil {
+			return record.Ref{}, false, err
+		}
+		at = above.Parent
+	}
+	return record.Ref{}, c.TargetObject.ParentRequired, nil
+}
+
+// reserve keeps two keys from making the same record at once: what neither has found, both would make. The names are
+// given up only by time, so that whoever comes next finds what was made instead.
+func (x *execution) reserve(ctx context.Context, c *Compiled, source record.Record) (bool, error) {
+	var names []string
+	for _, k := range c.Keys(source, c.Map(source)) {
+		names = append(names, strings.Join([]string{string(c.Def.Target.Connection), string(c.Def.Target.Object), k.Field.Key, c.Normal(k.Field, k.Value)}, "\x1f"))
+	}
+	if len(names) == 0 {
+		return true, nil
+	}
+	return x.Journal.Reserve(ctx, names, string(x.a.ID)+"/"+x.work.Source.String(), x.Now().Add(Lease))
+}
+
+func brakeWords(b *Brake) string {
+	return fmt.Sprintf("This automation has reached its limit of %d %s an hour, so it is paused. Look at what it wants to do, then let it go on or raise the limit.", b.Limit, b.What)
+}

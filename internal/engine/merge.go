@@ -1,0 +1,599 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/record"
+)
+
+// merger merges one pair of records, row by row, against what the link remembers.
+type merger struct {
+	*Compiled
+	in      Input
+	forth   map[string]*mapping.RowResult // by row id: what the source gives for the target
+	back    map[string]*mapping.RowResult // by row id: what the target gives for the source
+	plan    *automation.Plan
+	changed int // fields that are written
+	asks    int
+	broken  int
+}
+
+func (c *Compiled) merger(p *automation.Plan, in Input, rows []mapping.RowResult) *merger {
+	m := &merger{Compiled: c, in: in, plan: p, forth: byRow(rows)}
+	if c.TwoWay() {
+		m.back = byRow(c.MapBack(*in.Target))
+	}
+	p.Base, p.Held = record.Fields{}, record.Fields{}
+	return m
+}
+
+func byRow(rows []mapping.RowResult) map[string]*mapping.RowResult {
+	out := make(map[string]*mapping.RowResult, len(rows))
+	for i := range rows {
+		out[rows[i].Row.ID] = &rows[i]
+	}
+	return out
+}
+
+// merge decides every row. One side moved: carry it. Both moved alike: they agree. Both moved apart: a person's choice,
+// the first-meeting policy or the row's owner decides.
+func (m *merger) merge(rows []mapping.RowResult) {
+	for i := range rows {
+		r := &rows[i]
+		if r.Row.Direction == mapping.Both {
+			if back := m.back[r.Row.ID]; back != nil {
+				m.bothWays(r, back)
+				continue
+			}
+		}
+		m.oneWay(r, automation.TargetSide, r.Target.Key, m.in.Target.Fields, r.Row.Owner)
+	}
+	if m.Compiled.back == nil {
+		return
+	}
+	for _, row := range m.Def.Mapping.Rows {
+		if b := m.back[row.ID]; b != nil && row.Direction == mapping.ToSource {
+			m.oneWay(b, automation.SourceSide, automation.BackKey(b.Target.Key), m.in.Source.Fields, b.Row.Owner)
+		}
+	}
+}
+
+// agree remembers what both sides hold now.
+func (m *merger) agree(key string, mapped, held record.Value) {
+	m.plan.Base[key], m.plan.Held[key] = mapped, held
+}
+
+// stand leaves the memory where it is, or the edit that is kept would be overwritten by the next change of the other
+// side, whatever the row's owner.
+func (m *merger) stand(key string) {
+	m.plan.Apart = append(m.plan.Apart, key)
+	if old, held, met := lastAgreed(m.in.Base, key); met {
+		m.agree(key, old, held)
+	}
+}
+
+func (m *merger) add(f automation.FieldPlan) {
+	switch {
+	case f.Action == automation.Problem:
+		m.broken++
+	case f.Code == automation.CodeConflict:
+		m.asks++
+	case f.Action != automation.Keep:
+		m.changed++
+	}
+	m.plan.Fields = append(m.plan.Fields, f)
+}
+
+func (m *merger) label(side automation.Side) string {
+	if side == automation.SourceSide {
+		return m.Source.Label
+	}
+	return m.Target.Label
+}
+
+func opposite(side automation.Side) automation.Side {
+	if side == automation.SourceSide {
+		return automation.TargetSide
+	}
+	return automation.SourceSide
+}
+
+func field(r *mapping.RowResult, side automation.Side, key string) automation.FieldPlan {
+	f := automation.FieldPlan{Row: r.Row.ID, Field: r.Target.Key, Label: r.Target.Label, Kind: r.Target.Kind, Side: side}
+	if key != f.Field {
+		f.Key = key
+	}
+	return f
+}
+
+// lastAgreed is what both sides held when they last agreed on a field; !met when they never did.
+func lastAgreed(b *automation.Base, key string) (mapped, held record.Value, met bool) {
+	if b == nil || b.Link == "" {
+		return record.Value{}, record.Value{}, false
+	}
+	mapped, met = b.Fields[key]
+	return mapped, b.Target[key], met
+}
+
+// oneWay decides a row that fills one side only. owner is seen from the side the value comes from: "source" is where it
+// comes from, "target" where it goes.
+func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, there record.Fields, owner mapping.Owner) {
+	f := field(r, side, key)
+	f.Before = there[r.Target.Key]
+	f.After = f.Before
+	keep := func(agree bool, code, reason string) {
+		f.Action, f.Code, f.Reason = automation.Keep, code, reason
+		if agree {
+			m.agree(key, r.Value, f.Before)
+		} else {
+			f.Offered = r.Value
+			m.stand(key)
+		}
+		m.add(f)
+	}
+	if r.Err != nil {
+		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", r.Err.Error()
+		m.stand(key)
+		m.add(f)
+		return
+	}
+	agreed, held, met := lastAgreed(m.in.Base, key)
+	if r.Target.Kind == record.Set {
+		m.oneWaySet(f, r, key, agreed, held, owner, keep)
+		return
+	}
+	kind := r.Target.Kind
+	if record.Same(kind, f.Before, r.Value, m.locale) {
+		keep(true, "same", "Same on both sides.")
+		return
+	}
+	fromMoved := !met || !record.Same(kind, agreed, r.Value, m.locale)
+	toMoved := !met || !record.Same(kind, held, f.Before, m.locale)
+	from, to := m.label(opposite(side)), m.label(side)
+	choice, chosen := m.chosen(key, kind, r.Value, f.Before)
+	switch {
+	case !fromMoved && toMoved:
+		keep(false, "target_moved", fmt.Sprintf("Changed in the %s since; the %s did not change.", to, from))
+		return
+	case !fromMoved:
+		keep(true, "same", "As both sides last agreed.")
+		return
+	case r.Value.IsEmpty() && (!met || !r.Row.ClearWhenEmpty):
+		// At a first meeting nothing was emptied: the source may never have known.
+		keep(!toMoved, "empty_source", fmt.Sprintf("Empty in the %s; left as it is.", from))
+		return
+	case chosen && choice.Take == automation.TakeValue:
+		f.Action, f.After = automation.Set, choice.Value
+		m.agree(key, r.Value, choice.Value)
+		m.add(f)
+		return
+	case chosen && (choice.Take == automation.TakeTarget) == (side == automation.TargetSide):
+		keep(true, "chosen", "Somebody chose to leave it.")
+		return
+	}
+	if !chosen && toMoved && !f.Before.IsEmpty() {
+		if !met && m.Def.First != "" {
+			keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+			return
+		}
+		switch owner {
+		case mapping.OwnerOnlyIfEmpty:
+			keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
+			return
+		case mapping.OwnerTarget:
+			keep(false, "target_owns", fmt.Sprintf("The %s has the last word on this field.", to))
+			return
+		case mapping.OwnerAsk:
+			keep(false, automation.CodeConflict, "Changed on both sides: somebody must choose.")
+			return
+		case mapping.OwnerNewest:
+			if side == m.newer() {
+				// Decided for good: an unrelated later change of the source must not turn it round.
+				keep(true, "target_newer", fmt.Sprintf("The %s was changed more recently.", to))
+				return
+			}
+		}
+	}
+	if owner == mapping.OwnerOnlyIfEmpty && !f.Before.IsEmpty() {
+		keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
+		return
+	}
+	if !met && m.Def.First == automation.LinkOnly {
+		keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
+		return
+	}
+	f.Action, f.After = automation.Set, r.Value
+	m.agree(key, r.Value, r.Value)
+	m.add(f)
+}
+
+// newer is the side whose record was changed later; the source when nobody can say.
+func (m *merger) newer() automation.Side {
+	if !m.in.Target.UpdatedAt.IsZero() && m.in.Target.UpdatedAt.After(m.in.Source.UpdatedAt) {
+		return automation.TargetSide
+	}
+	return automation.SourceSide
+}
+
+// chosen is a person's decision about a field, while the values are still those that were seen.
+func (m *merger) chosen(key string, kind record.Kind, source, target record.Value) (automation.Choice, bool) {
+	c, ok := m.in.Choices[key]
+	if !ok {
+		return c, false
+	}
+	seen := func(now, then record.Value) bool {
+		return record.Same(kind, now, then, m.locale) || c.Take == automation.TakeValue && record.Same(kind, now, c.Value, m.locale)
+	}
+	return c, seen(source, c.SeenSource) && seen(target, c.SeenTarget)
+}
+
+// oneWaySet changes sets by element: what we brought and is gone from where it came goes again, what a person added
+// stays (I7). What the provider did not take, or spells otherwise, is not brought again.
+func (m *merger) oneWaySet(f automation.FieldPlan, r *mapping.RowResult, key string, agreed, held record.Value, owner mapping.Owner, keep func(agree bool, code, reason string)) {
+	want, have, base := elements(r.Value), elements(f.Before), elements(agreed)
+	_, _, met := lastAgreed(m.in.Base, key)
+	if owner == mapping.OwnerOnlyIfEmpty && len(have) > 0 {
+		keep(false, "only_if_empty", "Already filled; this row fills empty fields only.")
+		return
+	}
+	f.Add, f.Remove = record.SetDiff(want, have, base)
+	refused, _ := record.SetDiff(base, elements(held), nil)
+	f.Add, _ = record.SetDiff(f.Add, refused, nil)
+	switch {
+	case len(f.Add) == 0 && len(f.Remove) == 0:
+		keep(true, "same", "Nothing to add or take away.")
+		return
+	case !met && (m.Def.First == automation.LinkOnly || m.Def.First == automation.FillEmpty && len(have) > 0):
+		f.Add, f.Remove = nil, nil
+		keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+		return
+	}
+	f.Action, f.After = automation.AddTo, changedSet(have, f.Add, f.Remove)
+	m.agree(key, r.Value, f.After)
+	m.add(f)
+}
+
+// bothWays decides a row that leads both ways: forth fills the target from the source, back the source from the target.
+func (m *merger) bothWays(forth, back *mapping.RowResult) {
+	key, kind := forth.Target.Key, forth.Target.Kind
+	if kind == record.Set || back.Target.Kind == record.Set {
+		m.bothWaysSet(forth, back)
+		return
+	}
+	to, from := field(forth, automation.TargetSide, key), field(back, automation.SourceSide, key)
+	to.Before, from.Before = m.in.Target.Fields[key], m.in.Source.Fields[back.Target.Key]
+	to.After, from.After = to.Before, from.Before
+	keep := func(agree bool, code, reason string) {
+		to.Action, to.Code, to.Reason = automation.Keep, code, reason
+		if agree {
+			m.agree(key, forth.Value, to.Before)
+		} else {
+			to.Offered = forth.Value
+			m.stand(key)
+		}
+		m.add(to)
+	}
+	problem := func(f automation.FieldPlan, err error) {
+		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", err.Error()
+		m.stand(key)
+		m.add(f)
+	}
+	carry := func() {
+		if forth.Err != nil {
+			problem(to, forth.Err)
+			return
+		}
+		to.Action, to.After = automation.Set, forth.Value
+		m.agree(key, forth.Value, forth.Value)
+		m.add(to)
+	}
+	carryBack := func() {
+		if back.Err != nil {
+			problem(from, back.Err)
+			return
+		}
+		from.Action, from.After = automation.Set, back.Value
+		m.agree(key, to.Before, to.Before)
+		m.add(from)
+	}
+	if forth.Err == nil && record.Same(kind, to.Before, forth.Value, m.locale) {
+		keep(true, "same", "Same on both sides.")
+		return
+	}
+	agreed, held, met := lastAgreed(m.in.Base, key)
+	clears := met && forth.Row.ClearWhenEmpty
+	// A value that cannot be mapped has moved when it is not the one that was agreed, which nobody can tell: it counts
+	// as moved, and is reported when it is its turn to be carried.
+	sourceEmpty, targetEmpty := from.Before.IsEmpty(), to.Before.IsEmpty()
+	sourceMoved := !met || forth.Err != nil || !record.Same(kind, agreed, forth.Value, m.locale)
+	targetMoved := !met || !record.Same(kind, held, to.Before, m.locale)
+	// An empty side that may not clear the other has nothing to say.
+	sourceSays := sourceMoved && (clears || !sourceEmpty)
+	targetSays := targetMoved && (clears || !targetEmpty)
+	if !met && m.Def.First == automation.LinkOnly {
+		keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
+		return
+	}
+	switch {
+	case !sourceSays && !targetSays && !sourceMoved && !targetMoved:
+		keep(true, "same", "As both sides last agreed.")
+	case !sourceSays && !targetSays && sourceMoved:
+		keep(false, "empty_source", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Source.Label, m.Target.Label))
+	case !sourceSays && !targetSays:
+		keep(false, "empty_target", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Target.Label, m.Source.Label))
+	case forth.Row.Owner == mapping.OwnerOnlyIfEmpty && !sourceEmpty && !targetEmpty:
+		keep(false, "only_if_empty", "Filled on both sides; this row fills empty fields only.")
+	case sourceSays && !targetSays:
+		carry()
+	case targetSays && !sourceSays:
+		carryBack()
+	default:
+		m.apart(forth, back, to, from, met, keep, carry, carryBack)
+	}
+}
+
+// apart decides a two-way row that both sides moved to different values.
+func (m *merger) apart(forth, back *mapping.RowResult, to, from automation.FieldPlan, met bool, keep func(bool, string, string), carry, carryBack func()) {
+	key, kind := forth.Target.Key, forth.Target.Kind
+	if choice, ok := m.chosen(key, kind, forth.Value, to.Before); ok {
+		switch choice.Take {
+		case automation.TakeSource:
+			carry()
+		case automation.TakeTarget:
+			carryBack()
+		case automation.TakeValue:
+			m.typed(choice.Value, back, to, from)
+		}
+		return
+	}
+	if !met && m.Def.First == automation.FillEmpty {
+		keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+		return
+	}
+	switch forth.Row.Owner {
+	case mapping.OwnerTarget:
+		carryBack()
+	case mapping.OwnerNewest:
+		switch {
+		case m.in.Source.UpdatedAt.IsZero() || m.in.Target.UpdatedAt.IsZero() || m.in.Source.UpdatedAt.Equal(m.in.Target.UpdatedAt):
+			keep(false, automation.CodeConflict, "Changed on both sides, and nobody can say which is newer: somebody must choose.")
+		case m.newer() == automation.TargetSide:
+			carryBack()
+		default:
+			carry()
+		}
+	case mapping.OwnerAsk:
+		keep(false, automation.CodeConflict, "Changed on both sides: somebody must choose.")
+	default:
+		carry()
+	}
+}
+
+// typed writes a value a person typed to both sides, each in its own terms.
+func (m *merger) typed(v record.Value, back *mapping.RowResult, to, from automation.FieldPlan) {
+	key := to.BaseKey()
+	shown := *m.in.Target
+	shown.Fields = record.Fields{to.Field: v}
+	for _, r := range m.MapBack(shown) {
+		if r.Row.ID == back.Row.ID && r.Err == nil && !record.Same(r.Target.Kind, from.Before, r.Value, m.locale) {
+			from.Action, from.After = automation.Set, r.Value
+			m.add(from)
+		}
+	}
+	m.agree(key, v, v)
+	if record.Same(to.Kind, to.Before, v, m.locale) {
+		return
+	}
+	to.Action, to.After = automation.Set, v
+	m.add(to)
+}
+
+// bothWaysSet merges sets by element, each against what that side last held: what one side gained the other gains, what
+// one side lost the other loses. At a first meeting nothing is lost.
+func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
+	key := forth.Target.Key
+	to, from := field(forth, automation.TargetSide, key), field(back, automation.SourceSide, key)
+	to.Before, from.Before = m.in.Target.Fields[key], m.in.Source.Fields[back.Target.Key]
+	to.After, from.After = to.Before, from.Before
+	if forth.Err != nil || back.Err != nil {
+		f, err := to, forth.Err
+		if err == nil {
+			f, err = from, back.Err
+		}
+		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", err.Error()
+		m.stand(key)
+		m.add(f)
+		return
+	}
+	agreed, held, met := lastAgreed(m.in.Base, key)
+	there, here := elements(forth.Value), elements(to.Before) // both in the target's terms
+	if !met && (m.Def.First == automation.LinkOnly || (m.Def.First == automation.FillEmpty || forth.Row.Owner == mapping.OwnerOnlyIfEmpty) && len(there) > 0 && len(here) > 0) {
+		to.Action, to.Code, to.Reason = automation.Keep, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried."
+		m.agree(key, forth.Value, to.Before)
+		m.add(to)
+		return
+	}
+	gained, _ := record.SetDiff(there, elements(agreed), nil) // new in the source
+	lost, _ := record.SetDiff(elements(agreed), there, nil)   // gone from the source
+	gainedHere, _ := record.SetDiff(here, elements(held), nil)
+	lostHere, _ := record.SetDiff(elements(held), here, nil)
+
+	to.Add, _ = record.SetDiff(gained, here, nil)
+	to.Remove = common(lost, here, gainedHere)
+	// The source is changed in its own terms.
+	own := elements(from.Before)
+	from.Add, _ = record.SetDiff(m.elementsBack(back, gainedHere), own, nil)
+	from.Add, _ = record.SetDiff(from.Add, m.elementsBack(back, to.Remove), nil)
+	from.Remove = common(m.elementsBack(back, lostHere), own, m.elementsBack(back, gained))
+
+	m.agree(key, forth.Value, to.Before)
+	wrote := false
+	if len(to.Add)+len(to.Remove) > 0 {
+		to.Action, to.After = automation.AddTo, changedSet(here, to.Add, to.Remove)
+		m.add(to)
+		wrote = true
+	}
+	if len(from.Add)+len(from.Remove) > 0 {
+		from.Action, from.After = automation.AddTo, changedSet(own, from.Add, from.Remove)
+		m.add(from)
+		wrote = true
+	}
+	if !wrote {
+		to.Add, to.Remove = nil, nil
+		to.Action, to.Code, to.Reason = automation.Keep, "same", "Nothing to add or take away."
+		m.add(to)
+	}
+}
+
+// elementsBack maps labels of the target to labels of the source.
+func (m *merger) elementsBack(back *mapping.RowResult, labels []string) []string {
+	if len(labels) == 0 {
+		return nil
+	}
+	for _, r := range m.Compiled.back.Apply(record.Fields{back.Row.Sources[0]: record.ListOf(labels)}).Rows {
+		if r.Row.ID == back.Row.ID && r.Err == nil {
+			return elements(r.Value)
+		}
+	}
+	return nil
+}
+
+// common are the labels of have, in its spelling, that are also in some and not in but.
+func common(some, have, but []string) []string {
+	_, out := record.SetDiff(but, have, some)
+	return out
+}
+
+func changedSet(have, add, remove []string) record.Value {
+	after := make([]string, 0, len(have)+len(add))
+	gone := map[string]bool{}
+	for _, e := range remove {
+		gone[strings.ToLower(e)] = true
+	}
+	for _, e := range have {
+		if !gone[strings.ToLower(e)] {
+			after = append(after, e)
+		}
+	}
+	return record.ListOf(append(after, add...))
+}
+
+func elements(v record.Value) []string {
+	if l, ok := v.AsList(); ok {
+		return l
+	}
+	if s, ok := v.AsText(); ok {
+		return []string{s}
+	}
+	return nil
+}
+
+// Answers are the records as the providers answered to the writes of a plan done so far; nil: not written.
+type Answers struct{ Target, Source *record.Record }
+
+// Remember is what the link remembers after the writes done so far: of a field that was written, what the provider
+// answered, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
+// between, which nobody has looked at yet. Rows whose write is still to come stay as they were.
+func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, held record.Fields) {
+	mapped, held = p.Base.Clone(), p.Held.Clone()
+	pending := func(key string) {
+		old, oldHeld, met := lastAgreed(in.Base, key)
+		if !met {
+			delete(mapped, key)
+			delete(held, key)
+			return
+		}
+		mapped[key], held[key] = old, oldHeld
+	}
+	var forth, back map[string]*mapping.RowResult
+	if done.Source != nil {
+		forth = byRow(c.Map(*done.Source))
+	}
+	if done.Target != nil {
+		back = byRow(c.MapBack(*done.Target))
+	}
+	var waiting []string
+	for _, f := range p.Fields {
+		if f.Action != automation.Set && f.Action != automation.AddTo {
+			continue
+		}
+		key, onlyBack := f.BaseKey(), strings.HasPrefix(f.BaseKey(), automation.BackKey(""))
+		answer := done.Target
+		if f.Side == automation.SourceSide {
+			answer = done.Source
+		}
+		if answer == nil {
+			waiting = append(waiting, key)
+			continue
+		}
+		got := answer.Fields[f.Field]
+		if f.Action == automation.AddTo {
+			got = taken(f, got)
+		}
+		switch {
+		case f.Side == automation.TargetSide, onlyBack:
+			held[key] = got
+		case f.Action == automation.AddTo:
+			mapped[key] = mapElements(c, f.Row, got, mapped[key])
+		default:
+			if r := forth[f.Row]; r != nil && r.Err == nil {
+				mapped[key] = r.Value
+			}
+		}
+		if onlyBack {
+			if r := back[f.Row]; r != nil && r.Err == nil {
+				mapped[key] = r.Value
+			}
+		}
+	}
+	for _, key := range waiting {
+		pending(key)
+	}
+	return mapped, held
+}
+
+// taken is what a provider took of a set: what was there when we looked and what we brought. Labels a person added in
+// between are in the answer too, and are not ours to have agreed on.
+func taken(f automation.FieldPlan, answer record.Value) record.Value {
+	known := slices.Concat(elements(f.Before), f.Add)
+	return record.ListOf(common(known, elements(answer), nil))
+}
+
+// mapElements maps a set of the source the way its row does.
+func mapElements(c *Compiled, row string, v, fallback record.Value) record.Value {
+	for _, r := range c.Def.Mapping.Rows {
+		if r.ID != row || len(r.Sources) == 0 {
+			continue
+		}
+		for _, out := range c.program.Apply(record.Fields{r.Sources[0]: v}).Rows {
+			if out.Row.ID == row && out.Err == nil {
+				return out.Value
+			}
+		}
+	}
+	return fallback
+}
+
+// Met is what the link remembers of a source record that was made from its counterpart just now.
+func (c *Compiled) Met(source, target record.Record) (mapped, held record.Fields) {
+	mapped, held = record.Fields{}, record.Fields{}
+	forth := byRow(c.Map(source))
+	for _, b := range c.MapBack(target) {
+		if b.Err != nil {
+			continue
+		}
+		if b.Row.Direction != mapping.Both {
+			key := automation.BackKey(b.Target.Key)
+			mapped[key], held[key] = b.Value, source.Fields[b.Target.Key]
+			continue
+		}
+		if r := forth[b.Row.ID]; r != nil && r.Err == nil {
+			mapped[r.Target.Key], held[r.Target.Key] = r.Value, target.Fields[r.Target.Key]
+		}
+	}
+	return mapped, held
+}
