@@ -15,6 +15,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
@@ -160,6 +161,59 @@ func (h *House) Poll() {
 	_, err := h.Poller.Poll(h.t.Context(), GleapConnection, record.Contact)
 	check(h.t, err)
 	h.Drain()
+}
+
+// PollBoth polls both sides' contacts until neither has news.
+func (h *House) PollBoth() {
+	h.t.Helper()
+	for range 20 {
+		fresh := 0
+		for _, c := range []record.ConnectionID{HighLevelConnection, GleapConnection} {
+			n, err := h.Poller.Poll(h.t.Context(), c, record.Contact)
+			check(h.t, err)
+			fresh += n
+		}
+		h.Drain()
+		if fresh == 0 {
+			return
+		}
+	}
+	h.t.Fatal("the two sides go on for ever")
+}
+
+// Tell stores an event about a record as a webhook would, and works off what follows.
+func (h *House) Tell(ref record.Ref, change provider.Change) {
+	h.t.Helper()
+	id := automation.NewID("ev")
+	_, err := h.Store.Accept(h.t.Context(), automation.Delivery{Event: automation.Event{
+		ID: id, Kind: automation.Webhook, Ref: ref, Change: change, DedupeKey: id, ReceivedAt: h.now(),
+	}})
+	check(h.t, err)
+	h.Drain()
+}
+
+// TwoWays creates a two-way automation for contacts, HighLevel being the source, after change was applied to it.
+func (h *House) TwoWays(change func(*automation.Definition)) automation.Automation {
+	h.t.Helper()
+	a := h.Automation("highlevel-contact-to-gleap", func(d *automation.Definition) {
+		for i, r := range d.Mapping.Rows {
+			if len(r.Sources) == 1 {
+				d.Mapping.Rows[i].Direction = mapping.Both
+				d.Mapping.Rows[i].ClearWhenEmpty = true
+			}
+		}
+		d.Mapping.Rows = append(d.Mapping.Rows,
+			mapping.Row{ID: "first", Sources: []string{"firstName"}, Target: "name", Direction: mapping.ToSource, Steps: []mapping.Step{{Use: "split_name", With: map[string]string{"part": "first"}}}},
+			mapping.Row{ID: "last", Sources: []string{"lastName"}, Target: "name", Direction: mapping.ToSource, Steps: []mapping.Step{{Use: "split_name", With: map[string]string{"part": "last"}}}})
+		d.CreateSource = true
+		if change != nil {
+			change(d)
+		}
+	})
+	for _, c := range []record.ConnectionID{HighLevelConnection, GleapConnection} {
+		check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: c, Object: record.Contact, Since: h.now().Add(-time.Hour)}))
+	}
+	return a
 }
 
 // Drain works off every job that is due now.

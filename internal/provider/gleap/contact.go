@@ -19,7 +19,8 @@ func contactObject() object {
 	return object{
 		Object: provider.Object{
 			Type: record.Contact, Label: "contact", Plural: "contacts", Read: true, Write: true,
-			Poll: true, // no contact webhook was found (§12)
+			Delete: true,
+			Poll:   true, // no contact webhook was found (§12)
 			// The schema requires nothing, but a contact nobody can recognise helps no one (§7).
 			CreateNeedsOneOf: []string{"email", "userId", "phone"},
 			MatchFields:      []string{"userId", "email", "phone"},

@@ -17,7 +17,8 @@ func noteObject() object {
 	return object{
 		Object: provider.Object{
 			Type: record.Note, Label: "note", Plural: "notes", Read: true, Write: true,
-			Poll:             true, // whether a note fires ticket.updated is unconfirmed (§12)
+			Poll:   true, // whether a note fires ticket.updated is unconfirmed (§12)
+			Delete: true, Parent: record.Ticket, ParentRequired: true,
 			CreateNeedsOneOf: []string{"body"},
 		},
 		describe: func(context.Context, *Client) (record.Schema, error) {

@@ -19,6 +19,7 @@ func ticketObject() object {
 		Object: provider.Object{
 			Type: record.Ticket, Label: "ticket", Plural: "tickets", Read: true, Write: true,
 			Webhook: true, Poll: true, // unsigned, set up by hand and of unknown delivery, so polled besides (§12)
+			Delete: true, Parent: record.Contact,
 			CreateNeedsOneOf: []string{"title"},
 		},
 		describe: describeTicket,

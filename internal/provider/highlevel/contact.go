@@ -15,7 +15,7 @@ func contactObject() object {
 	return object{
 		Object: provider.Object{
 			Type: record.Contact, Label: "contact", Plural: "contacts", Read: true, Write: true, Webhook: true,
-			CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"},
+			Delete: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"},
 		},
 		describe: describeContact, get: getContact, page: contactsPage, find: findContact,
 		create: createContact, update: updateContact, delete: deleteContact,

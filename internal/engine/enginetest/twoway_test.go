@@ -1,0 +1,284 @@
+package enginetest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/engine/enginetest"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+func highlevelRef(id any) record.Ref {
+	return record.Ref{Connection: enginetest.HighLevelConnection, Type: record.Contact, ID: fmt.Sprint(id)}
+}
+
+func gleapRef(id any) record.Ref {
+	return record.Ref{Connection: enginetest.GleapConnection, Type: record.Contact, ID: fmt.Sprint(id)}
+}
+
+func onlySession(t *testing.T, h *enginetest.House) map[string]any {
+	t.Helper()
+	all := h.Gleap.Sessions()
+	if len(all) != 1 {
+		t.Fatalf("there are %d Gleap contacts, want 1: %v", len(all), all)
+	}
+	return all[0]
+}
+
+func edit(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEditsOfBothSidesAreCarriedAndThenThereIsRest(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.TwoWays(nil)
+	id := h.Gleap.PersonCreatesContact(jane())
+	h.PollBoth()
+	c := only(t, h)
+	if c["firstName"] != "Jane" || c["lastName"] != "Doe" || !strings.EqualFold(fmt.Sprint(c["email"]), "jane@acme.io") || c["phone"] != "+14155550133" {
+		t.Fatalf("made in HighLevel: %v", c)
+	}
+	edit(t, h.HighLevel.PersonEditsContact(fmt.Sprint(c["id"]), map[string]any{"phone": "+14155550199", "companyName": "Roe & Co"}))
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"name": "Jane Roe", "tags": []any{"beta", "gold"}}))
+	h.PollBoth()
+	c, s := only(t, h), onlySession(t, h)
+	if c["lastName"] != "Roe" || !strings.Contains(fmt.Sprint(c["tags"]), "gold") || s["phone"] != "+14155550199" || s["companyName"] != "Roe & Co" {
+		t.Fatalf("HighLevel %v, Gleap %v, last run %s", c, s, h.LastRun().Summary)
+	}
+	before := h.HighLevel.Stats().Writes
+	h.PollBoth()
+	for _, ref := range []record.Ref{highlevelRef(c["id"]), gleapRef(id)} {
+		h.Tell(ref, provider.Updated)
+		if r := h.LastRun(); r.Outcome != automation.Same || r.Source != highlevelRef(c["id"]) {
+			t.Errorf("an echo came to %s (%s) on %s", r.Outcome, r.Summary, r.Source)
+		}
+	}
+	if after := h.HighLevel.Stats().Writes; after != before {
+		t.Errorf("%d writes more at rest", after-before)
+	}
+}
+
+func TestTheSamePersonEnteredOnBothSidesIsLinked(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.TwoWays(func(d *automation.Definition) { d.First = automation.FillEmpty })
+	h.Gleap.PersonCreatesContact(jane())
+	h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "J.", "lastName": "Doe", "email": "jane@acme.io"})
+	h.PollBoth()
+	c, s := only(t, h), onlySession(t, h)
+	if c["phone"] != "+14155550133" || c["firstName"] != "J." || s["name"] != "Jane Doe" {
+		t.Errorf("HighLevel %v, Gleap %v", c, s)
+	}
+}
+
+func TestDeletedRecordsFollowThePolicy(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		policy  automation.Deletes
+		gone    string // which side a person deletes from
+		left    int    // records on the other side afterwards
+		marked  bool
+		outcome automation.Outcome
+	}{
+		{automation.Deletes{}, "highlevel", 1, false, automation.Skip},
+		{automation.Deletes{Policy: automation.DeleteUnlink}, "highlevel", 1, false, automation.Skip},
+		{automation.Deletes{Policy: automation.DeleteMark, Field: "tags", SourceField: "tags", Value: "deleted elsewhere"}, "highlevel", 1, true, automation.Update},
+		{automation.Deletes{Policy: automation.DeleteDelete}, "highlevel", 0, false, automation.Delete},
+		{automation.Deletes{}, "gleap", 1, false, automation.Skip},
+		{automation.Deletes{Policy: automation.DeleteUnlink}, "gleap", 1, false, automation.Skip},
+		{automation.Deletes{Policy: automation.DeleteMark, Field: "tags", SourceField: "tags", Value: "deleted elsewhere"}, "gleap", 1, true, automation.Update},
+		{automation.Deletes{Policy: automation.DeleteDelete}, "gleap", 0, false, automation.Delete},
+	} {
+		t.Run(fmt.Sprintf("%s from %s", tc.policy.Policy, tc.gone), func(t *testing.T) {
+			t.Parallel()
+			h := enginetest.New(t, enginetest.Options{})
+			h.TwoWays(func(d *automation.Definition) { d.Deletes = tc.policy })
+			id := h.Gleap.PersonCreatesContact(jane())
+			h.PollBoth()
+			c := only(t, h)
+			var ref record.Ref
+			if tc.gone == "highlevel" {
+				ref = highlevelRef(c["id"])
+				edit(t, h.HighLevel.PersonDeletesContact(fmt.Sprint(c["id"])))
+			} else {
+				ref = gleapRef(id)
+				edit(t, h.Gleap.PersonDeletesContact(id))
+			}
+			h.Tell(ref, provider.Deleted)
+			r := h.LastRun()
+			if r.Outcome != tc.outcome {
+				t.Errorf("run: %s (%s) %s", r.Outcome, r.Code, r.Summary)
+			}
+			left := h.Gleap.Sessions()
+			if tc.gone == "gleap" {
+				left = h.HighLevel.Contacts()
+			}
+			if len(left) != tc.left {
+				t.Fatalf("%d left, want %d", len(left), tc.left)
+			}
+			if tc.left == 1 && strings.Contains(fmt.Sprint(left[0]["tags"]), "deleted elsewhere") != tc.marked {
+				t.Errorf("marked: %v", left[0]["tags"])
+			}
+			// Whatever is left is not taken for a new record afterwards.
+			if tc.left == 1 {
+				if tc.gone == "highlevel" {
+					edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"name": "Jane Later"}))
+				} else {
+					edit(t, h.HighLevel.PersonEditsContact(fmt.Sprint(c["id"]), map[string]any{"lastName": "Later"}))
+				}
+			}
+			h.PollBoth()
+			if n := len(h.HighLevel.Contacts()) + len(h.Gleap.Sessions()); n != tc.left {
+				t.Errorf("%d records afterwards, want %d", n, tc.left)
+			}
+		})
+	}
+}
+
+func TestAMergedRecordIsNoDeletedOne(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{AllowDuplicates: true})
+	h.TwoWays(func(d *automation.Definition) { d.Deletes.Policy = automation.DeleteDelete })
+	h.Gleap.PersonCreatesContact(jane())
+	h.PollBoth()
+	c := only(t, h)
+	// Two records of one person are merged in the CRM: one goes on under another id.
+	survivor := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "Doe", "email": "jane@acme.io", "phone": "+14155550133"})
+	edit(t, h.HighLevel.PersonDeletesContact(fmt.Sprint(c["id"])))
+	h.Tell(highlevelRef(c["id"]), provider.Deleted)
+	onlySession(t, h)
+	edit(t, h.HighLevel.PersonEditsContact(survivor, map[string]any{"phone": "+14155550177"}))
+	h.PollBoth()
+	if s := onlySession(t, h); s["phone"] != "+14155550177" {
+		t.Errorf("the link did not follow: %v, %s", s, h.LastRun().Summary)
+	}
+}
+
+func TestAConflictIsAskedDecidedAndSettled(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.TwoWays(func(d *automation.Definition) {
+		for i := range d.Mapping.Rows {
+			d.Mapping.Rows[i].Owner = mapping.OwnerAsk
+		}
+	})
+	id := h.Gleap.PersonCreatesContact(jane())
+	h.PollBoth()
+	c := only(t, h)
+	edit(t, h.HighLevel.PersonEditsContact(fmt.Sprint(c["id"]), map[string]any{"companyName": "Left", "phone": "+14155550100"}))
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Right"}))
+	h.PollBoth()
+	if s := onlySession(t, h); s["phone"] != "+14155550100" || s["companyName"] != "Right" {
+		t.Fatalf("what nobody disputes is carried all the same: %v", s)
+	}
+	open, err := h.Store.ReviewList(t.Context(), engine.ReviewFilter{State: automation.ReviewOpen})
+	if err != nil || len(open) != 1 || len(open[0].Plan.Asks()) != 1 {
+		t.Fatalf("open questions: %+v, %v", open, err)
+	}
+	asked := open[0].Plan.Asks()[0]
+	if asked.Offered.String() != "Left" || asked.Before.String() != "Right" {
+		t.Errorf("asked about %q and %q", asked.Offered, asked.Before)
+	}
+	decide := func(take automation.Take, v string) {
+		t.Helper()
+		d := automation.Decision{Choices: map[string]automation.Choice{asked.BaseKey(): {Take: take, Value: record.TextOf(v), SeenSource: asked.Offered, SeenTarget: asked.Before}}}
+		edit(t, h.Store.DecideReview(t.Context(), open[0].ID, open[0].Run, d, "jane"))
+		h.Drain()
+	}
+	decide(automation.TakeValue, "Both")
+	if c, s := only(t, h), onlySession(t, h); c["companyName"] != "Both" || s["companyName"] != "Both" {
+		t.Errorf("HighLevel %v, Gleap %v: %s", c["companyName"], s["companyName"], h.LastRun().Summary)
+	}
+	if r, err := h.Store.Review(t.Context(), open[0].ID); err != nil || r.State != automation.ReviewSettled {
+		t.Errorf("the question is %s, %v", r.State, err)
+	}
+	h.PollBoth()
+}
+
+func TestADoubtfulIdentityIsDecidedByAPerson(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"one of them", "a new one", "leave it"} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			h := enginetest.New(t, enginetest.Options{})
+			h.TwoWays(nil)
+			// Guests may share an address in Gleap.
+			first := h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane One", "email": "jane@acme.io"})
+			h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane Two", "email": "jane@acme.io"})
+			c := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "One", "email": "jane@acme.io"})
+			h.Tell(highlevelRef(c), provider.Created)
+			open, err := h.Store.ReviewList(t.Context(), engine.ReviewFilter{State: automation.ReviewOpen, Kind: automation.ReviewIdentity})
+			if err != nil || len(open) != 1 || len(open[0].Plan.Identity.Candidates) != 2 {
+				t.Fatalf("open questions: %+v, %v", open, err)
+			}
+			var d automation.Decision
+			switch answer {
+			case "one of them":
+				d.Counterpart = gleapRef(first)
+			case "a new one":
+				d.CreateNew = true
+			case "leave it":
+				d.Ignore = true
+			}
+			edit(t, h.Store.DecideReview(t.Context(), open[0].ID, open[0].Run, d, "jane"))
+			h.Drain()
+			r := h.LastRun()
+			want := map[string]automation.Outcome{"one of them": automation.Linked, "a new one": automation.Create, "leave it": automation.Skip}[answer]
+			if r.Outcome != want {
+				t.Errorf("run: %s (%s) %s", r.Outcome, r.Code, r.Summary)
+			}
+			h.Tell(highlevelRef(c), provider.Updated)
+			if r := h.LastRun(); r.Outcome != automation.Same && answer != "leave it" || answer == "leave it" && r.Code != "ignored" {
+				t.Errorf("afterwards: %s (%s) %s", r.Outcome, r.Code, r.Summary)
+			}
+		})
+	}
+}
+
+func TestABrakeStopsBeforeMoreIsWrittenAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.Automation(toHighLevel, func(d *automation.Definition) { d.Limits.ChangesPerHour = 3 })
+	for i := range 8 {
+		h.Gleap.PersonCreatesContact(map[string]any{"name": fmt.Sprintf("Jane %d", i), "email": fmt.Sprintf("jane%d@acme.io", i)})
+	}
+	h.Poll()
+	if n := len(h.HighLevel.Contacts()); n != 3 {
+		t.Fatalf("%d were made, the limit is 3", n)
+	}
+	stopped, err := h.Store.Automation(t.Context(), a.ID)
+	if err != nil || stopped.State != automation.Paused || !strings.Contains(stopped.PausedWhy, "limit of 3 changes") {
+		t.Fatalf("it is %s: %s, %v", stopped.State, stopped.PausedWhy, err)
+	}
+	if !slices.ContainsFunc(h.Runs(), func(r automation.Run) bool { return r.Code == "brake" && r.State == automation.Waiting }) {
+		t.Error("no run says that it was stopped")
+	}
+}
+
+func TestAPausedAutomationHoldsWhatComes(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.Automation(toHighLevel, nil)
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.Paused, "by hand"))
+	h.Gleap.PersonCreatesContact(jane())
+	h.Poll()
+	if n := len(h.HighLevel.Contacts()); n != 0 {
+		t.Fatalf("%d were made while it was paused", n)
+	}
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+	if _, err := h.Store.WakeWaiting(t.Context(), a.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.Drain()
+	only(t, h)
+}

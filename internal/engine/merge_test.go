@@ -1,0 +1,424 @@
+package engine_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// twoWays is the usual definition with every row leading both ways.
+func twoWays(change func(*automation.Definition)) automation.Definition {
+	d := definition()
+	d.CreateSource = true
+	for i := range d.Mapping.Rows {
+		d.Mapping.Rows[i].Direction = mapping.Both
+		d.Mapping.Rows[i].ClearWhenEmpty = true
+	}
+	if change != nil {
+		change(&d)
+	}
+	return d
+}
+
+// couple is two linked records, kept true to each other as the reconciler does it: target first, then source, each
+// write through a provider that re-formats what it is given.
+type couple struct {
+	c              *engine.Compiled
+	source, target record.Fields
+	link           *automation.Link
+	base           *automation.Base
+	// lost are values that were overwritten, as the journal's before-images have them.
+	lost []string
+	// between is what a person does while a write is on its way; it runs once.
+	between func()
+}
+
+func (p *couple) input() engine.Input {
+	in := engine.Input{Source: sourceOf(p.source.Clone()), Target: targetOf(p.target.Clone()), Link: p.link, Base: p.base, Identity: automation.Identity{How: automation.ByLink}}
+	if p.link == nil {
+		in.Identity.How = automation.ByMatch
+	}
+	return in
+}
+
+func (p *couple) reconcile(t *rapid.T) automation.Plan {
+	in := p.input()
+	plan := p.c.Plan(in)
+	if p.between != nil {
+		p.between()
+		p.between = nil
+	}
+	var done engine.Answers
+	for _, side := range []automation.Side{automation.TargetSide, automation.SourceSide} {
+		fields := plan.On(side)
+		if len(fields) == 0 {
+			continue
+		}
+		there := p.target
+		if side == automation.SourceSide {
+			there = p.source
+		}
+		for _, f := range fields {
+			if f.Action == automation.Set && !f.Before.IsEmpty() {
+				p.lost = append(p.lost, f.Before.String())
+			}
+		}
+		take(t, there, engine.WriteOf(plan, side), side)
+		answer := record.Record{Fields: there.Clone()}
+		if side == automation.SourceSide {
+			done.Source = &answer
+		} else {
+			done.Target = &answer
+		}
+	}
+	p.link, p.base = agreed(p.c.Remember(plan, in, done))
+	return plan
+}
+
+// take is a provider: both trim, the target shouts names and whispers labels, the source capitalises labels.
+func take(t *rapid.T, f record.Fields, w provider.Write, side automation.Side) {
+	for key, v := range w.Fields {
+		if s, ok := v.AsText(); ok {
+			s = strings.TrimSpace(s)
+			if key == "name" && side == automation.TargetSide {
+				s = strings.ToUpper(s)
+			}
+			v = record.TextOf(s)
+		}
+		f[key] = v
+	}
+	tags, _ := f["tags"].AsList()
+	tags = slices.DeleteFunc(slices.Clone(tags), func(e string) bool { return slices.Contains(w.Remove["tags"], e) })
+	for _, e := range w.Add["tags"] {
+		if side == automation.TargetSide {
+			e = strings.ToLower(e)
+		}
+		tags = append(tags, e)
+	}
+	f["tags"] = record.ListOf(tags)
+	if _, direct := w.Fields["tags"]; direct {
+		t.Fatal("a set was overwritten")
+	}
+}
+
+func names(t *rapid.T, label string) record.Value {
+	return record.TextOf(rapid.SampledFrom([]string{"JANE", "JANET", "ROE", "DOE", ""}).Draw(t, label))
+}
+
+func labels(t *rapid.T, label string) record.Value {
+	return record.ListOf(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"vip", "beta", "gold", "eu"}), 0, 3, rapid.ID).Draw(t, label))
+}
+
+// edit is one change by a person on one side; it answers the side and the field.
+func (p *couple) edit(t *rapid.T) (automation.Side, string) {
+	side := rapid.SampledFrom([]automation.Side{automation.TargetSide, automation.SourceSide}).Draw(t, "side")
+	there := p.target
+	if side == automation.SourceSide {
+		there = p.source
+	}
+	key := rapid.SampledFrom([]string{"name", "tags", "email"}).Draw(t, "field")
+	switch key {
+	case "name":
+		there[key] = names(t, "name")
+	case "tags":
+		there[key] = labels(t, "labels")
+	case "email":
+		there[key] = record.TextOf(rapid.SampledFrom([]string{"jane@acme.io", "roe@acme.io", "JANE@ACME.IO"}).Draw(t, "email"))
+	}
+	return side, key
+}
+
+func (p *couple) differs() string {
+	for _, key := range []string{"name", "email", "phone", "tags"} {
+		kind := map[string]record.Kind{"name": record.Text, "email": record.Email, "phone": record.Phone, "tags": record.Set}[key]
+		a, b := p.source[key], p.target[key]
+		if key == "name" { // the target shouts
+			a, b = record.TextOf(strings.ToUpper(a.String())), record.TextOf(strings.ToUpper(b.String()))
+		}
+		if !record.Same(kind, a, b, record.Locale{Region: "US"}) {
+			return key + ": " + a.String() + " and " + b.String()
+		}
+	}
+	return ""
+}
+
+// met is a couple that agrees on everything.
+func met(t *rapid.T, d automation.Definition) *couple {
+	same := func() record.Fields {
+		return fields("name", "JANE", "email", "jane@acme.io", "phone", "+14155550133", "tags", "vip")
+	}
+	p := &couple{c: compile(d), source: same(), target: same()}
+	p.reconcile(t)
+	return p
+}
+
+// TestTwoSidesComeTogether lets people edit either side between runs, one edit at a time: each is carried, whatever
+// came before, and a run after the run has nothing to do.
+func TestTwoSidesComeTogether(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := met(t, twoWays(nil))
+		for range rapid.IntRange(1, 12).Draw(t, "edits") {
+			side, key := p.edit(t)
+			want := p.target[key]
+			if side == automation.SourceSide {
+				want = p.source[key]
+			}
+			p.reconcile(t)
+			if words := p.differs(); words != "" {
+				t.Fatalf("after an edit of %s %s they differ: %s", side, key, words)
+			}
+			got, kind := p.source[key], record.Text
+			if key == "tags" {
+				kind = record.Set
+			}
+			if !record.Same(kind, record.TextOf(strings.ToUpper(got.String())), record.TextOf(strings.ToUpper(want.String())), record.Locale{}) && key != "tags" {
+				t.Fatalf("the edit of %s to %q became %q", key, want, got)
+			}
+			if again := p.reconcile(t); again.Writes() {
+				t.Fatalf("and again: %s %+v", again.Reason, again.Fields)
+			}
+		}
+	})
+}
+
+// TestEditsOfDifferentFieldsAllSurvive lets many edits happen on both sides before anybody looks. Where only one side
+// touched a field its edit survives, and of fields both touched the owner's does, with the other in the journal.
+func TestEditsOfDifferentFieldsAllSurvive(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		owner := rapid.SampledFrom([]mapping.Owner{mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerAsk}).Draw(t, "owner")
+		p := met(t, twoWays(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = owner }))
+		from := names(t, "source name")
+		to := names(t, "target name")
+		p.source["name"], p.target["name"] = from, to
+		plan := p.reconcile(t)
+		up := func(v record.Value) string { return strings.ToUpper(v.String()) }
+		movedFrom, movedTo := up(from) != "JANE", up(to) != "JANE"
+		switch {
+		case movedFrom && movedTo && up(from) != up(to):
+			switch owner {
+			case mapping.OwnerAsk:
+				if len(plan.Asks()) != 1 || up(p.source["name"]) != up(from) || up(p.target["name"]) != up(to) {
+					t.Fatalf("nobody was asked: %+v", plan)
+				}
+				return
+			case mapping.OwnerTarget:
+				if up(p.source["name"]) != up(to) || !from.IsEmpty() && !slices.Contains(p.lost, from.String()) {
+					t.Fatalf("%v, lost %v", p.source["name"], p.lost)
+				}
+			default:
+				if up(p.target["name"]) != up(from) || !to.IsEmpty() && !slices.Contains(p.lost, to.String()) {
+					t.Fatalf("%v, lost %v", p.target["name"], p.lost)
+				}
+			}
+		case movedTo:
+			if up(p.source["name"]) != up(to) {
+				t.Fatalf("the target's edit %q was not carried: %q", to, p.source["name"])
+			}
+		case movedFrom:
+			if up(p.target["name"]) != up(from) {
+				t.Fatalf("the source's edit %q was not carried: %q", from, p.target["name"])
+			}
+		}
+		if words := p.differs(); words != "" {
+			t.Fatal(words)
+		}
+	})
+}
+
+// TestLabelsMergeByElement: what either side gained both have, what either side lost neither has.
+func TestLabelsMergeByElement(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		before := labels(t, "before")
+		p := &couple{c: compile(twoWays(nil)), source: fields("email", "jane@acme.io"), target: fields("email", "jane@acme.io")}
+		p.source["tags"], p.target["tags"] = before, before
+		p.reconcile(t)
+		p.source["tags"], p.target["tags"] = labels(t, "source"), labels(t, "target")
+		was, from, to := lower(before), lower(p.source["tags"]), lower(p.target["tags"])
+		p.reconcile(t)
+		for _, e := range []string{"vip", "beta", "gold", "eu"} {
+			in := func(set []string) bool { return slices.Contains(set, e) }
+			want := in(from) && in(to) || (in(from) || in(to)) && !in(was)
+			if in(lower(p.source["tags"])) != want || in(lower(p.target["tags"])) != want {
+				t.Fatalf("%s: before %v, source %v, target %v; now %v and %v", e, was, from, to, p.source["tags"], p.target["tags"])
+			}
+		}
+		if again := p.reconcile(t); again.Writes() {
+			t.Fatalf("and again: %+v", again.Fields)
+		}
+	})
+}
+
+func lower(v record.Value) []string {
+	items, _ := v.AsList()
+	out := make([]string, len(items))
+	for i, e := range items {
+		out[i] = strings.ToLower(e)
+	}
+	return out
+}
+
+// TestAnEditWhileWeWriteIsSeenNextTime: somebody edits another field, or adds a label, between our read and our write.
+// The answer to our write holds it too, and it must not be taken for something both agreed on.
+func TestAnEditWhileWeWriteIsSeenNextTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := met(t, twoWays(nil))
+		p.source["name"] = record.TextOf("Roe")
+		p.source["tags"] = record.ListOf([]string{"vip", "gold"})
+		p.between = func() {
+			p.target["email"] = record.TextOf("new@acme.io")
+			tags, _ := p.target["tags"].AsList()
+			p.target["tags"] = record.ListOf(append(slices.Clone(tags), "fair"))
+		}
+		p.reconcile(t)
+		p.reconcile(t)
+		if p.source["email"].String() != "new@acme.io" || !slices.Contains(lower(p.source["tags"]), "fair") {
+			t.Fatalf("the edit was not carried: %v %v", p.source["email"], p.source["tags"])
+		}
+		if words := p.differs(); words != "" {
+			t.Fatal(words)
+		}
+	})
+}
+
+// TestMergeDoesNotDependOnWhenWeLook: the same edits in the same places come to the same records, whether we look after
+// each of them or once at the end, as long as no field is edited on both sides.
+func TestMergeDoesNotDependOnWhenWeLook(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		often, once := met(t, twoWays(nil)), met(t, twoWays(nil))
+		mine := map[string]automation.Side{}
+		for range rapid.IntRange(1, 8).Draw(t, "edits") {
+			before := [2]record.Fields{once.source.Clone(), once.target.Clone()}
+			side, key := once.edit(t)
+			if had, ok := mine[key]; ok && had != side {
+				once.source, once.target = before[0], before[1]
+				continue
+			}
+			mine[key] = side
+			if side == automation.SourceSide {
+				often.source[key] = once.source[key]
+			} else {
+				often.target[key] = once.target[key]
+			}
+			often.reconcile(t)
+		}
+		once.reconcile(t)
+		often.reconcile(t)
+		for _, key := range []string{"name", "email", "tags"} {
+			kind := record.Text
+			if key == "tags" {
+				kind = record.Set
+			} else if key == "email" {
+				kind = record.Email
+			}
+			if a, b := often.target[key], once.target[key]; !record.Same(kind, record.TextOf(strings.ToUpper(a.String())), record.TextOf(strings.ToUpper(b.String())), record.Locale{}) {
+				t.Fatalf("%s: %q when we look often, %q when we look once", key, a, b)
+			}
+		}
+	})
+}
+
+// TestAChoiceIsCarriedAndHoldsForWhatWasSeen covers the three answers to a conflict, and one that came too late.
+func TestAChoiceIsCarriedAndHoldsForWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := met(t, twoWays(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = mapping.OwnerAsk }))
+		p.source["name"], p.target["name"] = record.TextOf("Janet"), record.TextOf("ROE")
+		asked := p.reconcile(t).Asks()
+		if len(asked) != 1 {
+			t.Fatalf("asked %+v", asked)
+		}
+		choice := automation.Choice{SeenSource: asked[0].Offered, SeenTarget: asked[0].Before}
+		choice.Take = rapid.SampledFrom([]automation.Take{automation.TakeSource, automation.TakeTarget, automation.TakeValue}).Draw(t, "take")
+		want := map[automation.Take]string{automation.TakeSource: "Janet", automation.TakeTarget: "ROE", automation.TakeValue: "Jane Roe"}[choice.Take]
+		choice.Value = record.TextOf("Jane Roe")
+		late := rapid.Bool().Draw(t, "late")
+		if late {
+			p.source["name"] = record.TextOf("Somebody else")
+		}
+		in := p.input()
+		in.Choices = map[string]automation.Choice{asked[0].BaseKey(): choice}
+		plan := p.c.Plan(in)
+		if late {
+			if plan.Writes() || len(plan.Asks()) != 1 {
+				t.Fatalf("a choice about other values was carried: %+v", plan)
+			}
+			return
+		}
+		for _, f := range plan.Fields {
+			if f.Action == automation.Set && !strings.EqualFold(f.After.String(), want) {
+				t.Fatalf("wrote %q, want %q", f.After, want)
+			}
+		}
+		if !plan.Writes() || len(plan.Asks()) > 0 {
+			t.Fatalf("not carried: %+v", plan)
+		}
+	})
+}
+
+// TestOnlyLinkingWritesNothingAndLaterEditsAreCarried is the careful way to begin.
+func TestOnlyLinkingWritesNothingAndLaterEditsAreCarried(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		first := rapid.SampledFrom([]automation.FirstMeeting{automation.LinkOnly, automation.FillEmpty}).Draw(t, "first")
+		p := &couple{c: compile(twoWays(func(d *automation.Definition) { d.First = first })),
+			source: fields("name", "Jane", "email", "jane@acme.io", "tags", "vip"), target: fields("name", "ROE", "email", "jane@acme.io", "tags", "gold")}
+		if rapid.Bool().Draw(t, "empty") {
+			p.target["name"] = record.Value{}
+		}
+		empty := p.target["name"].IsEmpty()
+		plan := p.reconcile(t)
+		switch {
+		case first == automation.LinkOnly && plan.Writes(), !empty && plan.Writes():
+			t.Fatalf("wrote: %+v", plan.Fields)
+		case first == automation.FillEmpty && empty && p.target["name"].String() != "JANE":
+			t.Fatalf("not filled: %q", p.target["name"])
+		}
+		if again := p.reconcile(t); again.Writes() {
+			t.Fatalf("and again: %+v", again.Fields)
+		}
+		p.target["name"] = record.TextOf("PAULA")
+		p.source["tags"] = record.ListOf([]string{"vip", "eu"})
+		p.reconcile(t)
+		if p.source["name"].String() != "PAULA" || !slices.Contains(lower(p.target["tags"]), "eu") || slices.Contains(lower(p.target["tags"]), "vip") {
+			t.Fatalf("later edits: %q %v", p.source["name"], p.target["tags"])
+		}
+	})
+}
+
+func TestTheNewestWinsWhereBothSidesSayWhen(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	c := compile(twoWays(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = mapping.OwnerNewest }))
+	link, base := agreed(fields("name", "J."), fields("name", "J."))
+	for name, tc := range map[string]struct {
+		source, target time.Time
+		side           automation.Side
+		asks           int
+	}{
+		"the source":  {at.Add(time.Second), at, automation.TargetSide, 0},
+		"the target":  {at, at.Add(time.Second), automation.SourceSide, 0},
+		"nobody says": {time.Time{}, at, "", 1},
+		"at once":     {at, at, "", 1},
+	} {
+		source, target := sourceOf(fields("name", "Jane")), targetOf(fields("name", "Janet"))
+		source.UpdatedAt, target.UpdatedAt = tc.source, tc.target
+		p := c.Plan(engine.Input{Source: source, Target: target, Link: link, Base: base, Identity: automation.Identity{How: automation.ByLink}})
+		if len(p.Asks()) != tc.asks || tc.asks == 0 && len(p.On(tc.side)) != 1 {
+			t.Errorf("%s: %+v", name, p.Fields)
+		}
+	}
+}
