@@ -40,7 +40,7 @@ type house struct {
 	reconciler  *engine.Reconciler
 	router      *engine.Router
 	poller      *engine.Poller
-	dryRunner   *engine.DryRunner
+	populations *engine.PopulationRunner
 	runner      *engine.Runner
 	queue       *queue.Queue
 	server      *server.Server
@@ -146,7 +146,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	}
 	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store}
 	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Now: time.Now, NewID: automation.NewID}
-	h.dryRunner = &engine.DryRunner{Automations: h.store, Links: h.store, Populations: h.store, Gateway: h.gateway, Definitions: h.definitions, Now: time.Now, Wait: connection.Sleep}
+	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Owner: owner, Wait: connection.Sleep}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if err := h.openQueue(r); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (h *house) openQueue(r roles) (err error) {
 		qc.Handlers = &queue.Handlers{
 			Route:     func(ctx context.Context) error { _, err := h.router.Route(ctx); return err },
 			Reconcile: h.runner.Work,
-			DryRun:    h.dryRunner.Run,
+			DryRun:    h.populations.Run,
 			Poll:      h.pollAll,
 			Rescue:    h.rescue,
 			Prune:     func(ctx context.Context) error { return h.store.Prune(ctx, time.Now().Add(-keepFor)) },

@@ -50,6 +50,10 @@ type Plan struct {
 	// Apart lists base keys the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
 	// value that cannot be carried. Base keeps their last agreement.
 	Apart []string `json:"apart,omitempty"`
+	// Undoes is the change this takes back.
+	Undoes string `json:"undoes,omitempty"`
+	// Missed: the source changed long ago, and no webhook told of it.
+	Missed bool `json:"missed,omitempty"`
 	// Sever leaves the link as the memory of a pair that goes separate ways.
 	Sever bool `json:"sever,omitempty"`
 }

@@ -200,8 +200,10 @@ func (x *execution) halfway(ctx context.Context, end Finish, at *found) error {
 }
 
 func (x *execution) limits() automation.Limits {
-	if byPerson(x.work.Event.Kind) || x.work.Event.Kind == automation.TestSend {
-		return automation.Limits{ChangesPerHour: -1, DeletesPerHour: -1}.Effective()
+	switch e := x.work.Event; {
+	case byPerson(e.Kind), e.Kind == automation.TestSend, e.Kind == automation.Backfill && e.Name != "":
+		// A person has asked for just this, or has seen it in a plan.
+		return automation.Limits{}
 	}
 	return x.a.Definition.Limits.Effective()
 }

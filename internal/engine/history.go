@@ -27,6 +27,7 @@ type HourCount struct {
 // PlanFilter narrows the items of a dry run. After is the position to page from.
 type PlanFilter struct {
 	Outcomes []automation.Outcome // any of these
+	State    ItemState
 	Search   string
 	After    int64
 	Limit    int
@@ -36,6 +37,8 @@ type PlanFilter struct {
 type PlanItem struct {
 	Position int64
 	Plan     automation.Plan
+	State    ItemState
+	Run      string
 }
 
 // DeliveryStats tells how a connection's webhooks are doing.
@@ -52,4 +55,10 @@ type ReviewFilter struct {
 	Search     string
 	Before     string
 	Limit      int
+}
+
+// Choice narrows what is carried out of a plan; zero values leave nothing out.
+type Choice struct {
+	Outcomes  []automation.Outcome
+	Positions []int64
 }

@@ -141,6 +141,11 @@ type Works interface {
 	// Release gives the key back. When new events arrived meanwhile it becomes due again, with a job, in the
 	// same transaction. A non-zero retryAt makes it due then, keeping RunID and counting the attempt.
 	Release(ctx context.Context, id WorkID, owner string, retryAt time.Time, runID string) error
+	// ClaimKeys takes the sole right to work on as many of the keys as nobody else is working on. What was due stays
+	// due, for after the release.
+	ClaimKeys(ctx context.Context, keys []Key, owner string, lease time.Duration) (map[Key]WorkID, error)
+	// ReleaseKeys gives claimed keys back.
+	ReleaseKeys(ctx context.Context, ids []WorkID, owner string) error
 	// Rescue makes keys whose lease ended due again and enqueues jobs for keys that are due without one.
 	Rescue(ctx context.Context, now time.Time) (int, error)
 }
@@ -178,42 +183,93 @@ type Cursors interface {
 	SavePollCursor(ctx context.Context, c PollCursor) error
 }
 
-// Population is a dry run over everyone: its progress and its tally. Items are stored as they are planned.
+// Population is a plan for everyone: shown first, then carried out if somebody says so. Its items are stored as they
+// are planned, and each says what became of it.
 type Population struct {
 	ID          string // "pl_…"
 	Automation  automation.ID
 	Version     int
+	Mode        PopulationMode
+	Of          string // what an undo takes back: "change:ch_…", "run:rn_…" or "plan:pl_…"
 	State       PopulationState
 	Phase       string // what it is doing, in words
-	Done, Total int    // records planned; Total 0 = unknown yet
+	Done, Total int    // records looked at; Total 0 = unknown yet
 	Counts      map[automation.Outcome]int
-	Reads       int // calls made to find out
-	Writes      int // calls carrying it out would take
+	Reads       int    // calls made to find out
+	Writes      int    // calls carrying it out would take
+	Written     int    // items carried out
+	Missed      int    // records whose change no webhook told of, though the provider sends them
+	Cursor      string // where carrying out goes on
 	Problem     string
 	CreatedAt   time.Time
+	StartedAt   time.Time // of showing, then of carrying out
 	FinishedAt  time.Time
 	StartedBy   string
 }
 
-// PopulationState says where a dry run stands.
+// PopulationMode says what is done with a population.
+type PopulationMode string
+
+// The modes. An undo is shown and carried out like any other plan.
+const (
+	ModeShow  PopulationMode = "show"
+	ModeApply PopulationMode = "apply"
+	ModeUndo  PopulationMode = "undo"
+	ModeTake  PopulationMode = "take_back" // an undo that is carried out
+)
+
+// Applies reports whether the population writes.
+func (m PopulationMode) Applies() bool { return m == ModeApply || m == ModeTake }
+
+// PopulationState says where a population stands.
 type PopulationState string
 
-// The states of a dry run over everyone.
+// The states of a population.
 const (
 	PopulationQueued   PopulationState = "queued"
 	PopulationRunning  PopulationState = "running"
+	PopulationPaused   PopulationState = "paused"
 	PopulationDone     PopulationState = "done"
 	PopulationFailed   PopulationState = "failed"
 	PopulationCanceled PopulationState = "canceled"
 )
 
-// Populations keeps dry runs.
+// ItemState says what became of an item of a population.
+type ItemState string
+
+// The item states; empty: only shown.
+const (
+	ItemDone   ItemState = "done"
+	ItemMoved  ItemState = "moved"  // the record had changed since it was shown, so nothing was written
+	ItemFailed ItemState = "failed" // its run says why
+	ItemLeft   ItemState = "left"   // somebody left it out
+	ItemLive   ItemState = "live"   // live work was at it at that moment
+)
+
+// ItemResult is what became of one record's item. Position 0: it was not among what was shown.
+type ItemResult struct {
+	Position int64
+	State    ItemState
+	Run      string
+	Plan     *automation.Plan // as it looks now, when it moved
+}
+
+// Populations keeps plans for everyone.
 type Populations interface {
 	// CreatePopulation stores it and enqueues its job in the same transaction.
 	CreatePopulation(ctx context.Context, p Population) error
 	Population(ctx context.Context, id string) (Population, error)
-	// SavePopulation updates progress and appends items in one transaction. A canceled one answers ErrConflict.
+	// SavePopulation updates progress and appends items in one transaction. A canceled or paused one answers
+	// ErrConflict.
 	SavePopulation(ctx context.Context, p Population, items []automation.Plan) error
-	// RestartPopulation drops stored items so that an interrupted dry run begins again.
+	// SaveResults updates progress and says what became of items, in one transaction, as SavePopulation does.
+	SaveResults(ctx context.Context, p Population, results []ItemResult) error
+	// ItemsOf are the items of some records, by their source.
+	ItemsOf(ctx context.Context, id string, sources []record.Ref) (map[record.Ref]PlanItem, error)
+	// PlanItems lists items in the order they were planned.
+	PlanItems(ctx context.Context, id string, f PlanFilter) ([]PlanItem, error)
+	// RestartPopulation drops stored items so that an interrupted one begins again.
 	RestartPopulation(ctx context.Context, id string) error
+	// ChangesToUndo pages through the writes an undo takes back, newest first; after is the last change seen.
+	ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error)
 }

@@ -160,11 +160,6 @@ func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) 
 			return err
 		}
 	}
-	if f.Sever != nil {
-		if err := u.sever(*f.Sever); err != nil {
-			return err
-		}
-	}
 	if err := u.reviews(f); err != nil {
 		return err
 	}
@@ -175,6 +170,11 @@ func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) 
 	if f.Link != nil {
 		var err error
 		if link, err = u.saveLink(*f.Link); err != nil {
+			return err
+		}
+	}
+	if f.Sever != nil {
+		if err := u.sever(*f.Sever); err != nil {
 			return err
 		}
 	}

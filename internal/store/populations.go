@@ -1,14 +1,19 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
 )
 
 var _ engine.Populations = (*Store)(nil)
@@ -19,6 +24,7 @@ func populationRow(p engine.Population) (planRow, error) {
 		ID: p.ID, AutomationID: string(p.Automation), Version: p.Version, State: string(p.State), Phase: clean(p.Phase),
 		Done: p.Done, Total: p.Total, Counts: counts, Reads: p.Reads, Writes: p.Writes, Problem: clean(p.Problem),
 		CreatedAt: at(p.CreatedAt), FinishedAt: at(p.FinishedAt), StartedBy: clean(p.StartedBy),
+		Mode: string(cmp.Or(p.Mode, engine.ModeShow)), OfPlan: clean(p.Of), Written: p.Written, Missed: p.Missed, Cursor: clean(p.Cursor), StartedAt: at(p.StartedAt),
 	}, err
 }
 
@@ -27,6 +33,7 @@ func (r planRow) population() (engine.Population, error) {
 		ID: r.ID, Automation: automation.ID(r.AutomationID), Version: r.Version, State: engine.PopulationState(r.State), Phase: r.Phase,
 		Done: r.Done, Total: r.Total, Reads: r.Reads, Writes: r.Writes, Problem: r.Problem,
 		CreatedAt: r.CreatedAt.time(), FinishedAt: r.FinishedAt.time(), StartedBy: r.StartedBy,
+		Mode: engine.PopulationMode(r.Mode), Of: r.OfPlan, Written: r.Written, Missed: r.Missed, Cursor: r.Cursor, StartedAt: r.StartedAt.time(),
 	}
 	err := decode("counts of plan "+r.ID, r.Counts, &p.Counts)
 	return p, err
@@ -84,23 +91,13 @@ func (s *Store) SavePopulation(ctx context.Context, p engine.Population, items [
 	}
 	rows := make([]planItemRow, len(items))
 	for i, plan := range items {
-		doc, err := encode("plan of "+plan.Source.String(), plan)
-		if err != nil {
+		if rows[i], err = itemRow(p.ID, plan); err != nil {
 			return err
-		}
-		rows[i] = planItemRow{
-			PlanID: p.ID, Outcome: string(plan.Outcome), Record: clean(plan.Source.ID), Title: clean(plan.SourceTitle),
-			TargetRecord: clean(plan.Target.ID), TargetTitle: clean(plan.TargetTitle), Plan: doc,
 		}
 	}
 	err = s.write(ctx, func(u *unit) error {
-		res := u.Model(&planRow{}).Where("id = ? AND state <> ?", p.ID, string(engine.PopulationCanceled)).
-			Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "problem", "finished_at").Updates(&row)
-		if res.Error != nil {
-			return res.Error
-		}
-		if res.RowsAffected == 0 {
-			return u.canceled(p.ID)
+		if err := u.progress(&row); err != nil {
+			return err
 		}
 		for i := range rows {
 			rows[i].Position = 0 // an earlier try may have filled it in
@@ -111,6 +108,225 @@ func (s *Store) SavePopulation(ctx context.Context, p engine.Population, items [
 		return fmt.Errorf("save dry run %s: %w", p.ID, err)
 	}
 	return nil
+}
+
+// progress updates a population that nobody has stopped.
+func (u *unit) progress(row *planRow) error {
+	stopped := []string{string(engine.PopulationCanceled), string(engine.PopulationPaused)}
+	res := u.Model(&planRow{}).Where("id = ? AND state NOT IN ?", row.ID, stopped).
+		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "cursor", "problem", "started_at", "finished_at").Updates(row)
+	if res.Error != nil {
+		return res.Error
+	}
+	if res.RowsAffected == 0 {
+		return u.canceled(row.ID)
+	}
+	return nil
+}
+
+// SaveResults says what became of items. One that was not shown is added, so that it is not lost from sight.
+func (s *Store) SaveResults(ctx context.Context, p engine.Population, results []engine.ItemResult) error {
+	row, err := populationRow(p)
+	if err != nil {
+		return err
+	}
+	err = s.write(ctx, func(u *unit) error {
+		if err := u.progress(&row); err != nil {
+			return err
+		}
+		for _, r := range results {
+			if err := u.result(p.ID, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("save results of plan %s: %w", p.ID, err)
+	}
+	return nil
+}
+
+func (u *unit) result(id string, r engine.ItemResult) error {
+	if r.Plan == nil {
+		return u.Exec("UPDATE plan_items SET result = ?, run_id = ? WHERE plan_id = ? AND position = ?", string(r.State), r.Run, id, r.Position).Error
+	}
+	row, err := itemRow(id, *r.Plan)
+	if err != nil {
+		return err
+	}
+	row.Result, row.RunID = string(r.State), r.Run
+	if r.Position == 0 {
+		return u.Create(&row).Error
+	}
+	return u.Exec("UPDATE plan_items SET result = ?, run_id = ?, outcome = ?, target_record = ?, target_title = ?, plan = ? WHERE plan_id = ? AND position = ?",
+		row.Result, row.RunID, row.Outcome, row.TargetRecord, row.TargetTitle, row.Plan, id, r.Position).Error
+}
+
+func itemRow(id string, plan automation.Plan) (planItemRow, error) {
+	doc, err := encode("plan of "+plan.Source.String(), plan)
+	return planItemRow{
+		PlanID: id, Outcome: string(plan.Outcome), Record: clean(plan.Source.ID), Title: clean(plan.SourceTitle),
+		TargetRecord: clean(plan.Target.ID), TargetTitle: clean(plan.TargetTitle), Plan: doc,
+	}, err
+}
+
+// ItemsOf are the items of some records, by their source.
+func (s *Store) ItemsOf(ctx context.Context, id string, sources []record.Ref) (map[record.Ref]engine.PlanItem, error) {
+	out := make(map[record.Ref]engine.PlanItem, len(sources))
+	asked := make(map[string][]record.Ref, len(sources))
+	ids := make([]string, 0, len(sources))
+	for _, r := range sources {
+		stored := clean(r.ID)
+		asked[stored] = append(asked[stored], r)
+		ids = append(ids, stored)
+	}
+	for chunk := range slices.Chunk(ids, 500) {
+		var rows []planItemRow
+		if err := s.read(ctx).Where("plan_id = ? AND record IN ?", id, chunk).Find(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read items of plan %s: %w", id, err)
+		}
+		for _, row := range rows {
+			item, err := row.item()
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range asked[row.Record] {
+				if item.Plan.Source.Connection == r.Connection && item.Plan.Source.Type == r.Type {
+					out[r] = item
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// ApplyPopulation lets a plan that was shown be carried out: all of it, or the items chosen. It answers
+// engine.ErrConflict when it is not one that was shown and is at rest.
+func (s *Store) ApplyPopulation(ctx context.Context, id string, choice engine.Choice) error {
+	err := s.write(ctx, func(u *unit) error {
+		res := u.Exec(`UPDATE plans SET mode = CASE WHEN mode = 'undo' THEN 'take_back' ELSE 'apply' END, state = 'queued', done = 0, written = 0, cursor = '',
+started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND mode IN ('show', 'undo')`, int64(at(u.now)), clean(id))
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return u.canceled(clean(id))
+		}
+		if len(choice.Outcomes) > 0 {
+			if err := u.Exec("UPDATE plan_items SET result = 'left' WHERE plan_id = ? AND outcome NOT IN ?", id, choice.Outcomes).Error; err != nil {
+				return err
+			}
+		}
+		if len(choice.Positions) > 0 {
+			if err := u.Exec("UPDATE plan_items SET result = 'left' WHERE plan_id = ? AND position NOT IN ?", id, choice.Positions).Error; err != nil {
+				return err
+			}
+		}
+		return u.jobs(engine.Job{Kind: engine.JobDryRun, Plan: id})
+	})
+	if err != nil {
+		return fmt.Errorf("apply plan %s: %w", id, err)
+	}
+	return nil
+}
+
+// PausePopulation stops one that has not ended, to go on later; its worker sees it at the next page.
+func (s *Store) PausePopulation(ctx context.Context, id string) error {
+	return s.switchPopulation(ctx, id, "pause", engine.PopulationPaused, false, engine.PopulationQueued, engine.PopulationRunning)
+}
+
+// ResumePopulation lets a paused or failed one go on, with a job.
+func (s *Store) ResumePopulation(ctx context.Context, id string) error {
+	return s.switchPopulation(ctx, id, "resume", engine.PopulationQueued, true, engine.PopulationPaused, engine.PopulationFailed)
+}
+
+func (s *Store) switchPopulation(ctx context.Context, id, verb string, to engine.PopulationState, job bool, from ...engine.PopulationState) error {
+	err := s.write(ctx, func(u *unit) error {
+		res := u.Model(&planRow{}).Where("id = ? AND state IN ?", clean(id), from).Updates(map[string]any{"state": string(to), "phase": "", "problem": ""})
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return u.canceled(clean(id))
+		}
+		if job {
+			return u.jobs(engine.Job{Kind: engine.JobDryRun, Plan: id})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s plan %s: %w", verb, id, err)
+	}
+	return nil
+}
+
+// ResultCounts counts what became of a plan's items; what was only shown is not among them.
+func (s *Store) ResultCounts(ctx context.Context, id string) (map[engine.ItemState]int, error) {
+	var rows []struct {
+		Result string
+		N      int
+	}
+	if err := s.read(ctx).Raw("SELECT result, COUNT(*) AS n FROM plan_items WHERE plan_id = ? AND result <> '' GROUP BY result", clean(id)).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("count results of plan %s: %w", id, err)
+	}
+	out := map[engine.ItemState]int{}
+	for _, r := range rows {
+		out[engine.ItemState(r.Result)] = r.N
+	}
+	return out, nil
+}
+
+// ChangesToUndo pages through the writes an undo takes back, newest first: "change:ch_…", "run:rn_…" or "plan:pl_…".
+func (s *Store) ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error) {
+	kind, id, _ := strings.Cut(of, ":")
+	q := s.read(ctx).Model(&changeRow{}).Order("id DESC").Limit(limited(limit))
+	switch kind {
+	case "change":
+		q = q.Where("id = ?", clean(id))
+	case "run":
+		q = q.Where("run_id = ?", clean(id))
+	case "plan":
+		q = q.Where("run_id IN (SELECT run_id FROM plan_items WHERE plan_id = ? AND run_id <> '')", clean(id))
+	default:
+		return nil, fmt.Errorf("read changes of %q: %w", of, engine.ErrNotFound)
+	}
+	if after != "" {
+		q = q.Where("id < ?", clean(after))
+	}
+	var rows []changeRow
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read changes of %s: %w", of, err)
+	}
+	return changes(rows)
+}
+
+// LastTold is when the last webhook about each record came, for those that had one.
+func (s *Store) LastTold(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+	type side struct{ connection, object string }
+	ids := map[side][]string{}
+	for _, r := range refs {
+		k := side{string(r.Connection), string(r.Type)}
+		ids[k] = append(ids[k], clean(r.ID))
+	}
+	out := make(map[record.Ref]time.Time, len(refs))
+	for k, all := range ids {
+		for chunk := range slices.Chunk(all, 500) {
+			var rows []struct {
+				Record string
+				At     stamp
+			}
+			err := s.read(ctx).Raw(`SELECT record, MAX(received_at) AS at FROM events WHERE connection = ? AND object = ? AND record IN ? AND kind = 'webhook' GROUP BY record`,
+				k.connection, k.object, chunk).Scan(&rows).Error
+			if err != nil {
+				return nil, fmt.Errorf("read when webhooks told of %d records: %w", len(refs), err)
+			}
+			for _, r := range rows {
+				out[ref(k.connection, k.object, r.Record)] = r.At.time()
+			}
+		}
+	}
+	return out, nil
 }
 
 // canceled tells a dry run that was canceled from one that is not there.
@@ -137,7 +353,7 @@ func (s *Store) RestartPopulation(ctx context.Context, id string) error {
 // answers ErrConflict.
 func (s *Store) CancelPopulation(ctx context.Context, id string) error {
 	err := s.write(ctx, func(u *unit) error {
-		res := u.Model(&planRow{}).Where("id = ? AND state IN ?", clean(id), []string{string(engine.PopulationQueued), string(engine.PopulationRunning)}).
+		res := u.Model(&planRow{}).Where("id = ? AND state IN ?", clean(id), []string{string(engine.PopulationQueued), string(engine.PopulationRunning), string(engine.PopulationPaused)}).
 			Updates(map[string]any{"state": string(engine.PopulationCanceled), "finished_at": at(u.now), "phase": ""})
 		if res.Error != nil {
 			return res.Error
@@ -158,6 +374,9 @@ func (s *Store) PlanItems(ctx context.Context, id string, f engine.PlanFilter) (
 	q := s.read(ctx).Where("plan_id = ? AND position > ?", clean(id), f.After).Order("position").Limit(limited(f.Limit))
 	if len(f.Outcomes) > 0 {
 		q = q.Where("outcome IN ?", f.Outcomes)
+	}
+	if f.State != "" {
+		q = q.Where("result = ?", string(f.State))
 	}
 	if f.Search != "" {
 		text := contains(f.Search)
@@ -188,7 +407,7 @@ func (s *Store) PlanItem(ctx context.Context, id string, position int64) (engine
 }
 
 func (r planItemRow) item() (engine.PlanItem, error) {
-	item := engine.PlanItem{Position: r.Position}
+	item := engine.PlanItem{Position: r.Position, State: engine.ItemState(r.Result), Run: r.RunID}
 	err := decode(fmt.Sprintf("item %d of dry run %s", r.Position, r.PlanID), r.Plan, &item.Plan)
 	return item, err
 }

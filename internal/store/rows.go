@@ -328,6 +328,7 @@ type planRow struct {
 	Mode         string
 	OfPlan       string
 	Written      int
+	Missed       int
 	Cursor       string
 	StartedAt    stamp
 }

@@ -37,6 +37,16 @@ RETURNING id, wake`
 	claimWork = `UPDATE works SET state = 'running', dirty = FALSE, lease_owner = ?, due_at = ?
 WHERE id = ? AND (state = 'queued' OR (state = 'waiting' AND due_at <= ?)) RETURNING *`
 
+	// What was due stays due: it is dirty, and queued again by the release. A key nobody has heard of is made.
+	claimKeys  = `INSERT INTO works (automation_id, connection, object, record, state, event, due_at, lease_owner, wake) VALUES `
+	claimTuple = `(?,?,?,?,'running',?,?,?,?)`
+	claimEnd   = ` ON CONFLICT (automation_id, connection, object, record) DO UPDATE SET
+	dirty = (works.state <> 'idle'), state = 'running', lease_owner = excluded.lease_owner, due_at = excluded.due_at, wake = excluded.wake
+WHERE works.state <> 'running' RETURNING id, automation_id, connection, object, record`
+
+	releaseKeys = `UPDATE works SET state = CASE WHEN dirty THEN 'queued' ELSE 'idle' END, dirty = FALSE, lease_owner = '', due_at = ?
+WHERE id IN ? AND state = 'running' AND lease_owner = ? RETURNING id, state`
+
 	// Done, and dirty: due again as a fresh start.
 	releaseDone = `UPDATE works SET state = CASE WHEN dirty THEN 'queued' ELSE 'idle' END, dirty = FALSE, lease_owner = '',
 	due_at = ?, run_id = '', attempts = 0, retry_of = ''
@@ -230,6 +240,72 @@ func (s *Store) Claim(ctx context.Context, id engine.WorkID, owner string, lease
 		return engine.Work{}, false, fmt.Errorf("claim work %d: %w", id, err)
 	}
 	return w, true, nil
+}
+
+// ClaimKeys takes the sole right to work on as many of the keys as nobody else is working on (I5).
+func (s *Store) ClaimKeys(ctx context.Context, keys []engine.Key, owner string, lease time.Duration) (map[engine.Key]engine.WorkID, error) {
+	asked := make(map[engine.Key]engine.Key, len(keys))
+	sorted := make([]engine.Key, 0, len(keys))
+	for _, k := range keys {
+		stored := k
+		stored.Source.ID = clean(k.Source.ID)
+		if _, twice := asked[stored]; !twice {
+			asked[stored] = k
+			sorted = append(sorted, stored)
+		}
+	}
+	// In one order, as wake does: two claims never wait for each other crosswise.
+	slices.SortFunc(sorted, func(a, b engine.Key) int {
+		return cmp.Or(cmp.Compare(a.Automation, b.Automation), cmp.Compare(a.Source.String(), b.Source.String()))
+	})
+	out := make(map[engine.Key]engine.WorkID, len(keys))
+	err := s.write(ctx, func(u *unit) error {
+		clear(out)
+		for chunk := range slices.Chunk(sorted, workChunk) {
+			args := make([]any, 0, len(chunk)*8)
+			for _, k := range chunk {
+				args = append(args, string(k.Automation), string(k.Source.Connection), string(k.Source.Type), k.Source.ID, "", int64(at(u.now.Add(lease))), owner, int64(0))
+			}
+			var rows []workRow
+			if err := u.Raw(claimKeys+tuples(claimTuple, len(chunk))+claimEnd, args...).Scan(&rows).Error; err != nil {
+				return err
+			}
+			for _, r := range rows {
+				out[asked[engine.Key{Automation: automation.ID(r.AutomationID), Source: ref(r.Connection, r.Object, r.Record)}]] = engine.WorkID(r.ID)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim %d keys: %w", len(keys), err)
+	}
+	return out, nil
+}
+
+// ReleaseKeys gives claimed keys back. What was due, or became due meanwhile, gets a job.
+func (s *Store) ReleaseKeys(ctx context.Context, ids []engine.WorkID, owner string) error {
+	err := s.write(ctx, func(u *unit) error {
+		for chunk := range slices.Chunk(slices.Sorted(slices.Values(ids)), workChunk) {
+			var rows []workRow
+			if err := u.Raw(releaseKeys, int64(at(u.now)), chunk, owner).Scan(&rows).Error; err != nil {
+				return err
+			}
+			var due []int64
+			for _, r := range rows {
+				if r.State == "queued" {
+					due = append(due, r.ID)
+				}
+			}
+			if err := u.jobs(reconciles(due)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("release %d keys: %w", len(ids), err)
+	}
+	return nil
 }
 
 // Release gives the key back. It answers engine.ErrConflict when the lease had ended and the key is not ours.

@@ -43,9 +43,12 @@ CREATE INDEX reservations_until ON reservations (until);
 ALTER TABLE plans ADD COLUMN mode TEXT NOT NULL DEFAULT 'show';
 ALTER TABLE plans ADD COLUMN of_plan TEXT NOT NULL DEFAULT '';
 ALTER TABLE plans ADD COLUMN written INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE plans ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE plans ADD COLUMN cursor TEXT NOT NULL DEFAULT '';
 ALTER TABLE plans ADD COLUMN started_at BIGINT  NOT NULL DEFAULT 0;
 -- What became of an item: '' when it was only shown, else done, moved, failed or braked; run_id tells more.
 ALTER TABLE plan_items ADD COLUMN result TEXT NOT NULL DEFAULT '';
 ALTER TABLE plan_items ADD COLUMN run_id TEXT COLLATE "C" NOT NULL DEFAULT '';
 CREATE INDEX plan_items_record ON plan_items (plan_id, record);
+-- When a webhook last told of a record.
+CREATE INDEX events_record ON events (connection, object, record, received_at);

@@ -34,15 +34,15 @@ const (
 
 // House is an engine with both twins and a store.
 type House struct {
-	Store      *store.Store
-	HighLevel  *twinhighlevel.Twin
-	Gleap      *twingleap.Twin
-	Reconciler *engine.Reconciler
-	Router     *engine.Router
-	Poller     *engine.Poller
-	DryRunner  *engine.DryRunner
-	Runner     *engine.Runner
-	Clients    map[record.ConnectionID]provider.Client
+	Store       *store.Store
+	HighLevel   *twinhighlevel.Twin
+	Gleap       *twingleap.Twin
+	Reconciler  *engine.Reconciler
+	Router      *engine.Router
+	Poller      *engine.Poller
+	Populations *engine.PopulationRunner
+	Runner      *engine.Runner
+	Clients     map[record.ConnectionID]provider.Client
 
 	t    testing.TB
 	mu   sync.Mutex
@@ -97,7 +97,7 @@ func New(t testing.TB, o Options) *House {
 	}
 	h.Router = &engine.Router{Automations: st, Links: st, Routing: st}
 	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.now, NewID: automation.NewID}
-	h.DryRunner = &engine.DryRunner{Automations: st, Links: st, Populations: st, Gateway: h, Definitions: definitions, Now: h.now, Wait: func(context.Context, time.Duration) error { return nil }}
+	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Owner: "test", Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
 	return h
 }
@@ -251,7 +251,7 @@ func (h *House) Do(j engine.Job) error {
 	case engine.JobReconcile:
 		return h.Runner.Work(h.t.Context(), j.Work)
 	case engine.JobDryRun:
-		return h.DryRunner.Run(h.t.Context(), j.Plan)
+		return h.Populations.Run(h.t.Context(), j.Plan)
 	}
 	return fmt.Errorf("unknown job %q", j.Kind)
 }

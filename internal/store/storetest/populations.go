@@ -17,7 +17,7 @@ import (
 
 func (b *bundle) population(id string) engine.Population {
 	return engine.Population{
-		ID: id, Automation: "au_1", Version: 2, State: engine.PopulationQueued, CreatedAt: b.now, StartedBy: "jane@example.com",
+		ID: id, Automation: "au_1", Version: 2, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: b.now, StartedBy: "jane@example.com",
 	}
 }
 

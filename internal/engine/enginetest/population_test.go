@@ -1,0 +1,333 @@
+package enginetest_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"testing"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/engine/enginetest"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// show plans for everyone, and answers the plan.
+func show(t *testing.T, h *enginetest.House, a automation.Automation, mode engine.PopulationMode, of string) engine.Population {
+	t.Helper()
+	p := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: mode, Of: of, State: engine.PopulationQueued}
+	edit(t, h.Store.CreatePopulation(t.Context(), p))
+	h.Drain()
+	return populationOf(t, h, p.ID)
+}
+
+func populationOf(t *testing.T, h *enginetest.House, id string) engine.Population {
+	t.Helper()
+	p, err := h.Store.Population(t.Context(), id)
+	if err != nil || p.State != engine.PopulationDone {
+		t.Fatalf("the plan is %s: %s, %v", p.State, p.Problem, err)
+	}
+	return p
+}
+
+// carryOut applies a plan that was shown.
+func carryOut(t *testing.T, h *enginetest.House, p engine.Population, c engine.Choice) (engine.Population, map[engine.ItemState]int) {
+	t.Helper()
+	edit(t, h.Store.ApplyPopulation(t.Context(), p.ID, c))
+	h.Drain()
+	results, err := h.Store.ResultCounts(t.Context(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return populationOf(t, h, p.ID), results
+}
+
+func off(t *testing.T, h *enginetest.House, a automation.Automation) {
+	t.Helper()
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.Draft, ""))
+}
+
+func writes(h *enginetest.House) int64 { return h.HighLevel.Stats().Writes + h.Gleap.Stats().Writes }
+
+// peopled is a house with people on both sides, some of them the same.
+func peopled(t *testing.T, change func(*automation.Definition)) (*enginetest.House, automation.Automation) {
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.TwoWays(change)
+	off(t, h, a)
+	for i := range 12 {
+		h.Gleap.PersonCreatesContact(map[string]any{"name": fmt.Sprintf("Gleap Person%d", i), "email": fmt.Sprintf("g%d@acme.io", i), "tags": []any{"beta"}})
+	}
+	for i := range 8 {
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "High", "lastName": fmt.Sprintf("Level%d", i), "email": fmt.Sprintf("h%d@acme.io", i), "companyName": "Acme"})
+	}
+	for i := range 5 {
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Gleap", "lastName": fmt.Sprintf("Person%d", i), "email": fmt.Sprintf("G%d@acme.io", i), "companyName": "Both"})
+	}
+	return h, a
+}
+
+func TestWhatWasShownIsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	before := writes(h)
+	p := show(t, h, a, engine.ModeShow, "")
+	if p.Counts[automation.Create] != 15 || p.Counts[automation.Update] != 5 || p.Done != 20 {
+		t.Fatalf("counts %v of %d", p.Counts, p.Done)
+	}
+	if writes(h) != before {
+		t.Fatal("showing wrote something")
+	}
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[record.Ref]string{}
+	for _, item := range items {
+		shown[item.Plan.Source] = engine.Fingerprint(item.Plan)
+	}
+	p, results := carryOut(t, h, p, engine.Choice{})
+	if results[engine.ItemDone] != 20 || p.Written != 20 {
+		t.Fatalf("results %v, written %d", results, p.Written)
+	}
+	for _, r := range h.Runs() {
+		for _, s := range r.Steps {
+			if s.Kind == automation.StepPlan && s.Plan != nil && shown[s.Plan.Source] != engine.Fingerprint(*s.Plan) {
+				t.Errorf("%s was carried out otherwise than shown: %+v", r.Title, s.Plan.Fields)
+			}
+		}
+	}
+	if len(h.HighLevel.Contacts()) != 20 || len(h.Gleap.Sessions()) != 20 {
+		t.Errorf("%d and %d records", len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()))
+	}
+	after := writes(h)
+	if again := show(t, h, a, engine.ModeShow, ""); again.Counts[automation.Same] != 20 {
+		t.Errorf("afterwards: %v", again.Counts)
+	}
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+	h.PollBoth()
+	if writes(h) != after {
+		t.Errorf("%d writes more when it is switched on", writes(h)-after)
+	}
+}
+
+func TestARecordThatMovedSinceIsShownAnewAndNotOverwritten(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	p := show(t, h, a, engine.ModeShow, "")
+	var edited, fresh string
+	for _, c := range h.HighLevel.Contacts() {
+		if c["companyName"] == "Both" {
+			edited = fmt.Sprint(c["id"])
+			edit(t, h.HighLevel.PersonEditsContact(edited, map[string]any{"companyName": "Moved"}))
+			break
+		}
+	}
+	fresh = h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "New", "email": "new@acme.io"})
+	_, results := carryOut(t, h, p, engine.Choice{})
+	if results[engine.ItemMoved] != 2 || results[engine.ItemDone] != 19 {
+		t.Errorf("results %v", results)
+	}
+	moved, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{State: engine.ItemMoved, Limit: 10})
+	if err != nil || len(moved) != 2 {
+		t.Fatalf("%d moved, %v", len(moved), err)
+	}
+	for _, item := range moved {
+		if id := item.Plan.Source.ID; id != edited && id != fresh {
+			t.Errorf("moved: %+v", item)
+		}
+	}
+	for _, s := range h.Gleap.Sessions() {
+		if s["companyName"] == "Moved" || s["email"] == "new@acme.io" {
+			t.Errorf("written without having been shown: %v", s)
+		}
+	}
+}
+
+func TestOnlyWhatWasChosenIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	p := show(t, h, a, engine.ModeShow, "")
+	_, results := carryOut(t, h, p, engine.Choice{Outcomes: []automation.Outcome{automation.Update}})
+	if results[engine.ItemDone] != 5 || results[engine.ItemLeft] != 15 || len(h.Gleap.Sessions()) != 12 {
+		t.Errorf("results %v, %d in Gleap", results, len(h.Gleap.Sessions()))
+	}
+}
+
+func TestAPausedPlanGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	p := show(t, h, a, engine.ModeShow, "")
+	// The worker dies after the first write; the plan is paused, and goes on.
+	stop := &stopping{Populations: h.Store}
+	h.Populations.Populations = stop
+	edit(t, h.Store.ApplyPopulation(t.Context(), p.ID, engine.Choice{}))
+	stop.before = func() { edit(t, h.Store.PausePopulation(t.Context(), p.ID)) }
+	h.Drain()
+	if got, err := h.Store.Population(t.Context(), p.ID); err != nil || got.State != engine.PopulationPaused {
+		t.Fatalf("it is %s, %v", got.State, err)
+	}
+	stop.before = nil
+	edit(t, h.Store.ResumePopulation(t.Context(), p.ID))
+	h.Drain()
+	populationOf(t, h, p.ID)
+	if len(h.HighLevel.Contacts()) != 20 || len(h.Gleap.Sessions()) != 20 {
+		t.Errorf("%d and %d records", len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()))
+	}
+}
+
+// stopping calls before when results are about to be saved.
+type stopping struct {
+	engine.Populations
+	before func()
+}
+
+func (s *stopping) SaveResults(ctx context.Context, p engine.Population, r []engine.ItemResult) error {
+	if s.before != nil {
+		s.before()
+	}
+	return s.Populations.SaveResults(ctx, p, r)
+}
+
+// silent is a provider that answers every listing with nothing.
+type silent struct{ provider.Client }
+
+func (s silent) List(context.Context, provider.Query) iter.Seq2[provider.Page, error] {
+	return func(yield func(provider.Page, error) bool) { yield(provider.Page{}, nil) }
+}
+
+func (s silent) Find(ctx context.Context, t record.ObjectType, field string, v record.Value) ([]record.Record, error) {
+	return s.Client.(provider.Finder).Find(ctx, t, field, v)
+}
+
+func (s silent) Delete(ctx context.Context, ref record.Ref) error {
+	return s.Client.(provider.Deleter).Delete(ctx, ref)
+}
+
+func TestAnEmptyListingNeverMeansThatAllIsDeleted(t *testing.T) {
+	t.Parallel()
+	for _, side := range []record.ConnectionID{enginetest.GleapConnection, enginetest.HighLevelConnection} {
+		t.Run(string(side), func(t *testing.T) {
+			t.Parallel()
+			h := enginetest.New(t, enginetest.Options{})
+			a := h.TwoWays(func(d *automation.Definition) { d.Deletes.Policy = automation.DeleteDelete })
+			const many = 70 // more than are looked at one by one
+			for i := range many {
+				h.Gleap.PersonCreatesContact(map[string]any{"name": fmt.Sprintf("P %d", i), "email": fmt.Sprintf("p%d@acme.io", i), "tags": []any{"beta"}})
+			}
+			h.PollBoth()
+			off(t, h, a)
+			before := writes(h)
+			h.Clients[side] = silent{h.Clients[side]}
+			p := show(t, h, a, engine.ModeShow, "")
+			if p.Counts[automation.Delete]+p.Counts[automation.Create]+p.Counts[automation.Update] > 0 || p.Counts[automation.Blocked] == 0 {
+				t.Errorf("an empty listing came to %v", p.Counts)
+			}
+			carryOut(t, h, p, engine.Choice{})
+			h.PollBoth()
+			if writes(h) != before || len(h.HighLevel.Contacts()) != many || len(h.Gleap.Sessions()) != many {
+				t.Errorf("%d writes; %d and %d records are left", writes(h)-before, len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()))
+			}
+		})
+	}
+}
+
+func TestUndoPutsBackWhatWeWroteAndNothingElse(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, func(d *automation.Definition) { d.Limits.ChangesPerHour = -1 })
+	carryOut(t, h, show(t, h, a, engine.ModeShow, ""), engine.Choice{})
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+	h.PollBoth()
+	var id string
+	for _, s := range h.Gleap.Sessions() {
+		if s["companyName"] == "Both" {
+			id = fmt.Sprint(s["id"])
+			edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"phone": "+14155550111", "companyName": "Ours"}))
+			break
+		}
+	}
+	h.PollBoth()
+	run := h.LastRun()
+	for _, r := range h.Runs() {
+		if r.Outcome == automation.Update {
+			run = r
+			break
+		}
+	}
+	// Somebody edits one of the two fields we wrote: that edit stays.
+	edit(t, h.HighLevel.PersonEditsContact(run.Source.ID, map[string]any{"companyName": "Edited since"}))
+	off(t, h, a)
+	p := show(t, h, a, engine.ModeUndo, engine.Undo{Kind: "run", ID: run.ID, Created: engine.CreatedUnlink}.String())
+	if p.Counts[automation.Update] != 1 {
+		t.Fatalf("counts %v", p.Counts)
+	}
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Limit: 5})
+	if err != nil || len(items) != 1 || !strings.Contains(items[0].Plan.Reason, "1 field was edited since") {
+		t.Fatalf("items %+v, %v", items, err)
+	}
+	_, results := carryOut(t, h, p, engine.Choice{})
+	c, _ := h.HighLevel.Contact(run.Source.ID)
+	if results[engine.ItemDone] != 1 || c["companyName"] != "Edited since" || c["phone"] != nil && c["phone"] != "" {
+		t.Fatalf("results %v, contact %v", results, c)
+	}
+	// What went back stays apart: it is no edit to be carried, and is not brought again.
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+	h.Tell(run.Source, provider.Updated)
+	h.PollBoth()
+	s, _ := h.Gleap.Session(id)
+	if c, _ = h.HighLevel.Contact(run.Source.ID); s["phone"] != "+14155550111" || c["phone"] != nil && c["phone"] != "" {
+		t.Errorf("afterwards Gleap %v, HighLevel %v", s["phone"], c["phone"])
+	}
+}
+
+func TestUndoOfCreatedRecords(t *testing.T) {
+	t.Parallel()
+	for _, created := range []engine.Created{engine.CreatedDelete, engine.CreatedUnlink} {
+		t.Run(string(created), func(t *testing.T) {
+			t.Parallel()
+			h, a := peopled(t, nil)
+			first, _ := carryOut(t, h, show(t, h, a, engine.ModeShow, ""), engine.Choice{})
+			// One of the records made has been worked on since: it stays.
+			for _, c := range h.HighLevel.Contacts() {
+				if c["email"] == "g9@acme.io" {
+					edit(t, h.HighLevel.PersonEditsContact(fmt.Sprint(c["id"]), map[string]any{"firstName": "Kept"}))
+				}
+			}
+			p := show(t, h, a, engine.ModeUndo, engine.Undo{Kind: "plan", ID: first.ID, Created: created}.String())
+			carryOut(t, h, p, engine.Choice{})
+			wantHigh, wantGleap := 14, 12
+			if created == engine.CreatedUnlink {
+				wantHigh, wantGleap = 20, 20
+			}
+			if hl, gl := len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()); hl != wantHigh || gl != wantGleap {
+				t.Errorf("%d and %d records, want %d and %d; %v", hl, gl, wantHigh, wantGleap, p.Counts)
+			}
+			// And they are not made again.
+			edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+			h.PollBoth()
+			for _, s := range h.Gleap.Sessions() {
+				edit(t, h.Gleap.PersonEditsContact(fmt.Sprint(s["id"]), map[string]any{"lang": "de"}))
+			}
+			h.PollBoth()
+			if hl, gl := len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()); hl != wantHigh || gl != wantGleap {
+				t.Errorf("afterwards %d and %d records, want %d and %d", hl, gl, wantHigh, wantGleap)
+			}
+		})
+	}
+}
+
+func TestABackfillReadsInPages(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{Contacts: 1000})
+	a := h.Automation(toHighLevel, nil)
+	off(t, h, a)
+	p := show(t, h, a, engine.ModeShow, "")
+	before := h.HighLevel.Stats().Calls + h.Gleap.Stats().Calls
+	p, results := carryOut(t, h, p, engine.Choice{})
+	calls := h.HighLevel.Stats().Calls + h.Gleap.Stats().Calls - before
+	wrote := results[engine.ItemDone]
+	if wrote < 800 || float64(calls) > 1.07*float64(wrote) {
+		t.Errorf("%d calls for %d records written (%v), reads %d", calls, wrote, results, p.Reads)
+	}
+}
