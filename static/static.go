@@ -31,7 +31,7 @@ var Stylesheets = []string{
 	"css/components/controls.css", "css/components/forms.css", "css/components/tags.css",
 	"css/components/panels.css", "css/components/tables.css", "css/components/sentence.css",
 	"css/components/connections.css", "css/components/rules.css", "css/components/mapping.css",
-	"css/components/plans.css", "css/components/runs.css", "css/utilities.css",
+	"css/components/plans.css", "css/components/runs.css", "css/components/reviews.css", "css/utilities.css",
 }
 
 // types are fixed here because mime.TypeByExtension depends on the machine.

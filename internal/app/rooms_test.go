@@ -28,8 +28,10 @@ var rooms = map[string][]string{
 	"web/mappingui":    {"web/ui", "web/automationui"},
 	"web/planui":       {"web/ui"},
 	"web/runui":        {"web/ui", "web/automationui"},
+	"web/reviewui":     {"web/ui"},
+	"web/driftui":      {"web/ui"},
 	"web/overviewui":   {"web/ui", "web/automationui", "web/connectionui", "web/runui"},
-	"web/gallery":      {"web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/overviewui"},
+	"web/gallery":      {"web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/driftui", "web/overviewui"},
 	// Level 1: what is decided, and what is spoken.
 	"internal/provider":   {"internal/record"},
 	"internal/mapping":    {"internal/record"},
@@ -47,7 +49,7 @@ var rooms = map[string][]string{
 	"internal/queue":              {"internal/engine", "internal/provider"},
 	"internal/server": {
 		"internal/record", "internal/mapping", "internal/rule", "internal/automation", "internal/provider", "internal/connection", "internal/engine", "internal/people", "internal/recipe",
-		"static", "web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/overviewui",
+		"static", "web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/driftui", "web/overviewui",
 	},
 	// Twins know nothing of ours: a shared mistake would agree with itself.
 	"internal/twin/highlevel": {},

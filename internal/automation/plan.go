@@ -50,6 +50,8 @@ type Plan struct {
 	// Apart lists base keys the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
 	// value that cannot be carried. Base keeps their last agreement.
 	Apart []string `json:"apart,omitempty"`
+	// AgreedAt is when the two last agreed; zero when they never did.
+	AgreedAt time.Time `json:"agreedAt,omitzero"`
 	// Undoes is the change this takes back.
 	Undoes string `json:"undoes,omitempty"`
 	// Missed: the source changed long ago, and no webhook told of it.

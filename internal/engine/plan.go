@@ -41,6 +41,9 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 	if !in.SourceGone {
 		p.Verdict = c.Judge(in.Source)
 	}
+	if in.Base != nil {
+		p.AgreedAt = in.Base.AgreedAt
+	}
 	if in.Target != nil {
 		p.Target, p.TargetTitle = in.Target.Ref, in.Target.Title
 	} else if in.Link != nil {

@@ -64,7 +64,7 @@ func (r *PopulationRunner) Run(ctx context.Context, id string) error {
 			return err
 		}
 		p.Done, p.Total, p.Reads, p.Writes, p.Missed, p.Cursor = 0, 0, 0, 0, 0, ""
-		p.Counts = map[automation.Outcome]int{}
+		p.Counts, p.Tally = map[automation.Outcome]int{}, Tally{}
 	}
 	p.State, p.Problem = PopulationRunning, ""
 	if p.StartedAt.IsZero() {
@@ -174,6 +174,7 @@ func (s *sweep) chunk(ctx context.Context, records []record.Record, fromTarget b
 	for _, plan := range plans {
 		s.p.Counts[plan.Outcome]++
 		s.p.Writes += writesOf(plan)
+		s.p.Tally.count(plan, fromTarget)
 	}
 	s.p.Done += len(plans)
 	s.p.Reads = int(s.reads.Load())

@@ -195,6 +195,7 @@ type Population struct {
 	Phase       string // what it is doing, in words
 	Done, Total int    // records looked at; Total 0 = unknown yet
 	Counts      map[automation.Outcome]int
+	Tally       Tally
 	Reads       int    // calls made to find out
 	Writes      int    // calls carrying it out would take
 	Written     int    // items carried out

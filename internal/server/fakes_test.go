@@ -38,6 +38,7 @@ type fakeStore struct {
 	all      map[automation.ID]automation.Automation
 	versions map[automation.ID][]automation.Version
 	cursors  map[string]engine.PollCursor
+	reviews  []automation.Review // newest first
 }
 
 func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }
@@ -49,6 +50,17 @@ func (f *fakeStore) Runs(context.Context, engine.RunFilter) ([]automation.Run, e
 }
 func (f *fakeStore) RunCounts(context.Context, time.Time) ([]engine.HourCount, error) {
 	return nil, nil
+}
+func (f *fakeStore) ReviewCounts(context.Context) (map[automation.ReviewKind]int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := map[automation.ReviewKind]int{}
+	for _, r := range f.reviews {
+		if r.State == automation.ReviewOpen {
+			out[r.Kind]++
+		}
+	}
+	return out, nil
 }
 func (f *fakeStore) LatestPopulation(context.Context, automation.ID) (engine.Population, bool, error) {
 	return engine.Population{}, false, nil

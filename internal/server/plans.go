@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +40,7 @@ func (s *Server) planCreate(c echo.Context) error {
 	if id != "" {
 		return s.planOne(c, a, record.Ref{Connection: a.Definition.Source.Connection, Type: a.Definition.Source.Object, ID: id})
 	}
-	p := engine.Population{ID: s.NewID("pl"), Automation: a.ID, Version: a.Version, State: engine.PopulationQueued, CreatedAt: s.Now(), StartedBy: user(c).Email}
+	p := engine.Population{ID: s.NewID("pl"), Automation: a.ID, Version: a.Version, State: engine.PopulationQueued, Mode: engine.ModeShow, CreatedAt: s.Now(), StartedBy: user(c).Email}
 	if err := s.Store.CreatePopulation(ctx, p); err != nil {
 		return err
 	}
@@ -78,8 +80,11 @@ func (s *Server) planPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.QueryParam("format") == "json" {
+	switch c.QueryParam("format") {
+	case "json":
 		return s.planExport(c, p)
+	case "csv":
+		return s.planCSV(c, p)
 	}
 	a, err := s.Store.Automation(ctx, p.Automation)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
@@ -90,25 +95,24 @@ func (s *Server) planPage(c echo.Context) error {
 		return err
 	}
 	v := planui.View{
-		ID: p.ID, Title: "Dry run: " + a.Name, AutomationID: string(p.Automation), AutomationName: a.Name,
+		ID: p.ID, Title: planTitle(p, a), AutomationID: string(p.Automation), AutomationName: a.Name,
 		State: planState(p.State), Done: p.Done, Total: p.Total, Counts: map[ui.Outcome]int{},
-		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")),
+		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")), Result: c.QueryParam("result"),
+		Writing: p.Mode.Applies(), Undo: p.Mode == engine.ModeUndo || p.Mode == engine.ModeTake,
 	}
 	for o, n := range p.Counts {
 		v.Counts[outcomeOf(o)] += n
 	}
-	switch p.State {
-	case engine.PopulationQueued:
-		v.Text = "Waiting for its turn."
-	case engine.PopulationRunning:
-		v.Text = p.Phase + ". Started " + s.ago(p.CreatedAt) + "."
-	case engine.PopulationDone:
-		v.Text = fmt.Sprintf("Made %s from version %d in %s. Nothing has been written.", s.ago(p.FinishedAt), p.Version, took(p.FinishedAt.Sub(p.CreatedAt)))
-		v.Cost = s.cost(p, a)
-	case engine.PopulationFailed:
-		v.Problem = &ui.Problem{Tone: ui.Stop, Title: "The dry run could not be finished", Detail: p.Problem, Next: "Put it right and start it again. Nothing has been written.", Code: "dry_run"}
-	case engine.PopulationCanceled:
-		v.Text = "Stopped by hand. Nothing has been written."
+	s.planWords(&v, p, a)
+	if v.Writing {
+		counts, err := s.Store.ResultCounts(ctx, p.ID)
+		if err != nil {
+			return err
+		}
+		v.Results = planResults(counts)
+		v.CanUndo = p.Mode == engine.ModeApply && counts[engine.ItemDone] > 0 && v.State != planui.Running
+	} else if p.State == engine.PopulationDone {
+		v.Apply = applyForm(p, a, c.QueryParam("unconfirmed") != "")
 	}
 	if err := s.planItems(c, &v, p); err != nil {
 		return err
@@ -116,9 +120,185 @@ func (s *Server) planPage(c echo.Context) error {
 	return s.render(c, http.StatusOK, planui.Page(sh, v))
 }
 
+func planTitle(p engine.Population, a automation.Automation) string {
+	switch p.Mode {
+	case engine.ModeApply:
+		return "Plan: " + a.Name
+	case engine.ModeUndo, engine.ModeTake:
+		return "Take back: " + a.Name
+	}
+	return "Dry run: " + a.Name
+}
+
+// planWords says how far a plan is, in a sentence.
+func (s *Server) planWords(v *planui.View, p engine.Population, a automation.Automation) {
+	nothing := " Nothing has been written."
+	if v.Writing {
+		nothing = " What was written stays; it can be taken back."
+	}
+	switch p.State {
+	case engine.PopulationQueued:
+		v.Text = "Waiting for its turn."
+	case engine.PopulationRunning:
+		v.Text = p.Phase + ". Started " + s.ago(p.StartedAt) + "." + s.eta(p)
+	case engine.PopulationPaused:
+		v.Text = fmt.Sprintf("Paused after %s of %s records. Live events go on as usual.", ui.Number(p.Done), ui.Number(max(p.Total, p.Done)))
+	case engine.PopulationDone:
+		v.Text = fmt.Sprintf("Made %s from version %d in %s.%s", s.ago(p.FinishedAt), p.Version, took(p.FinishedAt.Sub(p.StartedAt)), nothing)
+		if v.Writing {
+			v.Text = fmt.Sprintf("Carried out %s in %s: %s written.", s.ago(p.FinishedAt), took(p.FinishedAt.Sub(p.StartedAt)), ui.Count(p.Written, "record", "records"))
+		}
+		v.Cost = s.cost(p, a)
+	case engine.PopulationFailed:
+		v.Problem = &ui.Problem{Tone: ui.Stop, Title: "It could not be finished", Detail: p.Problem, Next: "Put it right and start it again." + nothing, Code: "dry_run"}
+	case engine.PopulationCanceled:
+		v.Text = "Stopped by hand." + nothing
+	}
+}
+
+// eta is how long it still takes at the pace so far; nothing before there is a pace to speak of.
+func (s *Server) eta(p engine.Population) string {
+	passed := s.Now().Sub(p.StartedAt)
+	if p.Done < 20 || p.Total <= p.Done || passed < 3*time.Second {
+		return ""
+	}
+	return " About " + roughly(time.Duration(float64(passed)/float64(p.Done)*float64(p.Total-p.Done))) + " to go."
+}
+
+func planResults(counts map[engine.ItemState]int) []planui.Result {
+	return []planui.Result{
+		{Value: string(engine.ItemDone), Label: "written", N: counts[engine.ItemDone], Tone: ui.Good},
+		{Value: string(engine.ItemMoved), Label: "changed meanwhile", N: counts[engine.ItemMoved], Tone: ui.Warn},
+		{Value: string(engine.ItemFailed), Label: "failed", N: counts[engine.ItemFailed], Tone: ui.Stop},
+		{Value: string(engine.ItemLive), Label: "left to live work", N: counts[engine.ItemLive], Tone: ui.Info},
+		{Value: string(engine.ItemLeft), Label: "left out", N: counts[engine.ItemLeft], Tone: ui.Info},
+	}
+}
+
+// applyForm is how a plan that was shown may be carried out; nil when there is nothing to carry out.
+func applyForm(p engine.Population, a automation.Automation, unconfirmed bool) *planui.Apply {
+	f := &planui.Apply{}
+	verbs := map[automation.Outcome]string{automation.Create: "create", automation.Update: "update", automation.Linked: "link", automation.Delete: "delete"}
+	for _, o := range []automation.Outcome{automation.Create, automation.Update, automation.Linked, automation.Delete} {
+		if n := p.Counts[o]; n > 0 {
+			f.Parts = append(f.Parts, planui.Part{Outcome: outcomeOf(o), Words: verbs[o] + " " + ui.Count(n, "record", "records")})
+		}
+	}
+	if len(f.Parts) == 0 {
+		return nil
+	}
+	if p.Counts[automation.Create] > 0 && p.Mode == engine.ModeShow {
+		f.Warnings = append(f.Warnings, "Created records can be deleted or unlinked later. What the account itself sets off for a new record, such as a welcome message, cannot be taken back.")
+	}
+	if p.Counts[automation.Update] > 0 && p.Mode == engine.ModeShow {
+		f.Warnings = append(f.Warnings, "Updates can be taken back field by field, as long as nobody edits the field afterwards.")
+	}
+	if n := p.Counts[automation.Delete]; n > 0 {
+		f.Warnings = append(f.Warnings, "A deleted record can be made anew from its mapped fields only, and gets another id.")
+		f.Confirm = "Yes, delete " + ui.Count(n, "record", "records")
+	}
+	if share, over := shareOf(p, a); over {
+		f.Confirm = fmt.Sprintf("Yes, change %d %% of all linked records; this automation's limit is %d %%", share, a.Definition.Limits.Effective().Share)
+	}
+	if unconfirmed {
+		f.Error = "Nothing was written. Tick the box to confirm, or leave these records out."
+	}
+	return f
+}
+
+// shareOf is how many of a hundred linked records a plan would change or delete, and whether that is over the limit.
+func shareOf(p engine.Population, a automation.Automation) (int, bool) {
+	linked := p.Tally.Drift[engine.InSync] + p.Tally.Drift[engine.Differs]
+	limit := a.Definition.Limits.Effective().Share
+	if linked < automation.ShareFloor || limit == 0 || p.Mode != engine.ModeShow {
+		return 0, false
+	}
+	share := 100 * (p.Counts[automation.Update] + p.Counts[automation.Delete]) / linked
+	return share, share > limit
+}
+
+// planApply lets what was shown be carried out.
+func (s *Server) planApply(c echo.Context) error {
+	ctx := c.Request().Context()
+	p, err := s.Store.Population(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	a, err := s.Store.Automation(ctx, p.Automation)
+	if err != nil {
+		return err
+	}
+	form, err := c.FormParams()
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest)
+	}
+	if p.Mode == engine.ModeShow && p.Version != a.Version {
+		return &pageError{http.StatusConflict, "The automation was changed since", fmt.Sprintf("This plan is of version %d, and the automation is at version %d.", p.Version, a.Version), "Make a new dry run, and carry that out.", "version"}
+	}
+	var choice engine.Choice
+	var deletes bool
+	for _, sign := range form["outcome"] {
+		choice.Outcomes = append(choice.Outcomes, outcomesUnder(ui.Outcome(sign))...)
+		deletes = deletes || sign == string(automation.Delete)
+	}
+	if len(choice.Outcomes) == 0 {
+		return redirect(c, "/plans/"+p.ID)
+	}
+	_, over := shareOf(p, a)
+	if (over || deletes) && form.Get("confirm") == "" {
+		return redirect(c, "/plans/"+p.ID+"?unconfirmed=1#apply-title")
+	}
+	if err := s.Store.ApplyPopulation(ctx, p.ID, choice); err != nil && !errors.Is(err, engine.ErrConflict) {
+		return err
+	}
+	return redirect(c, "/plans/"+p.ID)
+}
+
+func (s *Server) planPause(c echo.Context) error  { return s.planSwitch(c, s.Store.PausePopulation) }
+func (s *Server) planResume(c echo.Context) error { return s.planSwitch(c, s.Store.ResumePopulation) }
+
+func (s *Server) planSwitch(c echo.Context, to func(ctx context.Context, id string) error) error {
+	id := c.Param("id")
+	if err := to(c.Request().Context(), id); err != nil && !errors.Is(err, engine.ErrConflict) {
+		return err
+	}
+	return redirect(c, "/plans/"+id)
+}
+
+// undoCreate shows what taking a change, a run or a plan back would do.
+func (s *Server) undoCreate(c echo.Context) error {
+	ctx := c.Request().Context()
+	u := engine.Undo{Kind: c.FormValue("kind"), ID: c.FormValue("id"), Field: c.FormValue("field"), Created: engine.Created(c.FormValue("created"))}
+	if u.Created == "" {
+		u.Created = engine.CreatedUnlink
+	}
+	if _, err := engine.ParseUndo(u.String()); err != nil {
+		return &pageError{http.StatusBadRequest, "There is nothing to take back", "The form did not say what to take back.", "Open the run and choose again.", "undo"}
+	}
+	changes, err := s.Store.ChangesToUndo(ctx, u.Kind+":"+u.ID, "", 1)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		return &pageError{http.StatusNotFound, "Nothing was written there", "No write is on record for it, so there is nothing to take back.", "", "undo_nothing"}
+	}
+	a, err := s.Store.Automation(ctx, changes[0].Automation)
+	if err != nil {
+		return err
+	}
+	p := engine.Population{
+		ID: s.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeUndo, Of: u.String(),
+		State: engine.PopulationQueued, CreatedAt: s.Now(), StartedBy: user(c).Email,
+	}
+	if err := s.Store.CreatePopulation(ctx, p); err != nil {
+		return err
+	}
+	return redirect(c, "/plans/"+p.ID)
+}
+
 func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) error {
 	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64)
-	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), Search: v.Query, After: after, Limit: plansPerPage + 1}
+	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), State: engine.ItemState(v.Result), Search: v.Query, After: after, Limit: plansPerPage + 1}
 	items, err := s.Store.PlanItems(c.Request().Context(), p.ID, f)
 	if err != nil {
 		return err
@@ -130,6 +310,9 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 	if v.Query != "" {
 		q.Set("q", v.Query)
 	}
+	if v.Result != "" {
+		q.Set("result", v.Result)
+	}
 	if after > 0 {
 		v.Pages.PreviousHref = "/plans/" + p.ID + "?" + q.Encode()
 	}
@@ -139,7 +322,16 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 		v.Pages.NextHref = "/plans/" + p.ID + "?" + q.Encode()
 	}
 	for _, it := range items {
-		v.Records = append(v.Records, planRecord(it.Plan))
+		r := planRecord(it.Plan)
+		for _, known := range planResults(nil) {
+			if it.State != "" && known.Value == string(it.State) {
+				r.Result, r.ResultTone = known.Label, known.Tone
+			}
+		}
+		if it.Run != "" {
+			r.RunHref = "/runs/" + it.Run
+		}
+		v.Records = append(v.Records, r)
 	}
 	if len(items) > 0 {
 		v.Pages.Text = ui.Count(len(items), "record", "records") + " of " + ui.Number(p.Done)
@@ -177,42 +369,98 @@ func planState(st engine.PopulationState) planui.State {
 		return planui.Failed
 	case engine.PopulationCanceled:
 		return planui.Cancelled
+	case engine.PopulationPaused:
+		return planui.Paused
 	}
 	return planui.Running
 }
 
-// planExport streams every item as JSON, one array, whatever the population's size.
-func (s *Server) planExport(c echo.Context, p engine.Population) error {
-	ctx := c.Request().Context()
-	h := c.Response().Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="dry-run-`+p.ID+`.json"`)
-	c.Response().WriteHeader(http.StatusOK)
-	enc := json.NewEncoder(c.Response())
-	var after int64
-	sep := "["
-	for {
-		items, err := s.Store.PlanItems(ctx, p.ID, engine.PlanFilter{After: after, Limit: 500})
-		if err != nil {
+// eachItem goes through a plan's items in their order, whatever their number.
+func (s *Server) eachItem(ctx context.Context, id string, do func(engine.PlanItem) error) error {
+	for after := int64(0); ; {
+		items, err := s.Store.PlanItems(ctx, id, engine.PlanFilter{After: after, Limit: 500})
+		if err != nil || len(items) == 0 {
 			return err
 		}
 		for _, it := range items {
-			if _, err := c.Response().Write([]byte(sep)); err != nil {
-				return nil
+			if err := do(it); err != nil {
+				return err
 			}
-			if err := enc.Encode(it.Plan); err != nil {
-				return nil
-			}
-			sep, after = ",", it.Position
-		}
-		if len(items) == 0 {
-			if sep == "[" {
-				_, _ = c.Response().Write([]byte("["))
-			}
-			_, _ = c.Response().Write([]byte("]\n"))
-			return nil
+			after = it.Position
 		}
 	}
+}
+
+func download(c echo.Context, kind, name string) {
+	h := c.Response().Header()
+	h.Set("Content-Type", kind+"; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	c.Response().WriteHeader(http.StatusOK)
+}
+
+// planExport streams every item as JSON, one array.
+func (s *Server) planExport(c echo.Context, p engine.Population) error {
+	download(c, "application/json", "dry-run-"+p.ID+".json")
+	enc := json.NewEncoder(c.Response())
+	sep := "["
+	err := s.eachItem(c.Request().Context(), p.ID, func(it engine.PlanItem) error {
+		if _, err := c.Response().Write([]byte(sep)); err != nil {
+			return err
+		}
+		sep = ","
+		return enc.Encode(it.Plan)
+	})
+	if err != nil {
+		return err
+	}
+	if sep == "[" {
+		_, _ = c.Response().Write([]byte("["))
+	}
+	_, _ = c.Response().Write([]byte("]\n"))
+	return nil
+}
+
+// planCSV streams one line for each field that would be written, and one for each record that would not.
+func (s *Server) planCSV(c echo.Context, p engine.Population) error {
+	download(c, "text/csv", "dry-run-"+p.ID+".csv")
+	w := csv.NewWriter(c.Response())
+	_ = w.Write([]string{"record", "record id", "counterpart", "counterpart id", "outcome", "field", "written to", "before", "after", "reason", "result"})
+	err := s.eachItem(c.Request().Context(), p.ID, func(it engine.PlanItem) error {
+		pl := it.Plan
+		row := func(field, side, before, after, reason string) error {
+			return w.Write(harmless([]string{pl.SourceTitle, pl.Source.ID, pl.TargetTitle, pl.Target.ID, string(pl.Outcome), field, side, before, after, reason, string(it.State)}))
+		}
+		n := 0
+		for _, f := range pl.Fields {
+			if f.Action != automation.Set && f.Action != automation.AddTo {
+				continue
+			}
+			n++
+			side := "counterpart"
+			if f.Side == automation.SourceSide {
+				side = "record"
+			}
+			if err := row(f.Label, side, f.Before.String(), f.After.String(), f.Reason); err != nil {
+				return err
+			}
+		}
+		if n == 0 {
+			return row("", "", "", "", pl.Reason)
+		}
+		return nil
+	})
+	w.Flush()
+	return err
+}
+
+// harmless keeps a spreadsheet from taking a cell for a formula.
+func harmless(cells []string) []string {
+	for i, cell := range cells {
+		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			cells[i] = "'" + cell
+		}
+	}
+	return cells
 }
 
 func (s *Server) planCancel(c echo.Context) error {

@@ -38,6 +38,11 @@ type Plans interface {
 	engine.Populations
 	PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error)
 	CancelPopulation(ctx context.Context, id string) error
+	PausePopulation(ctx context.Context, id string) error
+	ResumePopulation(ctx context.Context, id string) error
+	// ApplyPopulation lets a plan that was shown be carried out, in whole or in part.
+	ApplyPopulation(ctx context.Context, id string, c engine.Choice) error
+	ResultCounts(ctx context.Context, id string) (map[engine.ItemState]int, error)
 	LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error)
 }
 
@@ -53,6 +58,17 @@ type Definitions interface {
 	DeleteAutomation(ctx context.Context, id automation.ID) error
 }
 
+// Reviews reads the questions to people and takes their answers. DecideReview answers engine.ErrConflict when the
+// question is settled, or was asked anew by another run than the one that was seen.
+type Reviews interface {
+	// Reviews are the questions about a record that are not settled.
+	Reviews(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Review, error)
+	Review(ctx context.Context, id string) (automation.Review, error)
+	ReviewList(ctx context.Context, f engine.ReviewFilter) ([]automation.Review, error)
+	ReviewCounts(ctx context.Context) (map[automation.ReviewKind]int, error)
+	DecideReview(ctx context.Context, id, run string, d automation.Decision, by string) error
+}
+
 // Deliveries reads what arrived.
 type Deliveries interface {
 	DeliveryStats(ctx context.Context, c record.ConnectionID) (engine.DeliveryStats, error)
@@ -65,6 +81,7 @@ type Store interface {
 	Runs
 	Plans
 	Definitions
+	Reviews
 	Deliveries
 	engine.Inbox
 	engine.Cursors

@@ -63,6 +63,13 @@ func (s *Server) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 			sh.RunsNeedingAttention += n.N
 		}
 	}
+	open, err := s.Store.ReviewCounts(ctx)
+	if err != nil {
+		return sh, err
+	}
+	for _, n := range open {
+		sh.ReviewsOpen += n
+	}
 	connections, err := s.Connections.List(ctx)
 	if err != nil {
 		return sh, err

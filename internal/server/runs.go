@@ -141,12 +141,20 @@ func (s *Server) runPage(c echo.Context) error {
 		ID: r.ID, Record: item.Record, Detail: string(r.Source.Type) + " " + r.Source.ID,
 		AutomationID: string(r.Automation), AutomationName: item.AutomationName,
 		State: item.State, Outcome: item.Outcome, Text: r.Summary, At: item.At,
+		CanUndo:  names[r.Automation] != "" && r.State == automation.Succeeded && (r.Outcome == automation.Create || r.Outcome == automation.Update || r.Outcome == automation.Delete),
 		CanRetry: names[r.Automation] != "" && r.Event.Kind != automation.TestSend && r.State != automation.Running,
 	}
 	add := func(name, value string) {
 		if value != "" {
 			v.Facts = append(v.Facts, runui.Fact{Name: name, Value: value})
 		}
+	}
+	asked, open, err := s.askedBy(ctx, r)
+	if err != nil {
+		return err
+	}
+	if open {
+		v.DecideHref = "/reviews/" + url.PathEscape(asked.ID)
 	}
 	add("Began with", beganWith(r))
 	add("Source record", r.Source.ID)
@@ -174,8 +182,26 @@ func (s *Server) runPage(c echo.Context) error {
 	}
 	if v.Problem == nil && (r.Outcome == automation.Decide || r.Outcome == automation.Blocked) {
 		v.Problem = &ui.Problem{Tone: ui.Warn, Title: "This one needs a person", Detail: r.Summary, Next: "Put it right in either account, or change the mapping, then retry.", Code: r.Code}
+		if open {
+			v.Problem.Next = "Decide, or put it right in either account."
+		}
 	}
 	return s.render(c, http.StatusOK, runui.DetailPage(sh, v))
+}
+
+// askedBy finds the open question a run left to a person.
+func (s *Server) askedBy(ctx context.Context, r automation.Run) (automation.Review, bool, error) {
+	list, err := s.Store.Reviews(ctx, r.Automation, r.Source)
+	if err != nil {
+		return automation.Review{}, false, err
+	}
+	for _, q := range list {
+		// A run that wrote something may have left a field open besides.
+		if q.State == automation.ReviewOpen && (r.Outcome == automation.Decide || q.Run == r.ID) {
+			return q, true, nil
+		}
+	}
+	return automation.Review{}, false, nil
 }
 
 func beganWith(r automation.Run) string {

@@ -20,11 +20,15 @@ var _ engine.Populations = (*Store)(nil)
 
 func populationRow(p engine.Population) (planRow, error) {
 	counts, err := encode("counts of plan "+p.ID, p.Counts)
+	if err != nil {
+		return planRow{}, err
+	}
+	tally, err := encode("tally of plan "+p.ID, p.Tally)
 	return planRow{
 		ID: p.ID, AutomationID: string(p.Automation), Version: p.Version, State: string(p.State), Phase: clean(p.Phase),
 		Done: p.Done, Total: p.Total, Counts: counts, Reads: p.Reads, Writes: p.Writes, Problem: clean(p.Problem),
 		CreatedAt: at(p.CreatedAt), FinishedAt: at(p.FinishedAt), StartedBy: clean(p.StartedBy),
-		Mode: string(cmp.Or(p.Mode, engine.ModeShow)), OfPlan: clean(p.Of), Written: p.Written, Missed: p.Missed, Cursor: clean(p.Cursor), StartedAt: at(p.StartedAt),
+		Mode: string(cmp.Or(p.Mode, engine.ModeShow)), OfPlan: clean(p.Of), Written: p.Written, Missed: p.Missed, Tally: tally, Cursor: clean(p.Cursor), StartedAt: at(p.StartedAt),
 	}, err
 }
 
@@ -35,7 +39,10 @@ func (r planRow) population() (engine.Population, error) {
 		CreatedAt: r.CreatedAt.time(), FinishedAt: r.FinishedAt.time(), StartedBy: r.StartedBy,
 		Mode: engine.PopulationMode(r.Mode), Of: r.OfPlan, Written: r.Written, Missed: r.Missed, Cursor: r.Cursor, StartedAt: r.StartedAt.time(),
 	}
-	err := decode("counts of plan "+r.ID, r.Counts, &p.Counts)
+	if err := decode("counts of plan "+r.ID, r.Counts, &p.Counts); err != nil {
+		return p, err
+	}
+	err := decode("tally of plan "+r.ID, r.Tally, &p.Tally)
 	return p, err
 }
 
@@ -66,10 +73,10 @@ func (s *Store) Population(ctx context.Context, id string) (engine.Population, e
 	return row.population()
 }
 
-// LatestPopulation is the newest dry run of an automation.
+// LatestPopulation is the newest dry run of an automation, carried out or not; undoing something is none.
 func (s *Store) LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error) {
 	var row planRow
-	err := s.read(ctx).Where("automation_id = ?", string(a)).Order("created_at DESC, id DESC").Take(&row).Error
+	err := s.read(ctx).Where("automation_id = ? AND mode IN ('show', 'apply')", string(a)).Order("created_at DESC, id DESC").Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return engine.Population{}, false, nil
 	}
@@ -114,7 +121,7 @@ func (s *Store) SavePopulation(ctx context.Context, p engine.Population, items [
 func (u *unit) progress(row *planRow) error {
 	stopped := []string{string(engine.PopulationCanceled), string(engine.PopulationPaused)}
 	res := u.Model(&planRow{}).Where("id = ? AND state NOT IN ?", row.ID, stopped).
-		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "cursor", "problem", "started_at", "finished_at").Updates(row)
+		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "tally", "cursor", "problem", "started_at", "finished_at").Updates(row)
 	if res.Error != nil {
 		return res.Error
 	}

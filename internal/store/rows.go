@@ -329,6 +329,7 @@ type planRow struct {
 	OfPlan       string
 	Written      int
 	Missed       int
+	Tally        string
 	Cursor       string
 	StartedAt    stamp
 }

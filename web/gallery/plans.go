@@ -36,7 +36,30 @@ func plans() []State {
 	failed.Problem = &ui.Problem{Title: "HighLevel stopped answering", Detail: "The dry run stopped half-way. What it found so far is below.", Next: "Run it again in a few minutes.", Side: ui.HighLevel, Words: "503 Service Temporarily Unavailable", Code: "unavailable"}
 	single := finished
 	single.Single, single.Title, single.Records, single.Text = true, "Dry run: Jane Doe", records[:1], "A moment ago"
+	finished.Apply = &planui.Apply{
+		Parts:    []planui.Part{{Outcome: ui.Create, Words: "create 312 records"}, {Outcome: ui.Update, Words: "update 1,904 records"}, {Outcome: ui.Delete, Words: "delete 3 records"}},
+		Warnings: []string{"Created records can be deleted or unlinked later.", "A deleted record can be made anew from its mapped fields only, and gets another id."},
+		Confirm:  "Yes, delete 3 records", Error: "Nothing was written. Tick the box to confirm, or leave these records out.",
+	}
+	finished.Counts[ui.Delete], finished.Counts[ui.Link] = 3, 87
+	applying := running
+	applying.Writing, applying.Title, applying.Text = true, "Plan: everyone", "Carrying out what was shown. Started 12 seconds ago. About 2 minutes to go."
+	applying.Results = []planui.Result{{Value: "done", Label: "written", N: 512, Tone: ui.Good}, {Value: "moved", Label: "changed meanwhile", N: 2, Tone: ui.Warn}, {Value: "failed", Label: "failed", N: 1, Tone: ui.Stop}, {Value: "live", Label: "left to live work", Tone: ui.Info}, {Value: "left", Label: "left out", Tone: ui.Info}}
+	paused := applying
+	paused.State, paused.Text, paused.Records = planui.Paused, "Paused after 3,120 of 12,480 records. Live events go on as usual.", nil
+	applied := applying
+	applied.State, applied.CanUndo, applied.Text = planui.Finished, true, "Carried out 2 minutes ago in 4 minutes: 2,216 records written."
+	applied.Records = []planui.Record{records[0], records[1]}
+	applied.Records[0].Result, applied.Records[0].ResultTone, applied.Records[0].RunHref = "written", ui.Good, "/runs/rn_1"
+	applied.Records[1].Result, applied.Records[1].ResultTone = "changed meanwhile", ui.Warn
+	undo := finished
+	undo.Undo, undo.Title, undo.Apply = true, "Take back: Keep contacts in sync", &planui.Apply{Parts: []planui.Part{{Outcome: ui.Update, Words: "update 4 records"}}}
+	undo.Records = []planui.Record{{Name: "Jane Doe", Outcome: ui.Update, Reason: "1 field goes back to what it was. 1 field was edited since and stays.", Diffs: []ui.Diff{{Field: "Phone", Before: "+14155550111", After: "+14155550133", Outcome: ui.Update}, {Field: "Company", Before: "Edited since", Outcome: ui.Same, Reason: "Somebody changed it since; it stays."}}}}
 	return []State{
+		{"plan-applying", "plans", planui.Page(shell(ui.Automations), applying)},
+		{"plan-paused", "plans", planui.Page(shell(ui.Automations), paused)},
+		{"plan-applied", "plans", planui.Page(shell(ui.Automations), applied)},
+		{"plan-undo", "plans", planui.Page(shell(ui.Automations), undo)},
 		{"plan-starting", "plans", planui.Page(shell(ui.Automations), starting)},
 		{"plan-running", "plans", planui.Page(shell(ui.Automations), running)},
 		{"plan", "plans", planui.Page(shell(ui.Automations), finished)},

@@ -41,6 +41,9 @@ func runs() []State {
 		Href: "/automations/at_1/map", HrefLabel: "Open the mapping", Side: ui.HighLevel, Words: "phone must be a valid phone number", Code: "invalid_field"}
 	failed.Steps = append(append([]runui.Step(nil), view.Steps[:3]...), runui.Step{At: at("09:41:08"), Kind: runui.StepError, Title: "HighLevel answered 422", Calls: []automationui.Exchange{
 		{Method: "PUT", Path: "/contacts/seD4PfOuKoVMLkEZqohJ", Status: "422", Duration: "88 ms", Request: "{ \"phone\": \"call me\" }", Response: "{ \"statusCode\": 422,\n  \"message\": [\"phone must be a valid phone number\"] }"}}})
+	decide := view
+	decide.Outcome, decide.CanRetry, decide.DecideHref, decide.Text = ui.Decide, true, "/reviews/rv_2", "1 field changed on both sides."
+	decide.Problem = &ui.Problem{Tone: ui.Warn, Title: "This one needs a person", Detail: "1 field changed on both sides.", Next: "Decide, or put it right in either account.", Code: "conflict"}
 	waiting := view
 	waiting.State, waiting.Outcome, waiting.Text = runui.Waiting, "", "Waits for HighLevel’s rate limit, 8 seconds"
 	waiting.Steps = append(append([]runui.Step(nil), view.Steps[:2]...), runui.Step{At: at("09:41:08"), Kind: runui.StepWait, Title: "HighLevel asked us to slow down", Text: "Tries again in 8 seconds. This is not counted as an attempt."})
@@ -54,6 +57,7 @@ func runs() []State {
 		{"runs-none-match", "runs", runui.ListPage(shell(ui.Runs), filtered)},
 		{"run", "runs", runui.DetailPage(shell(ui.Runs), view)},
 		{"run-failed", "runs", runui.DetailPage(shell(ui.Runs), failed)},
+		{"run-decide", "runs", runui.DetailPage(shell(ui.Runs), decide)},
 		{"run-waiting", "runs", runui.DetailPage(shell(ui.Runs), waiting)},
 	}
 }

@@ -13,6 +13,7 @@ const (
 	Finished  State = "finished"
 	Failed    State = "failed"
 	Cancelled State = "cancelled"
+	Paused    State = "paused"
 )
 
 // View is /plans/:id. While Running the page asks for itself every second;
@@ -32,6 +33,54 @@ type View struct {
 	Records        []Record
 	Pages          ui.Pages
 	Single         bool // a plan of one record, shown as a card
+	// Writing: it is carried out, or was. Undo: it takes back what an earlier one wrote.
+	Writing, Undo bool
+	Apply         *Apply   // may be carried out
+	Results       []Result // what became of the records, when Writing
+	Result        string   // filter
+	CanUndo       bool
+}
+
+// Apply is the form that lets a plan be carried out: POST /plans/:id/apply.
+type Apply struct {
+	Parts    []Part
+	Warnings []string // what cannot be taken back, and what is out of the ordinary
+	// Confirm must be ticked before anything is written; empty asks nothing.
+	Confirm string
+	Error   string
+}
+
+// Part is one outcome that may be carried out or left out.
+type Part struct {
+	Outcome ui.Outcome
+	Words   string // "create 312 records"
+	Off     bool
+}
+
+// Result counts what became of records that were carried out.
+type Result struct {
+	Value, Label string
+	N            int
+	Tone         ui.Tone
+}
+
+func (v View) resultHref(value string) string {
+	if value == v.Result {
+		return "/plans/" + v.ID
+	}
+	return "/plans/" + v.ID + "?result=" + value
+}
+
+func (v View) heading() string {
+	switch {
+	case v.Undo && v.Writing:
+		return "Taking back"
+	case v.Undo:
+		return "What taking it back would do"
+	case v.Writing:
+		return "Carrying out a plan"
+	}
+	return "Dry run"
 }
 
 // Record is what would happen to one record.
@@ -42,6 +91,9 @@ type Record struct {
 	Reason       string // always set for same, decide and blocked
 	Diffs        []ui.Diff
 	Evidence     []string // why this counterpart: "same email, jane@acme.io"
+	Result       string   // what became of it, when it was carried out
+	ResultTone   ui.Tone
+	RunHref      string
 }
 
 func (v View) filterHref(o ui.Outcome) string {

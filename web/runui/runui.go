@@ -71,6 +71,8 @@ type View struct {
 	Facts          []Fact
 	Problem        *ui.Problem
 	CanRetry       bool
+	CanUndo        bool   // it wrote something
+	DecideHref     string // the question it left to a person, while that is open
 	Steps          []Step
 }
 

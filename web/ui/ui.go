@@ -17,7 +17,9 @@ type Section string
 const (
 	Overview    Section = "overview"
 	Automations Section = "automations"
+	Reviews     Section = "reviews"
 	Runs        Section = "runs"
+	Drift       Section = "drift"
 	Connections Section = "connections"
 	Settings    Section = "settings"
 )
@@ -137,6 +139,7 @@ type Shell struct {
 	User      string // e-mail of the signed-in person; empty hides navigation
 	// Counts shown beside the sections; zero shows nothing.
 	AutomationCount, RunsNeedingAttention, ConnectionsNeedingAttention int
+	ReviewsOpen                                                        int  // questions nobody has answered yet
 	Demo                                                               bool // both accounts are twins
 	Flashes                                                            []Flash
 }
