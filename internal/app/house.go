@@ -168,7 +168,9 @@ func (h *house) openQueue(r roles) (err error) {
 			DryRun:    h.populations.Run,
 			Poll:      h.pollAll,
 			Rescue:    h.rescue,
-			Prune:     func(ctx context.Context) error { return h.store.Prune(ctx, time.Now().Add(-keepFor)) },
+			Prune: func(ctx context.Context) error {
+				return errors.Join(h.store.Prune(ctx, time.Now().Add(-keepFor)), h.compareAll(ctx))
+			},
 		}
 	}
 	if pool := h.store.PGXPool(); pool != nil {
@@ -179,13 +181,16 @@ func (h *house) openQueue(r roles) (err error) {
 	if err != nil {
 		return err
 	}
-	h.store.OnEnqueue(func(ctx context.Context, tx store.Tx, jobs []engine.Job) error {
-		if tx.PGX != nil {
-			return h.queue.InsertPGX(ctx, tx.PGX, jobs)
-		}
-		return h.queue.InsertSQL(ctx, tx.SQL, jobs)
-	})
+	h.store.OnEnqueue(h.enqueue)
 	return nil
+}
+
+// enqueue stores jobs in the store's own transaction.
+func (h *house) enqueue(ctx context.Context, tx store.Tx, jobs []engine.Job) error {
+	if tx.PGX != nil {
+		return h.queue.InsertPGX(ctx, tx.PGX, jobs)
+	}
+	return h.queue.InsertSQL(ctx, tx.SQL, jobs)
 }
 
 func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
@@ -289,7 +294,7 @@ func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
 	}
 }
 
-// pollAll polls every object that a switched-on automation reads and no webhook tells of.
+// pollAll polls every object that an automation watches, on either side, and that no webhook tells of.
 func (h *house) pollAll(ctx context.Context) error {
 	if !h.polling.TryLock() {
 		return nil
@@ -299,21 +304,17 @@ func (h *house) pollAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	type place struct {
-		connection record.ConnectionID
-		object     record.ObjectType
+	list, err := h.store.Connections(ctx)
+	if err != nil {
+		return err
 	}
-	seen := map[place]bool{}
+	byKey := map[record.ConnectionID]bool{}
+	for _, cn := range list {
+		byKey[cn.ID] = cn.Auth != connection.ByOAuth
+	}
 	var failed error
-	for _, a := range all {
-		end := a.Definition.Source
-		object, _ := h.providers.descriptors()[end.Provider].Object(end.Object)
-		p := place{end.Connection, end.Object}
-		if a.State != automation.On || !object.Poll || seen[p] {
-			continue
-		}
-		seen[p] = true
-		fresh, err := h.poller.Poll(ctx, p.connection, p.object)
+	for _, end := range polled(all, h.providers.descriptors(), byKey) {
+		fresh, err := h.poller.Poll(ctx, end.Connection, end.Object)
 		h.metrics.polled(string(end.Provider), fresh, err)
 		if err != nil && !provider.NeedsPerson(err) {
 			failed = errors.Join(failed, err)
@@ -322,6 +323,60 @@ func (h *house) pollAll(ctx context.Context) error {
 	if failed != nil {
 		// The cursor remembers; the next poll is soon. Only the log needs to know.
 		h.log.WarnContext(ctx, "poll failed", "err", failed)
+	}
+	return nil
+}
+
+// polled are the ends that must be asked: nobody tells of their changes. A connection by key has no app, and without an
+// app there are no webhooks (reference/highlevel.md §7), so there everything is asked for.
+func polled(all []automation.Automation, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool) []automation.Endpoint {
+	type place struct {
+		connection record.ConnectionID
+		object     record.ObjectType
+	}
+	seen := map[place]bool{}
+	var out []automation.Endpoint
+	for _, a := range all {
+		if a.State == automation.Draft || !a.Definition.Connected() {
+			continue
+		}
+		for _, end := range []automation.Endpoint{a.Definition.Source, a.Definition.Target} {
+			p := place{end.Connection, end.Object}
+			if _, watched := a.Definition.Watches(end.Connection, end.Object); !watched || seen[p] {
+				continue
+			}
+			object, _ := descriptors[end.Provider].Object(end.Object)
+			if object.Poll || byKey[end.Connection] {
+				seen[p] = true
+				out = append(out, end)
+			}
+		}
+	}
+	return out
+}
+
+// compareAll begins the daily comparison of everyone, one automation at a time so that they share the day's calls.
+func (h *house) compareAll(ctx context.Context) error {
+	all, err := h.store.Automations(ctx)
+	if err != nil || h.cfg.CompareEvery <= 0 {
+		return err
+	}
+	for _, a := range all {
+		if a.State != automation.On || time.Since(a.UpdatedAt) < h.cfg.CompareEvery {
+			continue
+		}
+		last, ok, err := h.store.LatestPopulation(ctx, a.ID)
+		switch {
+		case err != nil:
+			return err
+		case ok && (last.State == engine.PopulationQueued || last.State == engine.PopulationRunning || last.State == engine.PopulationPaused):
+			return nil
+		case ok && time.Since(last.CreatedAt) < h.cfg.CompareEvery:
+			continue
+		}
+		return h.store.CreatePopulation(ctx, engine.Population{
+			ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "the daily comparison",
+		})
 	}
 	return nil
 }

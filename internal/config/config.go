@@ -29,6 +29,7 @@ type Config struct {
 	LogLevel          slog.Level
 	Workers           int
 	PollEvery         time.Duration
+	CompareEvery      time.Duration
 	HighLevel         HighLevel
 	Gleap             Gleap
 	SetupToken        Secret
@@ -83,8 +84,16 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.MetricsToken = Secret(v); return atLeast(v, 16) }, get: func(c Config) any { return c.MetricsToken }},
 	{Name: "WORKERS", Default: "16", Help: "Records worked on at once.", Example: "32",
 		set: func(c *Config, v string) string { return whole(v, 1, 500, &c.Workers) }, get: func(c Config) any { return c.Workers }},
-	{Name: "POLL_EVERY", Default: "1m", Help: "How often Gleap is asked for changed contacts.", Example: "30s",
+	{Name: "POLL_EVERY", Default: "1m", Help: "How often providers are asked for what no webhook tells of.", Example: "30s",
 		set: func(c *Config, v string) string { return duration(v, time.Second, 24*time.Hour, &c.PollEvery) }, get: func(c Config) any { return c.PollEvery }},
+	{Name: "COMPARE_EVERY", Default: "24h", Help: "How often each automation compares everyone on both sides; 0 never does.", Example: "168h",
+		set: func(c *Config, v string) string {
+			if v == "0" {
+				c.CompareEvery = 0
+				return ""
+			}
+			return duration(v, time.Hour, 90*24*time.Hour, &c.CompareEvery)
+		}, get: func(c Config) any { return c.CompareEvery }},
 	{Name: "LOG_FORMAT", Default: "text", Help: "text or json.", Example: "json",
 		set: func(c *Config, v string) string { c.LogFormat = v; return oneOf(v, "text", "json") }, get: func(c Config) any { return c.LogFormat }},
 	{Name: "LOG_LEVEL", Default: "info", Help: "debug, info, warn or error.", Example: "debug",

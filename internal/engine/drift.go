@@ -66,3 +66,14 @@ func (t *Tally) count(p automation.Plan, fromTarget bool) {
 		}
 	}
 }
+
+// ShareOf is how many of a hundred linked records a plan that was shown would change or delete, and whether that is
+// over the automation's limit: then a person must say so once more.
+func ShareOf(p Population, l automation.Limits) (percent int, over bool) {
+	linked, limit := p.Tally.Drift[InSync]+p.Tally.Drift[Differs], l.Effective().Share
+	if linked < automation.ShareFloor || limit == 0 || p.Mode != ModeShow {
+		return 0, false
+	}
+	percent = 100 * (p.Counts[automation.Update] + p.Counts[automation.Delete]) / linked
+	return percent, percent > limit
+}

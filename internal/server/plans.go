@@ -197,24 +197,13 @@ func applyForm(p engine.Population, a automation.Automation, unconfirmed bool) *
 		f.Warnings = append(f.Warnings, "A deleted record can be made anew from its mapped fields only, and gets another id.")
 		f.Confirm = "Yes, delete " + ui.Count(n, "record", "records")
 	}
-	if share, over := shareOf(p, a); over {
+	if share, over := engine.ShareOf(p, a.Definition.Limits); over {
 		f.Confirm = fmt.Sprintf("Yes, change %d %% of all linked records; this automation's limit is %d %%", share, a.Definition.Limits.Effective().Share)
 	}
 	if unconfirmed {
 		f.Error = "Nothing was written. Tick the box to confirm, or leave these records out."
 	}
 	return f
-}
-
-// shareOf is how many of a hundred linked records a plan would change or delete, and whether that is over the limit.
-func shareOf(p engine.Population, a automation.Automation) (int, bool) {
-	linked := p.Tally.Drift[engine.InSync] + p.Tally.Drift[engine.Differs]
-	limit := a.Definition.Limits.Effective().Share
-	if linked < automation.ShareFloor || limit == 0 || p.Mode != engine.ModeShow {
-		return 0, false
-	}
-	share := 100 * (p.Counts[automation.Update] + p.Counts[automation.Delete]) / linked
-	return share, share > limit
 }
 
 // planApply lets what was shown be carried out.
@@ -244,7 +233,7 @@ func (s *Server) planApply(c echo.Context) error {
 	if len(choice.Outcomes) == 0 {
 		return redirect(c, "/plans/"+p.ID)
 	}
-	_, over := shareOf(p, a)
+	_, over := engine.ShareOf(p, a.Definition.Limits)
 	if (over || deletes) && form.Get("confirm") == "" {
 		return redirect(c, "/plans/"+p.ID+"?unconfirmed=1#apply-title")
 	}

@@ -32,6 +32,8 @@ func (s *Store) Prune(ctx context.Context, before time.Time) error {
 			WHERE p.finished_at > 0 AND p.finished_at < ?` + chunk, []any{b}},
 		{`DELETE FROM plans WHERE id IN (SELECT p.id FROM plans p WHERE p.finished_at > 0 AND p.finished_at < ?
 			AND NOT EXISTS (SELECT 1 FROM plan_items i WHERE i.plan_id = p.id)` + chunk, []any{b}},
+		{`DELETE FROM reviews WHERE id IN (SELECT v.id FROM reviews v WHERE v.state = 'settled' AND v.opened_at < ?` + chunk, []any{b}},
+		{`DELETE FROM reservations WHERE identity IN (SELECT x.identity FROM reservations x WHERE x.until < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM sessions WHERE token_hash IN (SELECT x.token_hash FROM sessions x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM pending_authorizations WHERE state_hash IN (SELECT x.state_hash FROM pending_authorizations x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 	} {
