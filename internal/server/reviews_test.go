@@ -180,7 +180,8 @@ func TestTheInboxListsWhatIsOpen(t *testing.T) {
 	w, _ := questioned(t)
 	p := w.see("/reviews").is(http.StatusOK)
 	p.says("nav[aria-label=Main] [aria-current]", "Needs you 3").says("tbody", "Jane Doe").says("tbody", "Email and Score: changed on both sides.").says("tbody", "1 hour ago")
-	p.says(".tabs", "Which value? 2 open").says(".tabs", "Which record? 1 open")
+	w.see("/").is(http.StatusOK).says(".notice", "3 questions need you")
+	p.says(".tabs", "Conflicts 2 open").says(".tabs", "Who is who 1 open")
 	if n := p.Find("tbody tr").Length(); n != 2 {
 		t.Errorf("%d conflicts are listed, want 2", n)
 	}
@@ -199,9 +200,9 @@ func TestTheInboxOpensWhereThereIsSomethingToDecide(t *testing.T) {
 	t.Parallel()
 	w, _ := questioned(t)
 	w.store.reviews = w.store.reviews[:1]
-	w.see("/reviews").says(".tabs [aria-current]", "Which record?")
+	w.see("/reviews").says(".tabs [aria-current]", "Who is who")
 	w.store.reviews = nil
-	p := w.see("/reviews").says(".tabs [aria-current]", "Which value?").says(".empty", "Nothing to decide")
+	p := w.see("/reviews").says(".tabs [aria-current]", "Conflicts").says(".empty", "Nothing to decide")
 	if p.Find(".count").Length() != 1 { // the automations
 		t.Errorf("counts nothing: %s", p.words(".count"))
 	}

@@ -41,6 +41,7 @@ func overviews() []State {
 	broken := []connectionui.Health{health[0], health[1]}
 	broken[0].State, broken[0].Text = connectionui.NeedsReconnect, "HighLevel no longer accepts our token since 09:12"
 	trouble := shell(ui.Overview)
+	trouble.ReviewsOpen = 3
 	trouble.RunsNeedingAttention, trouble.ConnectionsNeedingAttention = 3, 1
 	return []State{
 		{"overview-first-run", "overview", overviewui.Page(shell(ui.Overview), overviewui.Overview{Steps: steps(0)})},

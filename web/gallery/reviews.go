@@ -22,7 +22,7 @@ func reviewLists(sh ui.Shell) []State {
 		Pages: ui.Pages{Text: "2 questions"},
 	}
 	decided := list
-	decided.Tab = reviewui.Decided
+	decided.Tab, decided.Pages.Text = reviewui.Decided, "3 questions"
 	decided.Items = []reviewui.Item{
 		{ID: "rv_0", Record: "Kim Park", Text: "Email: HighLevel. Phone: “+43 1 234”.", AutomationName: "Keep contacts in sync", State: "carried out", Tone: ui.Good, At: at("07:40:00")},
 		{ID: "rv_a", Record: "Sam Smith", Text: "Left alone.", AutomationName: "Keep contacts in sync", State: "left alone", At: at("07:35:00")},

@@ -24,9 +24,9 @@ var Tabs = []Tab{Conflicts, Identity, Decided}
 func (t Tab) label() string {
 	switch t {
 	case Conflicts:
-		return "Which value?"
+		return "Conflicts"
 	case Identity:
-		return "Which record?"
+		return "Who is who"
 	}
 	return "Decided"
 }
