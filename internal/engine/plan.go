@@ -197,8 +197,14 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows []mapping.RowRes
 	if in.Link == nil {
 		outcome, words = automation.Linked, "They would be linked, and nothing written: "
 	}
-	if n := len(p.Apart); n > 0 {
-		return settle(p, outcome, "same", words+count(n, "field differs and is left as it is.", "fields differ and are left as they are."))
+	apart := len(p.Apart)
+	for _, f := range p.Fields {
+		if f.Code == "first_meeting" {
+			apart++
+		}
+	}
+	if apart > 0 {
+		return settle(p, outcome, "same", words+count(apart, "field differs and is left as it is.", "fields differ and are left as they are."))
 	}
 	if in.Link == nil {
 		return settle(p, outcome, "same", "They would be linked; both sides agree already.")

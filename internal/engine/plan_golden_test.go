@@ -16,6 +16,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -42,6 +43,10 @@ type bond struct {
 	Version    int                    `json:"version"`
 	Mapped     record.Fields          `json:"mapped"` // nil: no link
 	Held       record.Fields          `json:"held"`
+	Severed    bool                   `json:"severed"`
+	Gone       string                 `json:"gone"` // "source" or "target": a direct read says so
+	// Choices are a person's, by base key.
+	Choices map[string]automation.Choice `json:"choices"`
 }
 
 func readStory(t *testing.T, a *txtar.Archive) story {
@@ -84,7 +89,10 @@ func readStory(t *testing.T, a *txtar.Archive) story {
 			if b.Mapped != nil {
 				s.input.Link, s.input.Base = agreed(b.Mapped, b.Held)
 				s.input.Base.Version = b.Version
+				s.input.Link.Severed = b.Severed
 			}
+			s.input.SourceGone, s.input.TargetGone = b.Gone == "source", b.Gone == "target"
+			s.input.Choices = b.Choices
 		case "want-plan.txt":
 		default:
 			t.Fatalf("what is %s?", f.Name)
@@ -98,7 +106,11 @@ func told(s story, p automation.Plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s): %s\n", p.Outcome, p.Code, p.Reason)
 	for _, f := range p.Fields {
-		fmt.Fprintf(&b, "  %s %s", f.Field, f.Action)
+		arrow := ""
+		if f.Side == automation.SourceSide {
+			arrow = "<- "
+		}
+		fmt.Fprintf(&b, "  %s%s %s", arrow, f.Field, f.Action)
 		switch f.Action {
 		case automation.Set:
 			fmt.Fprintf(&b, " %q -> %q", f.Before, f.After)
@@ -110,16 +122,28 @@ func told(s story, p automation.Plan) string {
 		b.WriteByte('\n')
 	}
 	if p.Writes() {
-		w := engine.WriteOf(p, automation.TargetSide)
-		fmt.Fprintf(&b, "write: %s\n", pairs(w.Fields))
-		for _, change := range []struct {
-			sign string
-			by   map[string][]string
-		}{{"+", w.Add}, {"-", w.Remove}} {
-			for _, key := range keysOf(change.by) {
-				fmt.Fprintf(&b, "write: %s %s%q\n", key, change.sign, change.by[key])
+		for _, side := range []automation.Side{automation.TargetSide, automation.SourceSide} {
+			word := "write"
+			if side == automation.SourceSide {
+				word = "write back"
+				if len(p.On(side)) == 0 {
+					continue
+				}
+			}
+			w := engine.WriteOf(p, side)
+			fmt.Fprintf(&b, "%s: %s\n", word, pairs(w.Fields))
+			for _, change := range []struct {
+				sign string
+				by   map[string][]string
+			}{{"+", w.Add}, {"-", w.Remove}} {
+				for _, key := range keysOf(change.by) {
+					fmt.Fprintf(&b, "%s: %s %s%q\n", word, key, change.sign, change.by[key])
+				}
 			}
 		}
+	}
+	if p.Sever {
+		b.WriteString("sever\n")
 	}
 	if p.Base != nil {
 		fmt.Fprintf(&b, "remember: %s\n", pairs(p.Base))
@@ -147,10 +171,13 @@ func pairs(f record.Fields) string {
 	return strings.Join(out, " ")
 }
 
+// deletable is the usual object of a provider that lets us delete.
+var deletable = func() provider.Object { o := object; o.Delete = true; return o }()
+
 func TestPlansReadAsTheirFilesSay(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/plan/*.txtar")
-	if err != nil || len(files) < 25 {
+	if err != nil || len(files) < 70 {
 		t.Fatalf("%d stories, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -166,7 +193,7 @@ func TestPlansReadAsTheirFilesSay(t *testing.T) {
 			for i := range to.Fields {
 				to.Fields[i].Required = slices.Contains(s.required, to.Fields[i].Key)
 			}
-			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: sourceSchema, Object: object}, engine.Side{Schema: to, Object: object})
+			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: sourceSchema, Object: deletable}, engine.Side{Schema: to, Object: deletable})
 			p := c.Plan(s.input)
 			got := told(s, p)
 			w := engine.WriteOf(p, automation.TargetSide)

@@ -146,6 +146,10 @@ func (s *Store) DeleteAutomation(ctx context.Context, id automation.ID) error {
 		if err != nil {
 			return err
 		}
+		// Nobody needs an answer to what it asked.
+		if err := u.Exec("UPDATE reviews SET state = 'settled' WHERE automation_id = ? AND state <> 'settled'", string(id)).Error; err != nil {
+			return err
+		}
 		return u.Exec("DELETE FROM works WHERE automation_id = ? AND state <> 'running'", string(id)).Error
 	})
 	if err != nil {
