@@ -14,8 +14,7 @@ import (
 type merger struct {
 	*Compiled
 	in      Input
-	forth   map[string]*mapping.RowResult // by row id: what the source gives for the target
-	back    map[string]*mapping.RowResult // by row id: what the target gives for the source
+	back    []mapping.RowResult // what the target gives for the source
 	plan    *automation.Plan
 	changed int // fields that are written
 	asks    int
@@ -23,11 +22,13 @@ type merger struct {
 }
 
 func (c *Compiled) merger(p *automation.Plan, in Input, rows []mapping.RowResult) *merger {
-	m := &merger{Compiled: c, in: in, plan: p, forth: byRow(rows)}
+	m := &merger{Compiled: c, in: in, plan: p}
 	if c.TwoWay() {
-		m.back = byRow(c.MapBack(*in.Target))
+		m.back = c.MapBack(*in.Target)
 	}
-	p.Base, p.Held = record.Fields{}, record.Fields{}
+	size := max(len(rows), len(m.back))
+	p.Base, p.Held = make(record.Fields, size), make(record.Fields, size)
+	p.Fields = make([]automation.FieldPlan, 0, size+2)
 	return m
 }
 
@@ -45,21 +46,23 @@ func (m *merger) merge(rows []mapping.RowResult) {
 	for i := range rows {
 		r := &rows[i]
 		if r.Row.Direction == mapping.Both {
-			if back := m.back[r.Row.ID]; back != nil {
-				m.bothWays(r, back)
+			if n := m.backOf(r.Row.ID); n >= 0 {
+				m.bothWays(r, &m.back[n])
 				continue
 			}
 		}
 		m.oneWay(r, automation.TargetSide, r.Target.Key, m.in.Target.Fields, r.Row.Owner)
 	}
-	if m.Compiled.back == nil {
-		return
-	}
-	for _, row := range m.Def.Mapping.Rows {
-		if b := m.back[row.ID]; b != nil && row.Direction == mapping.ToSource {
+	for i := range m.back {
+		if b := &m.back[i]; b.Row.Direction != mapping.Both {
 			m.oneWay(b, automation.SourceSide, automation.BackKey(b.Target.Key), m.in.Source.Fields, b.Row.Owner)
 		}
 	}
+}
+
+// backOf finds the way back of a row; -1 when there is none.
+func (m *merger) backOf(id string) int {
+	return slices.IndexFunc(m.back, func(r mapping.RowResult) bool { return r.Row.ID == id })
 }
 
 // agree remembers what both sides hold now.
@@ -410,6 +413,12 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 		return
 	}
 	agreed, held, met := lastAgreed(m.in.Base, key)
+	if met && agreed.Equal(forth.Value) && held.Equal(to.Before) {
+		to.Action, to.Code, to.Reason = automation.Keep, "same", "Nothing to add or take away."
+		m.agree(key, forth.Value, to.Before)
+		m.add(to)
+		return
+	}
 	there, here := elements(forth.Value), elements(to.Before) // both in the target's terms
 	if !met && (m.Def.First == automation.LinkOnly || (m.Def.First == automation.FillEmpty || forth.Row.Owner == mapping.OwnerOnlyIfEmpty) && len(there) > 0 && len(here) > 0) {
 		to.Action, to.Code, to.Reason = automation.Keep, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried."
