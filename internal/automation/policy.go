@@ -55,7 +55,7 @@ type Limits struct {
 
 // The defaults, and the population below which shares are not looked at.
 const (
-	DefaultChangesPerHour = 2000
+	DefaultChangesPerHour = 5000
 	DefaultDeletesPerHour = 20
 	DefaultShare          = 30
 	ShareFloor            = 50

@@ -204,6 +204,9 @@ func (x *execution) limits() automation.Limits {
 	case byPerson(e.Kind), e.Kind == automation.TestSend, e.Kind == automation.Backfill && e.Name != "":
 		// A person has asked for just this, or has seen it in a plan.
 		return automation.Limits{}
+	case e.Kind == automation.Backfill:
+		// Everyone was asked for, unseen: nobody has agreed to deletes.
+		return automation.Limits{DeletesPerHour: x.a.Definition.Limits.Effective().DeletesPerHour}
 	}
 	return x.a.Definition.Limits.Effective()
 }

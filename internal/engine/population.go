@@ -66,6 +66,9 @@ func (r *PopulationRunner) Run(ctx context.Context, id string) error {
 		p.Done, p.Total, p.Reads, p.Writes, p.Missed, p.Cursor = 0, 0, 0, 0, 0, ""
 		p.Counts, p.Tally = map[automation.Outcome]int{}, Tally{}
 	}
+	if p.Counts == nil {
+		p.Counts = map[automation.Outcome]int{}
+	}
 	p.State, p.Problem = PopulationRunning, ""
 	if p.StartedAt.IsZero() {
 		p.StartedAt = r.Reconciler.Now()
@@ -546,12 +549,16 @@ func (s *sweep) sourceNotListed(ctx context.Context, t record.Record, lb LinkBas
 // execution is a run for one record of the walk.
 func (s *sweep) execution(source record.Ref) *execution {
 	kind := automation.Backfill
-	if s.p.Mode == ModeTake {
+	name := s.p.ID
+	switch s.p.Mode {
+	case ModeTake:
 		kind = automation.Undo
+	case ModeFill:
+		name = "" // nobody has seen it before
 	}
 	return s.Reconciler.begin(s.a, Work{
 		Automation: s.a.ID, Source: source,
-		Event: automation.Event{ID: s.Reconciler.NewID("ev"), Kind: kind, Ref: source, Name: s.p.ID, ReceivedAt: s.Reconciler.Now()},
+		Event: automation.Event{ID: s.Reconciler.NewID("ev"), Kind: kind, Ref: source, Name: name, ReceivedAt: s.Reconciler.Now()},
 	})
 }
 
@@ -568,7 +575,7 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 	// Only what is to be written, and was not written before a crash, is claimed and brought up to date.
 	records = slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool {
 		item, ok := shown[r.Ref]
-		return ok && (item.State != "" || !toDo(item.Plan))
+		return ok && (item.State != "" || !toDo(item.Plan) && s.p.Mode != ModeFill)
 	})
 	s.p.Done += len(refs) - len(records)
 	if len(records) == 0 {
@@ -605,7 +612,7 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 	results = append(results, done...)
 	s.p.Done += len(keys)
 	for _, res := range results {
-		if res.State == ItemDone {
+		if res.State == ItemDone && (res.Plan == nil || toDo(*res.Plan)) {
 			s.p.Written++
 		}
 	}
@@ -613,7 +620,10 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 	return s.Populations.SaveResults(ctx, *s.p, results)
 }
 
-func toDo(p automation.Plan) bool { return p.Writes() || p.Outcome == automation.Linked }
+// toDo reports whether carrying a plan out does anything: a question is put to a person by it.
+func toDo(p automation.Plan) bool {
+	return p.Writes() || p.Outcome == automation.Linked || p.Outcome == automation.Decide
+}
 
 // refresh brings the index and the records at hand up to date: it lists what changed on both sides since the last look,
 // which is a call or two for a whole chunk.
@@ -666,7 +676,16 @@ func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map
 	for i := range records {
 		item, was := shown[records[i].Ref]
 		results[i] = ItemResult{Position: item.Position, State: ItemMoved}
+		if s.p.Mode == ModeFill {
+			s.p.Counts[plans[i].Outcome]++
+			s.p.Writes += writesOf(plans[i])
+			s.p.Tally.count(plans[i], fromTarget)
+			results[i].Plan, item.Plan, was = &plans[i], plans[i], true
+		}
 		switch {
+		case s.p.Mode == ModeFill && !toDo(plans[i]):
+			results[i].State = ItemDone
+			continue
 		case !was && !toDo(plans[i]):
 			results[i].State = ""
 			continue
@@ -698,10 +717,13 @@ func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget
 		r = record.Record{Ref: at.link.Source, Title: r.Title}
 	}
 	res, err := x.apply(ctx, c, r, at, false)
-	if err != nil || res.State != automation.Succeeded {
-		return ItemFailed, x.run.ID
+	switch {
+	case err == nil && res.State == automation.Succeeded:
+		return ItemDone, x.run.ID
+	case err == nil && x.run.Outcome == automation.Decide:
+		return ItemAsked, x.run.ID
 	}
-	return ItemDone, x.run.ID
+	return ItemFailed, x.run.ID
 }
 
 // writesOf is how many calls carrying a plan out takes at most: sets are changed by calls of their own.

@@ -215,12 +215,14 @@ type PopulationMode string
 const (
 	ModeShow  PopulationMode = "show"
 	ModeApply PopulationMode = "apply"
-	ModeUndo  PopulationMode = "undo"
-	ModeTake  PopulationMode = "take_back" // an undo that is carried out
+	// ModeFill carries everyone over without showing it first: how an automation begins when a person says so.
+	ModeFill PopulationMode = "fill"
+	ModeUndo PopulationMode = "undo"
+	ModeTake PopulationMode = "take_back" // an undo that is carried out
 )
 
 // Applies reports whether the population writes.
-func (m PopulationMode) Applies() bool { return m == ModeApply || m == ModeTake }
+func (m PopulationMode) Applies() bool { return m == ModeApply || m == ModeFill || m == ModeTake }
 
 // PopulationState says where a population stands.
 type PopulationState string
@@ -245,6 +247,7 @@ const (
 	ItemFailed ItemState = "failed" // its run says why
 	ItemLeft   ItemState = "left"   // somebody left it out
 	ItemLive   ItemState = "live"   // live work was at it at that moment
+	ItemAsked  ItemState = "asked"  // a person must decide first
 )
 
 // ItemResult is what became of one record's item. Position 0: it was not among what was shown.

@@ -557,10 +557,10 @@ func TestPollingBeginsWhereAPersonSaid(t *testing.T) {
 		want        time.Time
 	}{
 		{"now, for the first time", "", nil, false, today},
-		{"now, after a pause", "now", &earlier, false, today},
+		{"now, after it was off", "now", &earlier, false, today},
 		{"now, while another works from an older place", "now", &earlier, true, earlier.Since},
-		{"everyone", "all", nil, false, time.Time{}},
-		{"everyone, while another works", "all", &earlier, true, time.Time{}},
+		{"everyone", "all", nil, false, today},
+		{"everyone, while another works", "all", &earlier, true, earlier.Since},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -581,6 +581,9 @@ func TestPollingBeginsWhereAPersonSaid(t *testing.T) {
 			}
 			if got := w.store.cursors[key].Since; !got.Equal(tc.want) {
 				t.Errorf("polling begins at %v, want %v", got, tc.want)
+			}
+			if begun := len(w.store.populations); (begun == 1) != (tc.start == "all") {
+				t.Errorf("%d carry-overs of everyone were begun", begun)
 			}
 			w.get("/live").says("main", "It is on")
 			// A brake is never refused, whatever was saved since the page was made.

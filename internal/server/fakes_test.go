@@ -34,11 +34,12 @@ var today = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 type fakeStore struct {
 	Store
 
-	mu       sync.Mutex
-	all      map[automation.ID]automation.Automation
-	versions map[automation.ID][]automation.Version
-	cursors  map[string]engine.PollCursor
-	reviews  []automation.Review // newest first
+	mu          sync.Mutex
+	all         map[automation.ID]automation.Automation
+	versions    map[automation.ID][]automation.Version
+	cursors     map[string]engine.PollCursor
+	populations []engine.Population
+	reviews     []automation.Review // newest first
 }
 
 func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }
@@ -147,6 +148,17 @@ func (f *fakeStore) update(id automation.ID, change func(*automation.Automation)
 
 func (f *fakeStore) SetState(_ context.Context, id automation.ID, st automation.State, why string) error {
 	return f.update(id, func(a *automation.Automation) { a.State, a.PausedWhy = st, why })
+}
+
+func (f *fakeStore) ResumeAutomation(_ context.Context, id automation.ID) error {
+	return f.update(id, func(a *automation.Automation) { a.State, a.PausedWhy = automation.On, "" })
+}
+
+func (f *fakeStore) CreatePopulation(_ context.Context, p engine.Population) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.populations = append(f.populations, p)
+	return nil
 }
 
 func (f *fakeStore) Rename(_ context.Context, id automation.ID, name string) error {

@@ -1,9 +1,9 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -158,42 +158,57 @@ func (s *Server) activation(c echo.Context) error {
 			return s.showLive(c, problemStatus, v)
 		}
 	}
-	if err := s.startPolling(c, d, c.FormValue("start") == "all"); err != nil {
+	if err := s.startPolling(c, d); err != nil {
 		return err
 	}
-	if err := s.Store.SetState(ctx, d.a.ID, automation.On, ""); err != nil {
+	if err := s.Store.ResumeAutomation(ctx, d.a.ID); err != nil {
 		return err
+	}
+	if c.FormValue("start") == "all" {
+		p := engine.Population{ID: s.NewID("pl"), Automation: d.a.ID, Version: d.a.Version, Mode: engine.ModeFill, State: engine.PopulationQueued, CreatedAt: s.Now(), StartedBy: user(c).Email}
+		if err := s.Store.CreatePopulation(ctx, p); err != nil {
+			return err
+		}
+		s.flash(c, ui.Good, "It is on", "Everyone is carried over now; changes from now on come first.")
+		return redirect(c, "/plans/"+p.ID)
 	}
 	s.flash(c, ui.Good, "It is on", "Watch what it does under Runs.")
 	return again(c, here)
 }
 
-// startPolling says from when on changes count. A position that another automation is still working from is
-// only ever moved back: events it has seen already are known, and cost nothing.
-func (s *Server) startPolling(c echo.Context, d desk, everyone bool) error {
-	if !d.source.object.Poll {
-		return nil
+// startPolling says from when on changes count, on each side that is watched. A position that another automation is
+// still working from stays as it is.
+func (s *Server) startPolling(c echo.Context, d desk) error {
+	if d.a.State == automation.Paused {
+		return nil // what happened meanwhile was held, and is carried now
 	}
-	ctx := c.Request().Context()
-	since := s.Now()
-	if everyone {
-		since = time.Time{}
+	for _, end := range []automation.Endpoint{d.a.Definition.Source, d.a.Definition.Target} {
+		if _, watched := d.a.Definition.Watches(end.Connection, end.Object); !watched {
+			continue
+		}
+		if err := s.pollFromNow(c.Request().Context(), d.a.ID, end); err != nil {
+			return err
+		}
 	}
-	cursor, known, err := s.Store.PollCursor(ctx, d.source.Connection, d.source.Object)
+	return nil
+}
+
+func (s *Server) pollFromNow(ctx context.Context, id automation.ID, end automation.Endpoint) error {
+	cursor, known, err := s.Store.PollCursor(ctx, end.Connection, end.Object)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err
 	}
-	if !everyone && known {
+	if known {
 		all, err := s.Store.Automations(ctx)
 		if err != nil {
 			return err
 		}
 		for _, a := range all {
-			if a.ID != d.a.ID && a.State == automation.On && a.Definition.Source == d.a.Definition.Source {
+			if _, watches := a.Definition.Watches(end.Connection, end.Object); watches && a.ID != id && a.State != automation.Draft {
 				return nil
 			}
 		}
 	}
-	cursor.Connection, cursor.Object, cursor.Since = d.source.Connection, d.source.Object, since
+	cursor.Connection, cursor.Object, cursor.Since = end.Connection, end.Object, s.Now()
 	return s.Store.SavePollCursor(ctx, cursor)
 }

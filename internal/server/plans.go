@@ -110,7 +110,7 @@ func (s *Server) planPage(c echo.Context) error {
 			return err
 		}
 		v.Results = planResults(counts)
-		v.CanUndo = p.Mode == engine.ModeApply && counts[engine.ItemDone] > 0 && v.State != planui.Running
+		v.CanUndo = p.Mode != engine.ModeTake && counts[engine.ItemDone] > 0 && v.State != planui.Running
 	} else if p.State == engine.PopulationDone {
 		v.Apply = applyForm(p, a, c.QueryParam("unconfirmed") != "")
 	}
@@ -124,6 +124,8 @@ func planTitle(p engine.Population, a automation.Automation) string {
 	switch p.Mode {
 	case engine.ModeApply:
 		return "Plan: " + a.Name
+	case engine.ModeFill:
+		return "Everyone: " + a.Name
 	case engine.ModeUndo, engine.ModeTake:
 		return "Take back: " + a.Name
 	}
@@ -167,9 +169,10 @@ func (s *Server) eta(p engine.Population) string {
 
 func planResults(counts map[engine.ItemState]int) []planui.Result {
 	return []planui.Result{
-		{Value: string(engine.ItemDone), Label: "written", N: counts[engine.ItemDone], Tone: ui.Good},
+		{Value: string(engine.ItemDone), Label: "done", N: counts[engine.ItemDone], Tone: ui.Good},
 		{Value: string(engine.ItemMoved), Label: "changed meanwhile", N: counts[engine.ItemMoved], Tone: ui.Warn},
 		{Value: string(engine.ItemFailed), Label: "failed", N: counts[engine.ItemFailed], Tone: ui.Stop},
+		{Value: string(engine.ItemAsked), Label: "put to a person", N: counts[engine.ItemAsked], Tone: ui.Warn},
 		{Value: string(engine.ItemLive), Label: "left to live work", N: counts[engine.ItemLive], Tone: ui.Info},
 		{Value: string(engine.ItemLeft), Label: "left out", N: counts[engine.ItemLeft], Tone: ui.Info},
 	}

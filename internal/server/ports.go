@@ -52,6 +52,8 @@ type Definitions interface {
 	CreateAutomation(ctx context.Context, a automation.Automation, by string) error
 	SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error)
 	SetState(ctx context.Context, id automation.ID, s automation.State, why string) error
+	// ResumeAutomation switches it on, lets its brakes count from now, and wakes what waits for it.
+	ResumeAutomation(ctx context.Context, id automation.ID) error
 	Rename(ctx context.Context, id automation.ID, name string) error
 	Versions(ctx context.Context, id automation.ID) ([]automation.Version, error)
 	Version(ctx context.Context, id automation.ID, n int) (automation.Version, error)

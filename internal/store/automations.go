@@ -133,6 +133,20 @@ func (s *Store) SetState(ctx context.Context, id automation.ID, state automation
 	return s.changeAutomation(ctx, "switch", id, map[string]any{"state": string(state), "paused_why": clean(why)})
 }
 
+// ResumeAutomation lets a paused automation, or one that was off, go on: its brakes count from now, and what waits for
+// it is due.
+func (s *Store) ResumeAutomation(ctx context.Context, id automation.ID) error {
+	err := s.write(ctx, func(u *unit) error {
+		return one(u.Model(&automationRow{}).Where("id = ? AND deleted_at = 0", string(id)).
+			Updates(map[string]any{"state": string(automation.On), "paused_why": "", "brakes_since": at(u.now), "updated_at": at(u.now)}))
+	})
+	if err != nil {
+		return fmt.Errorf("resume automation %s: %w", id, err)
+	}
+	_, err = s.WakeWaiting(ctx, id)
+	return err
+}
+
 // Rename changes the name; definitions keep their version.
 func (s *Store) Rename(ctx context.Context, id automation.ID, name string) error {
 	return s.changeAutomation(ctx, "rename", id, map[string]any{"name": clean(name)})

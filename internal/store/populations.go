@@ -76,7 +76,7 @@ func (s *Store) Population(ctx context.Context, id string) (engine.Population, e
 // LatestPopulation is the newest dry run of an automation, carried out or not; undoing something is none.
 func (s *Store) LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error) {
 	var row planRow
-	err := s.read(ctx).Where("automation_id = ? AND mode IN ('show', 'apply')", string(a)).Order("created_at DESC, id DESC").Take(&row).Error
+	err := s.read(ctx).Where("automation_id = ? AND mode IN ('show', 'apply', 'fill')", string(a)).Order("created_at DESC, id DESC").Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return engine.Population{}, false, nil
 	}
@@ -119,9 +119,10 @@ func (s *Store) SavePopulation(ctx context.Context, p engine.Population, items [
 
 // progress updates a population that nobody has stopped.
 func (u *unit) progress(row *planRow) error {
+	row.BeatAt = at(u.now)
 	stopped := []string{string(engine.PopulationCanceled), string(engine.PopulationPaused)}
 	res := u.Model(&planRow{}).Where("id = ? AND state NOT IN ?", row.ID, stopped).
-		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "tally", "cursor", "problem", "started_at", "finished_at").Updates(row)
+		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "tally", "cursor", "problem", "started_at", "finished_at", "beat_at").Updates(row)
 	if res.Error != nil {
 		return res.Error
 	}

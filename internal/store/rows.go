@@ -332,6 +332,7 @@ type planRow struct {
 	Tally        string
 	Cursor       string
 	StartedAt    stamp
+	BeatAt       stamp
 }
 
 func (planRow) TableName() string { return "plans" }

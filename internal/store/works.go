@@ -350,7 +350,32 @@ func (s *Store) Rescue(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return expired + jobless, err
 	}
+	if err := s.rescuePopulations(ctx, now); err != nil {
+		return expired + jobless, err
+	}
 	return expired + jobless, s.rescueEvents(ctx, now)
+}
+
+// populationSilent is when a population's worker is taken for dead: it says a word with every page.
+const populationSilent = 15 * time.Minute
+
+func (s *Store) rescuePopulations(ctx context.Context, now time.Time) error {
+	err := s.write(ctx, func(u *unit) error {
+		var ids []string
+		if err := u.Raw("UPDATE plans SET beat_at = ? WHERE state = 'running' AND beat_at > 0 AND beat_at < ? RETURNING id",
+			int64(at(now)), int64(at(now.Add(-populationSilent)))).Scan(&ids).Error; err != nil {
+			return err
+		}
+		jobs := make([]engine.Job, len(ids))
+		for i, id := range ids {
+			jobs[i] = engine.Job{Kind: engine.JobDryRun, Plan: id}
+		}
+		return u.jobs(jobs...)
+	})
+	if err != nil {
+		return fmt.Errorf("rescue plans: %w", err)
+	}
+	return nil
 }
 
 // ReleaseAllLeases makes everything due again that was running or about to when the process ended. Only for a

@@ -47,6 +47,8 @@ ALTER TABLE plans ADD COLUMN tally TEXT NOT NULL DEFAULT '';
 ALTER TABLE plans ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE plans ADD COLUMN cursor TEXT NOT NULL DEFAULT '';
 ALTER TABLE plans ADD COLUMN started_at INTEGER NOT NULL DEFAULT 0;
+-- When its worker last said a word; one that is silent for long is taken over.
+ALTER TABLE plans ADD COLUMN beat_at INTEGER NOT NULL DEFAULT 0;
 -- What became of an item: '' when it was only shown, else done, moved, failed or braked; run_id tells more.
 ALTER TABLE plan_items ADD COLUMN result TEXT NOT NULL DEFAULT '';
 ALTER TABLE plan_items ADD COLUMN run_id TEXT NOT NULL DEFAULT '';

@@ -331,3 +331,28 @@ func TestABackfillReadsInPages(t *testing.T) {
 		t.Errorf("%d calls for %d records written (%v), reads %d", calls, wrote, results, p.Reads)
 	}
 }
+
+func TestEveryoneIsCarriedOverWhenItIsSwitchedOn(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	// Two guests with one address: a question, not a guess.
+	h.Gleap.PersonCreatesContact(map[string]any{"name": "Twin One", "email": "twin@acme.io"})
+	h.Gleap.PersonCreatesContact(map[string]any{"name": "Twin Two", "email": "twin@acme.io"})
+	h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Twin", "email": "twin@acme.io"})
+	p := show(t, h, a, engine.ModeFill, "")
+	results, err := h.Store.ResultCounts(t.Context(), p.ID)
+	if err != nil || results[engine.ItemDone] != 20 || results[engine.ItemAsked] != 1 || p.Written != 20 {
+		t.Fatalf("results %v, written %d, counts %v, %v", results, p.Written, p.Counts, err)
+	}
+	if open, err := h.Store.ReviewList(t.Context(), engine.ReviewFilter{State: automation.ReviewOpen}); err != nil || len(open) != 1 || open[0].Kind != automation.ReviewIdentity {
+		t.Errorf("questions: %+v, %v", open, err)
+	}
+	if len(h.HighLevel.Contacts()) != 21 || len(h.Gleap.Sessions()) != 22 {
+		t.Errorf("%d and %d records", len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()))
+	}
+	before := writes(h)
+	again := show(t, h, a, engine.ModeFill, "")
+	if again.Written != 0 || writes(h) != before {
+		t.Errorf("carried over again: %d written, %d writes", again.Written, writes(h)-before)
+	}
+}
