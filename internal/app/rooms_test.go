@@ -60,6 +60,8 @@ var rooms = map[string][]string{
 	"internal/store/storetest":           {"*"},
 	"internal/store/postgrestest":        {},
 	"internal/engine/enginetest":         {"*"},
+	"internal/engine/memory":             {"internal/record", "internal/automation", "internal/engine"},
+	"internal/simulate":                  {"*"},
 	"internal/e2e":                       {"*"},
 	// Level 4 and 5: the composition root knows everybody, and only programs know it.
 	"internal/app":        {"*"},

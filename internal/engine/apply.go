@@ -342,7 +342,7 @@ func (x *execution) remember(end *Finish, c *Compiled, p automation.Plan, in Inp
 	if c.turned == nil {
 		mapped, held = c.Remember(p, in, done)
 	} else {
-		mapped, held = c.turned.Met(*done.Target, in.Source)
+		mapped, held = c.turned.Met(p, in, *done.Target)
 	}
 	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: mapped, Target: held, AgreedAt: now}
 }

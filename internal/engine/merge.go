@@ -53,11 +53,34 @@ func (m *merger) merge(rows []mapping.RowResult) {
 		}
 		m.oneWay(r, automation.TargetSide, r.Target.Key, m.in.Target.Fields, r.Row.Owner)
 	}
+	written := map[string]bool{}
+	for _, f := range m.plan.Fields {
+		if f.Side == automation.TargetSide && (f.Action == automation.Set || f.Action == automation.AddTo) {
+			written[f.Field] = true
+		}
+	}
 	for i := range m.back {
-		if b := &m.back[i]; b.Row.Direction != mapping.Both {
+		b := &m.back[i]
+		switch {
+		case b.Row.Direction == mapping.Both:
+		case len(b.Row.Sources) > 0 && written[b.Row.Sources[0]]:
+			// What it would carry back is about to be overwritten from where it would go.
+			m.overtaken(b)
+		default:
 			m.oneWay(b, automation.SourceSide, automation.BackKey(b.Target.Key), m.in.Source.Fields, b.Row.Owner)
 		}
 	}
+}
+
+// overtaken leaves a row that leads back alone while another row writes the field it reads.
+func (m *merger) overtaken(b *mapping.RowResult) {
+	key := automation.BackKey(b.Target.Key)
+	f := field(b, automation.SourceSide, key)
+	f.Before = m.in.Source.Fields[b.Target.Key]
+	f.After = f.Before
+	f.Action, f.Code, f.Reason = automation.Keep, "overtaken", fmt.Sprintf("The %s is written from here at the same time.", m.Target.Label)
+	m.agree(key, b.Value, f.Before)
+	m.add(f)
 }
 
 // backOf finds the way back of a row; -1 when there is none.
@@ -518,45 +541,17 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 		}
 		mapped[key], held[key] = old, oldHeld
 	}
-	var forth, back map[string]*mapping.RowResult
-	if done.Source != nil {
-		forth = byRow(c.Map(*done.Source))
+	source, target, waiting := c.composed(p, in, done)
+	for _, r := range c.Map(source) {
+		key := r.Target.Key
+		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
+			mapped[key], held[key] = r.Value, target.Fields[key]
+		}
 	}
-	if done.Target != nil {
-		back = byRow(c.MapBack(*done.Target))
-	}
-	var waiting []string
-	for _, f := range p.Fields {
-		if f.Action != automation.Set && f.Action != automation.AddTo {
-			continue
-		}
-		key, onlyBack := f.BaseKey(), strings.HasPrefix(f.BaseKey(), automation.BackKey(""))
-		answer := done.Target
-		if f.Side == automation.SourceSide {
-			answer = done.Source
-		}
-		if answer == nil {
-			waiting = append(waiting, key)
-			continue
-		}
-		got := answer.Fields[f.Field]
-		if f.Action == automation.AddTo {
-			got = taken(f, got)
-		}
-		switch {
-		case f.Side == automation.TargetSide, onlyBack:
-			held[key] = got
-		case f.Action == automation.AddTo:
-			mapped[key] = mapElements(c, f.Row, got, mapped[key])
-		default:
-			if r := forth[f.Row]; r != nil && r.Err == nil {
-				mapped[key] = r.Value
-			}
-		}
-		if onlyBack {
-			if r := back[f.Row]; r != nil && r.Err == nil {
-				mapped[key] = r.Value
-			}
+	for _, r := range c.MapBack(target) {
+		key := automation.BackKey(r.Target.Key)
+		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
+			mapped[key], held[key] = r.Value, source.Fields[r.Target.Key]
 		}
 	}
 	for _, key := range waiting {
@@ -572,23 +567,40 @@ func taken(f automation.FieldPlan, answer record.Value) record.Value {
 	return record.ListOf(common(known, elements(answer), nil))
 }
 
-// mapElements maps a set of the source the way its row does.
-func mapElements(c *Compiled, row string, v, fallback record.Value) record.Value {
-	for _, r := range c.Def.Mapping.Rows {
-		if r.ID != row || len(r.Sources) == 0 {
+// composed are both records as far as anybody has looked at them: as they were read, with what was written as the
+// provider answered. Whatever else an answer holds may be an edit made in between. waiting are the base keys whose write
+// is still to come.
+func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, target record.Record, waiting []string) {
+	source, target = in.Source, record.Record{Fields: record.Fields{}}
+	if in.Target != nil {
+		target = *in.Target
+	}
+	source.Fields, target.Fields = source.Fields.Clone(), target.Fields.Clone()
+	for _, f := range p.Fields {
+		if f.Action != automation.Set && f.Action != automation.AddTo {
 			continue
 		}
-		for _, out := range c.program.Apply(record.Fields{r.Sources[0]: v}).Rows {
-			if out.Row.ID == row && out.Err == nil {
-				return out.Value
-			}
+		answer, into := done.Target, target.Fields
+		if f.Side == automation.SourceSide {
+			answer, into = done.Source, source.Fields
+		}
+		if answer == nil {
+			waiting = append(waiting, f.BaseKey())
+			continue
+		}
+		into[f.Field] = answer.Fields[f.Field]
+		if f.Action == automation.AddTo {
+			into[f.Field] = taken(f, answer.Fields[f.Field])
 		}
 	}
-	return fallback
+	return source, target, waiting
 }
 
-// Met is what the link remembers of a source record that was made from its counterpart just now.
-func (c *Compiled) Met(source, target record.Record) (mapped, held record.Fields) {
+// Met is what the link remembers of a source record that was made from its counterpart just now; made is the plan, of
+// the definition seen from the other side.
+func (c *Compiled) Met(made automation.Plan, in Input, answer record.Record) (mapped, held record.Fields) {
+	_, source, _ := c.flipped.composed(made, in, Answers{Target: &answer})
+	target := in.Source
 	mapped, held = record.Fields{}, record.Fields{}
 	forth := byRow(c.Map(source))
 	for _, b := range c.MapBack(target) {

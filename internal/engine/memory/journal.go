@@ -1,0 +1,151 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
+)
+
+// OpenChanges are writes for this key that were intended and never answered, oldest first.
+func (s *Store) OpenChanges(_ context.Context, a automation.ID, source record.Ref) ([]automation.Change, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []automation.Change
+	for _, c := range s.changes {
+		if c.Automation == a && c.Source == source && (c.State == automation.Intended || c.State == automation.Unclear) {
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b automation.Change) int { return a.IntendedAt.Compare(b.IntendedAt) })
+	return out, nil
+}
+
+// Intend makes the run and the change known, unless the automation has written as much as its limits allow.
+func (s *Store) Intend(_ context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
+	return s.write(func() ([]engine.Job, error) {
+		if err := s.brake(c, limits); err != nil {
+			return nil, fmt.Errorf("intend change %s: %w", c.ID, err)
+		}
+		if _, twice := s.changeAt[c.ID]; twice {
+			return nil, fmt.Errorf("intend change %s: the id is taken", c.ID)
+		}
+		s.saveRun(r)
+		s.addChange(c)
+		s.noteRun(r, r.ID)
+		return nil, nil
+	})
+}
+
+// brake counts what the automation has tried to write within the last hour.
+func (s *Store) brake(c automation.Change, limits automation.Limits) error {
+	what, limit := "changes", limits.ChangesPerHour
+	if c.Op == automation.Delete {
+		what, limit = "deletes", limits.DeletesPerHour
+	}
+	from, n := s.now().Add(-time.Hour), 0
+	for _, had := range s.changes {
+		if had.Automation == c.Automation && had.IntendedAt.After(from) && had.State != automation.Refused && (what == "changes" || had.Op == automation.Delete) {
+			n++
+		}
+	}
+	if limit > 0 && n >= limit {
+		return &engine.Brake{What: what, Limit: limit}
+	}
+	return nil
+}
+
+// Finish makes the run, its answered changes, the link and the base known together, or none of them.
+func (s *Store) Finish(_ context.Context, f engine.Finish) error {
+	return s.write(func() ([]engine.Job, error) {
+		if f.Link != nil && s.taken(*f.Link, f.Unlink) {
+			return nil, fmt.Errorf("finish run %s: the link id %s is taken", f.Run.ID, f.Link.ID)
+		}
+		s.saveRun(f.Run)
+		answered := slices.Clone(f.Settled)
+		if f.Change != nil {
+			answered = append(answered, *f.Change)
+		}
+		for _, c := range answered {
+			s.answer(c)
+		}
+		if f.Unlink != nil {
+			s.unlink(f.Unlink.ID)
+		}
+		s.ask(f)
+		link := ""
+		if f.Base != nil {
+			link = f.Base.Link
+		}
+		if f.Link != nil {
+			link = s.saveLink(*f.Link)
+		}
+		if f.Sever != nil {
+			s.sever(f.Sever.ID)
+		}
+		if f.Base != nil {
+			s.saveBase(*f.Base, link)
+		}
+		switch {
+		case f.Run.State == automation.Waiting:
+			s.noteRun(f.Run, f.Run.ID)
+		case len(answered) > 0 || f.Run.Attempts > 1: // nobody else left a note
+			s.noteRun(f.Run, "")
+		}
+		return nil, nil
+	})
+}
+
+// saveRun keeps what a run began with.
+func (s *Store) saveRun(r automation.Run) {
+	i, known := s.runAt[r.ID]
+	if !known {
+		s.runAt[r.ID] = len(s.runs)
+		s.runs = append(s.runs, r)
+		return
+	}
+	old := s.runs[i]
+	r.Automation, r.Source, r.RetryOf, r.StartedAt = old.Automation, old.Source, old.RetryOf, old.StartedAt
+	s.runs[i] = r
+}
+
+func (s *Store) addChange(c automation.Change) {
+	c.Before, c.After = cloned(c.Before), cloned(c.After)
+	s.changeAt[c.ID] = len(s.changes)
+	s.changes = append(s.changes, c)
+}
+
+func (s *Store) answer(c automation.Change) {
+	i, known := s.changeAt[c.ID]
+	if !known {
+		s.addChange(c)
+		return
+	}
+	old := &s.changes[i]
+	old.State, old.Error, old.AnsweredAt, old.Target, old.After = c.State, c.Error, c.AnsweredAt, c.Target, cloned(c.After)
+}
+
+// noteRun lets a claimed key remember its open run, so that after a crash the next attempt goes on with it.
+func (s *Store) noteRun(r automation.Run, id string) {
+	if w, ok := s.byKey[engine.Key{Automation: r.Automation, Source: r.Source}]; ok && w.state == running {
+		w.runID = id
+	}
+}
+
+// Runs are all runs, in order of their first save.
+func (s *Store) Runs() []automation.Run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.runs)
+}
+
+// Changes are all changes, in order of intent.
+func (s *Store) Changes() []automation.Change {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.changes)
+}

@@ -1,0 +1,657 @@
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+)
+
+// Finding is one thing that is wrong with a world that has come to rest.
+type Finding struct {
+	Kind string // which of the auditor's promises is broken
+	Text string
+	// Known names the weakness of the engine that explains it, as listed in weaknesses; empty for news.
+	Known string
+
+	about []recordKey
+	field string // where it is one field's
+}
+
+func (f Finding) String() string {
+	if f.Known != "" {
+		return f.Kind + ": " + f.Text + " (known: " + f.Known + ")"
+	}
+	return f.Kind + ": " + f.Text
+}
+
+// intent is a write that was announced durably.
+type intent struct {
+	moment     int
+	automation string
+	source     recordKey
+}
+
+// outcome is an attempt whose end became durable.
+type outcome struct {
+	moment    int
+	task      *task
+	succeeded bool
+	code      string // why it came out as it did
+}
+
+// evidence is all the auditor is shown. None of it comes from the engine's own reckoning, except the journal, which is
+// itself under audit.
+type evidence struct {
+	rested       bool
+	automations  []automation.Automation
+	ledger       *ledger
+	calls, wrote []*call
+	deliveries   []*delivery
+	accepted     func(d *delivery) bool
+	changes      []automation.Change
+	intents      []intent
+	outcomes     []outcome
+	limits       map[side]limit
+	crashes      int
+	duplicates   bool
+}
+
+// auditor collects findings.
+type auditor struct {
+	evidence
+	findings []Finding
+	views    []view
+	// partners are the contacts of the other side that we wrote to for a contact, oldest first.
+	partners map[recordKey][]recordKey
+	// made is for which contact we made another.
+	made map[recordKey]*call
+}
+
+func (e evidence) audit() []Finding {
+	a := &auditor{evidence: e, views: viewsOf(e.automations), partners: map[recordKey][]recordKey{}, made: map[recordKey]*call{}}
+	a.pair()
+	if !e.rested {
+		a.find("rest", nil, "the world did not come to rest")
+		return a.findings
+	}
+	a.converged()
+	a.noDoubles()
+	a.nothingLost()
+	a.nothingEchoed()
+	a.onlyMapped()
+	a.setsKept()
+	a.journalled()
+	a.budgetKept()
+	a.nothingDropped()
+	a.recognise()
+	return a.findings
+}
+
+func (a *auditor) find(kind string, about []recordKey, format string, args ...any) {
+	a.findings = append(a.findings, Finding{Kind: kind, Text: fmt.Sprintf(format, args...), about: about})
+}
+
+func of(keys ...recordKey) []recordKey { return keys }
+
+// pair reads from our writes who was taken for whom.
+func (a *auditor) pair() {
+	join := func(one, other recordKey) {
+		if !slices.Contains(a.partners[one], other) {
+			a.partners[one] = append(a.partners[one], other)
+		}
+	}
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for _, v := range h.versions {
+			if v.call != nil && v.call.task != nil && v.call.task.source.side != k.side {
+				join(v.call.task.source, k)
+				join(k, v.call.task.source)
+			}
+		}
+		if h.born().call != nil {
+			a.made[k] = h.born().call
+		}
+	}
+	// Two ways, the work may have the key of the side it writes to: then the values came from whoever shares its address.
+	for _, k := range a.ledger.order {
+		for _, v := range a.ledger.contacts[k].versions {
+			if v.call == nil || v.call.task == nil || len(a.partners[k]) > 0 {
+				continue
+			}
+			if with := a.namesakes(k, v); len(with) == 1 {
+				join(with[0], k)
+				join(k, with[0])
+			}
+		}
+	}
+}
+
+// namesakes are the contacts of the other side that ever shared an address with a version of k.
+func (a *auditor) namesakes(k recordKey, v version) []recordKey {
+	var out []recordKey
+	for _, other := range a.ledger.order {
+		if other.side != k.side && slices.ContainsFunc(a.ledger.contacts[other].versions, func(o version) bool { return sharesAny(o.fields, v.fields) }) {
+			out = append(out, other)
+		}
+	}
+	return out
+}
+
+// counterpart is the living contact of the other side that goes with k: the one we wrote to, or the one with the same
+// address. named tells that only the address speaks for it.
+func (a *auditor) counterpart(k recordKey) (found *history, named bool) {
+	for i := len(a.partners[k]) - 1; i >= 0; i-- {
+		if h := a.ledger.contacts[a.partners[k][i]]; h.alive() {
+			return h, false
+		}
+	}
+	if len(a.partners[k]) > 0 {
+		return nil, false // it had one, which is gone
+	}
+	own := a.ledger.contacts[k].now().fields
+	for _, key := range []func(fields) string{emailKey, phoneKey} {
+		for _, h := range a.ledger.living(k.side.other()) {
+			if v := key(own); v != "" && v == key(h.now().fields) && len(a.partners[h.key]) == 0 {
+				return h, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// facing reports that values lead both ways.
+func (a *auditor) facing() bool {
+	return slices.ContainsFunc(a.views, func(v view) bool { return v.from != a.views[0].from })
+}
+
+// twoWay reports that one automation leads both ways, and minds deletions.
+func (a *auditor) twoWay() bool { return len(a.views) > len(a.automations) }
+
+// converged: every mapped field of every pair agrees, or there is a reason why it does not.
+func (a *auditor) converged() {
+	for _, v := range a.views {
+		for _, source := range a.ledger.living(v.from) {
+			if !passes(v.automation.Definition, source.now().fields) {
+				continue
+			}
+			target, named := a.counterpart(source.key)
+			if target == nil {
+				if why := a.mayBeAlone(source, v.rows); why == "" {
+					a.find("converged", of(source.key), "%s %v has no counterpart", source.key, source.now().fields)
+				}
+				continue
+			}
+			for _, row := range v.rows {
+				a.rowConverged(v.rows, row, source, target, named)
+			}
+		}
+	}
+}
+
+// mayBeAlone says why a contact has no counterpart, or nothing.
+func (a *auditor) mayBeAlone(h *history, rows []mapping.Row) string {
+	f := h.now().fields
+	if emailKey(f) == "" && phoneKey(f) == "" {
+		return "nobody can be made from it"
+	}
+	side := h.key.side.other()
+	lastMoved := lastChange(h, func(v version) string { return mappedText(rows, v.fields) })
+	for _, k := range a.ledger.order {
+		other := a.ledger.contacts[k]
+		if k.side != side {
+			continue
+		}
+		if !other.alive() {
+			// A counterpart that a person deleted is missed only when the other one is another than it was then.
+			if slices.Contains(a.partners[h.key], k) || sharesAny(other.now().fields, f) {
+				then, _ := h.held(other.now().moment)
+				if other.now().moment > lastMoved || a.twoWay() || !movedSince(rows, then.fields, f) {
+					return "its counterpart was deleted"
+				}
+			}
+			continue
+		}
+		for _, v := range other.versions {
+			for _, own := range h.versions {
+				if sharesAny(v.fields, own.fields) {
+					return "it is doubtful whether another contact is its counterpart"
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (a *auditor) rowConverged(rows []mapping.Row, row mapping.Row, source, target *history, named bool) {
+	want := expected(row, source.now().fields)
+	have := target.now().fields[row.Target]
+	if row.Target == "tags" {
+		a.tagsConverged(rows, source, target, named)
+		return
+	}
+	if alike(row.Target, want, have) || want == "" {
+		return
+	}
+	if have == "" && a.facing() {
+		return // emptied on one side; an empty value empties nothing
+	}
+	touched := lastTouch(target, row.Target)
+	moved := lastChange(source, func(v version) string { return canonical(row.Target, expected(row, v.fields)) })
+	tidied := alike(row.Target, collapse(want), collapse(have))
+	switch {
+	case tidied:
+		return
+	case !a.facing() && touched > moved:
+		return // a person changed the target since, and the source did not move
+	case row.Owner != "" && row.Owner != mapping.OwnerSource && touched > 0:
+		return // both sides had a say, and the policy left them apart
+	case named && touched > 0 && !a.facing():
+		return
+	case named && a.doubtfulPair(source, target):
+		return
+	case (row.Target == "email" || row.Target == "phone") && a.somebodyElseHas(target.key, row.Target, want):
+		return // the provider refuses what another contact has
+	case a.stuck(rows, source, target):
+		return
+	}
+	a.find("converged", of(source.key, target.key), "%s of %s is %q, and %s says %q", row.Target, target.key, have, source.key, want)
+}
+
+// stuck reports that the provider refuses a row of this pair, and with it the whole write.
+func (a *auditor) stuck(rows []mapping.Row, source, target *history) bool {
+	for _, row := range rows {
+		want := expected(row, source.now().fields)
+		if (row.Target == "email" || row.Target == "phone") && want != "" && !alike(row.Target, want, target.now().fields[row.Target]) &&
+			a.somebodyElseHas(target.key, row.Target, want) {
+			return true
+		}
+	}
+	// A company can only be written to somebody who is found by email or phone, before any namesake.
+	return target.key.side == highLevelSide && a.duplicates && (a.somebodyElseHas(target.key, "email", target.now().fields["email"]) ||
+		a.somebodyElseHas(target.key, "phone", target.now().fields["phone"]))
+}
+
+func (a *auditor) somebodyElseHas(k recordKey, field, value string) bool {
+	return value != "" && slices.ContainsFunc(a.ledger.living(k.side), func(h *history) bool {
+		return h.key != k && canonical(field, h.now().fields[field]) == canonical(field, value)
+	})
+}
+
+// doubtfulPair reports that the better evidence speaks against two contacts that share a phone number.
+func (a *auditor) doubtfulPair(one, other *history) bool {
+	x, y := emailKey(one.now().fields), emailKey(other.now().fields)
+	return x != y
+}
+
+func (a *auditor) tagsConverged(rows []mapping.Row, source, target *history, named bool) {
+	if named && (a.doubtfulPair(source, target) || !a.facing()) {
+		return
+	}
+	want, have := labels(source.now().fields["tags"]), labels(target.now().fields["tags"])
+	for _, e := range want {
+		if !slices.Contains(have, e) && !removedByPerson(target, e) && !a.stuck(rows, source, target) {
+			a.find("converged", of(source.key, target.key), "%s has the tag %q, and %s has not", source.key, e, target.key)
+		}
+	}
+	for _, e := range have {
+		if !slices.Contains(want, e) && broughtByUs(target, e) && removedByPerson(source, e) && !a.facing() && !a.stuck(rows, source, target) {
+			a.find("converged", of(source.key, target.key), "%s still has the tag %q, which was taken from %s", target.key, e, source.key)
+		}
+	}
+}
+
+// noDoubles: nobody is made twice, and nobody who was there already.
+func (a *auditor) noDoubles() {
+	for _, k := range slices.SortedFunc(maps.Keys(a.made), compareKeys) {
+		c, h := a.made[k], a.ledger.contacts[k]
+		if c.task == nil {
+			continue
+		}
+		source := c.task.source
+		for _, p := range a.partners[source] {
+			other := a.ledger.contacts[p]
+			if p != k && h.alive() && other.alive() && !a.crossed(other, c) {
+				a.find("no doubles", of(k, p, source), "%s and %s were both taken for %s", k, p, source)
+			}
+		}
+		if origin, again := a.made[source]; again && origin.task != nil {
+			if from := a.ledger.contacts[origin.task.source]; from.alive() && h.alive() {
+				a.find("no doubles", of(k, source, from.key), "%s was made from %s, which was itself made from %s", k, source, from.key)
+			}
+		}
+		held, ok := a.ledger.contacts[source].held(c.moment)
+		if !ok {
+			continue
+		}
+		for _, other := range a.ledger.living(k.side) {
+			if other.key == k || !other.born().byPerson() || a.crossed(other, c) || len(a.partners[other.key]) > 0 {
+				continue
+			}
+			then, existed := other.held(c.task.began)
+			if existed && sharesBest(then.fields, held.fields) && sharesBest(other.now().fields, held.fields) {
+				a.find("no doubles", of(k, source, other.key), "%s was made for %s although %s was there", k, source, other.key)
+			}
+		}
+	}
+}
+
+// crossed reports that a person entered or changed a contact while we were looking for it.
+func (a *auditor) crossed(h *history, c *call) bool {
+	return slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.byPerson() && v.moment >= c.task.began-1 && v.at.Before(c.at.Add(3*time.Second)) && v.at.After(c.task.claimedAt.Add(-time.Second))
+	})
+}
+
+// nothingLost: what a person typed is there, or a person typed over it, or we did so rightly and the journal has it.
+func (a *auditor) nothingLost() {
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for i := 1; i < len(h.versions); i++ {
+			now, before := h.versions[i], h.versions[i-1]
+			if now.call == nil {
+				continue
+			}
+			if now.gone {
+				a.find("nothing lost", of(k), "%s was deleted by us", k)
+				continue
+			}
+			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
+				if field == "tags" || before.fields[field] == "" || before.fields[field] == now.fields[field] {
+					continue
+				}
+				a.overwritten(h, i, field)
+			}
+		}
+	}
+}
+
+func (a *auditor) overwritten(h *history, at int, field string) {
+	now, was := h.versions[at], h.versions[at-1].fields[field]
+	typed := typedAt(h, at-1, field)
+	if typed < 0 || now.call.task == nil {
+		return // it was ours
+	}
+	typedMoment := h.versions[typed].moment
+	if typedMoment >= now.call.task.began {
+		return // typed between our look and our write: no call of either provider could tell
+	}
+	if !a.journalHas(h.key, field, was) {
+		a.find("nothing lost", of(h.key, now.call.task.source), "%s of %s was %q, typed by a person; we wrote %q, and the journal does not know", field, h.key, was, now.fields[field])
+	}
+	source := a.origin(now.call, h.key)
+	row, ok := a.rowOf(now.call.task.automation, h.key.side, field)
+	if !ok || source == nil {
+		return
+	}
+	if a.facing() {
+		if len(a.automations) == 1 { // several may cross each other's ways
+			a.cameBack(h, source, row, now, was)
+		}
+		return
+	}
+	// One way: the source must have moved since what we write now was last there.
+	moved := lastChangeBefore(source, now.moment, func(v version) string { return canonical(field, expected(row, v.fields)) })
+	met := a.firstWrite(source.key, h.key)
+	for i := range typed {
+		v := h.versions[i]
+		// A write whose answer was lost is no agreement: to us it is still to be made.
+		if v.call != nil && !v.call.settled {
+			continue
+		}
+		if met < typedMoment && v.moment > moved && alike(field, v.fields[field], now.fields[field]) {
+			a.find("nothing lost", of(h.key, source.key), "%s of %s was %q, typed by a person, and was overwritten by %q, which was there before and did not move in %s", field, h.key, was, now.fields[field], source.key)
+			return
+		}
+	}
+}
+
+// cameBack finds our own write carried back over what it was made from.
+func (a *auditor) cameBack(h, source *history, row mapping.Row, now version, was string) {
+	moment := lastChangeBefore(source, now.moment, func(v version) string { return canonical(row.Target, expected(row, v.fields)) })
+	i := slices.IndexFunc(source.versions, func(v version) bool { return v.moment == moment })
+	if i < 0 || source.versions[i].byPerson() || source.versions[i].call.task == nil || !source.versions[i].call.settled {
+		return // what was never acknowledged is met as if for the first time
+	}
+	then, ok := h.held(moment)
+	if ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
+		a.find("nothing echoed", of(h.key, source.key), "%s of %s was %q, typed by a person, and came back from %s as %q", row.Target, h.key, was, source.key, now.fields[row.Target])
+		a.findings[len(a.findings)-1].field = row.Target
+	}
+}
+
+// firstWrite is the moment at which we first wrote to a contact for another; before it the two had never met.
+func (a *auditor) firstWrite(source, target recordKey) int {
+	for _, v := range a.ledger.contacts[target].versions {
+		if v.call != nil && v.call.task != nil && v.call.task.source == source {
+			return v.moment
+		}
+	}
+	return a.ledger.contacts[target].now().moment + 1
+}
+
+// rowOf is the row by which an automation fills a field of one side.
+func (a *auditor) rowOf(id string, written side, field string) (mapping.Row, bool) {
+	for _, v := range a.views {
+		if string(v.automation.ID) != id || v.from == written {
+			continue
+		}
+		if i := slices.IndexFunc(v.rows, func(r mapping.Row) bool { return r.Target == field }); i >= 0 {
+			return v.rows[i], true
+		}
+	}
+	return mapping.Row{}, false
+}
+
+// origin is the contact that a write to k took its values from: the work's own, or its counterpart of that time where
+// the work wrote to its own side. It is nil where nobody can tell.
+func (a *auditor) origin(c *call, k recordKey) *history {
+	if c.task.source.side != k.side {
+		return a.ledger.contacts[c.task.source]
+	}
+	for _, p := range slices.Backward(a.partners[k]) {
+		if h := a.ledger.contacts[p]; h.born().moment < c.moment {
+			if then, ok := h.held(c.moment); ok && !then.gone {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+func (a *auditor) journalHas(k recordKey, field, value string) bool {
+	return slices.ContainsFunc(a.changes, func(c automation.Change) bool {
+		return c.Target.ID == k.id && alike(field, c.Before[field].String(), value)
+	})
+}
+
+// nothingEchoed: there are no more writes to a contact than there were reasons to write.
+func (a *auditor) nothingEchoed() {
+	groups := map[recordKey]map[string]int{}
+	lost := map[recordKey]int{}
+	for _, c := range a.wrote {
+		if c.task == nil {
+			continue
+		}
+		k := recordKey{c.side, pathID(c.path)}
+		if k.id == "" && strings.HasSuffix(c.path, "/upsert") {
+			k = a.lastPartner(c.task.source)
+		}
+		if k.id == "" {
+			continue
+		}
+		if groups[k] == nil {
+			groups[k] = map[string]int{}
+		}
+		groups[k][c.method+" "+kindOfPath(c.path)]++
+		if !c.answered {
+			lost[c.task.source]++
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(groups), compareKeys) {
+		reasons := 1 + a.crashes
+		for _, p := range a.partners[k] {
+			reasons += lost[p] + len(a.ledger.contacts[p].versions)
+		}
+		for _, v := range a.ledger.contacts[k].versions {
+			if v.byPerson() {
+				reasons++
+			}
+		}
+		reasons *= len(a.automations) // each has its own
+		for _, kind := range slices.Sorted(maps.Keys(groups[k])) {
+			if n := groups[k][kind]; n > reasons {
+				a.find("nothing echoed", of(k), "%s was written to %d times by %s, and there were %d reasons", k, n, kind, reasons)
+			}
+		}
+	}
+}
+
+func (a *auditor) lastPartner(k recordKey) recordKey {
+	if ps := a.partners[k]; len(ps) > 0 {
+		return ps[len(ps)-1]
+	}
+	return recordKey{}
+}
+
+// kindOfPath is a path without its ids.
+func kindOfPath(path string) string {
+	if id := pathID(path); id != "" {
+		return strings.Replace(path, id, "…", 1)
+	}
+	return path
+}
+
+// onlyMapped: we never change a field that no row fills.
+func (a *auditor) onlyMapped() {
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for i, now := range h.versions {
+			if now.call == nil || now.gone || now.call.task == nil {
+				continue
+			}
+			before := fields{"source": now.fields["source"], "lang": "en"} // what providers fill in themselves
+			if i > 0 {
+				before = h.versions[i-1].fields
+			}
+			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
+				if now.fields[field] == before[field] {
+					continue
+				}
+				if _, mapped := a.rowOf(now.call.task.automation, k.side, field); !mapped {
+					a.find("only mapped", of(k), "%s of %s was changed from %q to %q by us, and nothing maps it", field, k, before[field], now.fields[field])
+				}
+			}
+			if au := a.automation(now.call.task.automation); !a.passed(au, now.call) {
+				a.find("only mapped", of(k, now.call.task.source), "%s was written for %s, which the rule lets pass by", k, now.call.task.source)
+			}
+		}
+	}
+}
+
+func (a *auditor) automation(id string) automation.Automation {
+	i := slices.IndexFunc(a.automations, func(au automation.Automation) bool { return string(au.ID) == id })
+	if i < 0 {
+		return automation.Automation{}
+	}
+	return a.automations[i]
+}
+
+// passed reports that the rule let the source through at some time while the write was being made.
+func (a *auditor) passed(au automation.Automation, c *call) bool {
+	source := a.ledger.contacts[c.task.source]
+	if source == nil {
+		return true
+	}
+	at, _ := source.held(c.task.began)
+	if passes(au.Definition, at.fields) {
+		return true
+	}
+	return slices.ContainsFunc(source.versions, func(v version) bool {
+		return v.moment >= c.task.began && v.moment <= c.moment && passes(au.Definition, v.fields)
+	})
+}
+
+// setsKept: of a set we only take away what we brought and what the other side lost, and bring only what it had.
+func (a *auditor) setsKept() {
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for i := 1; i < len(h.versions); i++ {
+			now, before := h.versions[i], h.versions[i-1]
+			if now.call == nil || now.gone || now.call.task == nil {
+				continue
+			}
+			source := a.origin(now.call, k)
+			if source == nil {
+				continue
+			}
+			for _, e := range labels(before.fields["tags"]) {
+				if slices.Contains(labels(now.fields["tags"]), e) || everHad(source, e) || addedSince(h, i, e, now.call.task.began) {
+					continue
+				}
+				a.find("sets kept", of(k, source.key), "we took the tag %q from %s, and %s never had it", e, k, source.key)
+			}
+			for _, e := range labels(now.fields["tags"]) {
+				// Gleap takes whole lists only: a tag that was taken away between look and write comes back.
+				if slices.Contains(labels(before.fields["tags"]), e) || everHad(source, e) || everHad(h, e) {
+					continue
+				}
+				a.find("sets kept", of(k, source.key), "we gave %s the tag %q, and %s never had it", k, e, source.key)
+			}
+		}
+	}
+}
+
+// journalled: no write without an intent before it, and none left open.
+func (a *auditor) journalled() {
+	for _, c := range a.wrote {
+		if c.task == nil {
+			a.find("journalled", nil, "%s %s belongs to no work", c.method, c.path)
+			continue
+		}
+		if !slices.ContainsFunc(a.intents, func(i intent) bool {
+			return i.automation == c.task.automation && i.source == c.task.source && i.moment > c.task.began && i.moment < c.moment
+		}) {
+			a.find("journalled", of(c.task.source), "%s %s for %s was made without an intent", c.method, c.path, c.task.source)
+		}
+	}
+	for _, c := range a.changes {
+		open := c.State == automation.Intended || c.State == automation.Unclear
+		if source := a.ledger.contacts[keyOf(c.Source)]; open && source != nil && source.alive() && passes(a.automation(string(c.Automation)).Definition, source.now().fields) {
+			a.find("journalled", of(keyOf(c.Source)), "the change %s of %s is still %s", c.ID, keyOf(c.Source), c.State)
+		}
+	}
+}
+
+// budgetKept: never more calls in any window than the provider allows.
+func (a *auditor) budgetKept() {
+	for _, s := range []side{gleapSide, highLevelSide} {
+		var at []time.Time
+		for _, c := range a.calls {
+			if c.side == s && c.reached {
+				at = append(at, c.sent)
+			}
+		}
+		slices.SortFunc(at, time.Time.Compare)
+		l := a.limits[s]
+		for i := l.calls; i < len(at); i++ {
+			if at[i].Sub(at[i-l.calls]) < l.in {
+				a.find("budget kept", nil, "%s was called more than %d times in %s, at %s", s, l.calls, l.in, at[i].Format(time.TimeOnly))
+				break
+			}
+		}
+	}
+}
+
+// nothingDropped: whoever was told that a webhook was taken can forget it.
+func (a *auditor) nothingDropped() {
+	for _, d := range a.deliveries {
+		if d.acknowledged && d.dedupe != "" && !a.accepted(d) {
+			a.find("nothing dropped", nil, "the webhook %s of %s was acknowledged and not stored", d.dedupe, d.side)
+		}
+	}
+}

@@ -1,0 +1,297 @@
+package simulate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/highlevel"
+	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
+)
+
+// Mutation is one way of breaking the engine on purpose, from outside. A simulation that finds nothing proves little
+// until it is seen to find each of these.
+type Mutation string
+
+// The mutations. The zero value breaks nothing.
+const (
+	DropBases        Mutation = "what was agreed is never stored"
+	EmptyBases       Mutation = "what was agreed is never remembered, so the last write wins"
+	HideIntents      Mutation = "open intents are not looked up"
+	SkipIntents      Mutation = "writes are not intended before they are made"
+	DropLinks        Mutation = "links are never stored"
+	BlindLinks       Mutation = "links are never found"
+	ShareKeys        Mutation = "two workers may hold one key"
+	ForgetNews       Mutation = "news for a key that is worked on are forgotten"
+	OverwriteSets    Mutation = "sets are overwritten instead of changed"
+	DropWrites       Mutation = "some writes are reported done and were never made"
+	EchoAsked        Mutation = "what was asked is taken for what the provider holds"
+	WriteMore        Mutation = "more is written than is mapped"
+	SkipRule         Mutation = "the rule is not asked"
+	StaleReads       Mutation = "records are read once and then remembered"
+	FindNothing      Mutation = "counterparts are never found by match key"
+	RepeatAmbiguous  Mutation = "a create whose answer was lost is repeated at once"
+	CursorFirst      Mutation = "the poll cursor moves before the events are stored"
+	AcknowledgeFirst Mutation = "webhooks are acknowledged before they are stored"
+	SpendFreely      Mutation = "the call limit is not kept"
+)
+
+// Mutations are all of them.
+func Mutations() []Mutation {
+	return []Mutation{
+		DropBases, EmptyBases, HideIntents, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
+		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
+	}
+}
+
+func (m Mutation) automations(s ports) engine.Automations {
+	if m == SkipRule {
+		return unruled{s}
+	}
+	return s
+}
+
+type unruled struct{ ports }
+
+func (x unruled) Automation(ctx context.Context, id automation.ID) (automation.Automation, error) {
+	a, err := x.ports.Automation(ctx, id)
+	a.Definition.Rule = rule.Rule{}
+	return a, err
+}
+
+func (m Mutation) links(s ports) engine.Links {
+	switch m {
+	case EmptyBases:
+		return forgetful{s, true}
+	case BlindLinks:
+		return forgetful{s, false}
+	}
+	return s
+}
+
+type forgetful struct {
+	ports
+	found bool
+}
+
+func (x forgetful) FindLink(ctx context.Context, source record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (automation.Link, automation.Base, bool, error) {
+	link, _, ok, err := x.ports.FindLink(ctx, source, target, t, a)
+	if !x.found {
+		return automation.Link{}, automation.Base{}, false, err
+	}
+	return link, automation.Base{}, ok, err
+}
+
+func (m Mutation) journal(_ *process, s ports) engine.Journal {
+	switch m {
+	case DropBases, DropLinks, HideIntents, SkipIntents:
+		return loseJournal{s, m}
+	}
+	return s
+}
+
+type loseJournal struct {
+	ports
+	m Mutation
+}
+
+func (x loseJournal) OpenChanges(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Change, error) {
+	if x.m == HideIntents {
+		return nil, nil
+	}
+	return x.ports.OpenChanges(ctx, a, source)
+}
+
+func (x loseJournal) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
+	if x.m == SkipIntents {
+		return nil
+	}
+	return x.ports.Intend(ctx, r, c, limits)
+}
+
+func (x loseJournal) Finish(ctx context.Context, f engine.Finish) error {
+	switch x.m {
+	case DropBases:
+		f.Base = nil
+	case DropLinks:
+		f.Base, f.Link = nil, nil
+	}
+	return x.ports.Finish(ctx, f)
+}
+
+func (m Mutation) works(p *process, s ports) engine.Works {
+	if m == ShareKeys || m == ForgetNews {
+		return looseWorks{s, p, m}
+	}
+	return s
+}
+
+type looseWorks struct {
+	ports
+	p *process
+	m Mutation
+}
+
+func (x looseWorks) Claim(ctx context.Context, id engine.WorkID, owner string, lease time.Duration) (engine.Work, bool, error) {
+	got, ok, err := x.ports.Claim(ctx, id, owner, lease)
+	if err == nil && !ok && x.m == ShareKeys {
+		if got, ok = x.s.Backdoor(id); ok {
+			x.p.takes(got)
+		}
+	}
+	return got, ok, err
+}
+
+func (x looseWorks) Release(ctx context.Context, id engine.WorkID, owner string, retryAt time.Time, runID string) error {
+	if x.m == ForgetNews {
+		x.s.ForgetNews(id)
+	}
+	return x.ports.Release(ctx, id, owner, retryAt, runID)
+}
+
+// inbox and cursors belong together: what one of them is told too early the other is told too late.
+func (m Mutation) inbox(p *process, s ports) (engine.Inbox, engine.Cursors) {
+	switch m {
+	case CursorFirst:
+		late := &lateInbox{ports: s, p: p}
+		return late, late
+	case AcknowledgeFirst:
+		return hastyInbox{s, p}, s
+	}
+	return s, s
+}
+
+type lateInbox struct {
+	ports
+	p    *process
+	held []automation.Delivery
+}
+
+func (x *lateInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int, error) {
+	if len(ds) > 0 && ds[0].Event.Kind == automation.Webhook {
+		return x.ports.Accept(ctx, ds...)
+	}
+	x.held = append(x.held, ds...)
+	return 0, nil
+}
+
+func (x *lateInbox) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
+	held := x.held
+	x.held = nil
+	if err := x.ports.SavePollCursor(ctx, c); err != nil {
+		return err
+	}
+	if !x.p.world.peopleGone && len(held) > 0 && x.p.world.chance(20) {
+		x.p.die("before", "the inbox")
+		return errDead
+	}
+	_, err := x.ports.Accept(ctx, held...)
+	return err
+}
+
+type hastyInbox struct {
+	ports
+	p *process
+}
+
+func (x hastyInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int, error) {
+	if !x.p.world.peopleGone && len(ds) > 0 && ds[0].Event.Kind == automation.Webhook && x.p.world.chance(10) {
+		x.p.die("before", "the inbox")
+		return 0, errDead
+	}
+	return x.ports.Accept(ctx, ds...)
+}
+
+// client wraps a provider's client. Every real one is also a Finder.
+func (m Mutation) client(p *process, id record.ConnectionID, c provider.Client) provider.Client {
+	switch m {
+	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous:
+		return &looseClient{Client: c, p: p, m: m, highLevel: id == highLevelConnection, read: map[record.Ref]record.Record{}}
+	}
+	return c
+}
+
+type looseClient struct {
+	provider.Client
+	p         *process
+	m         Mutation
+	highLevel bool
+	read      map[record.Ref]record.Record
+}
+
+func (x *looseClient) Find(ctx context.Context, t record.ObjectType, field string, value record.Value) ([]record.Record, error) {
+	if x.m == FindNothing {
+		return nil, nil
+	}
+	return x.Client.(provider.Finder).Find(ctx, t, field, value)
+}
+
+func (x *looseClient) Get(ctx context.Context, ref record.Ref) (record.Record, error) {
+	if had, ok := x.read[ref]; ok && x.m == StaleReads {
+		return had, nil
+	}
+	r, err := x.Client.Get(ctx, ref)
+	if err == nil {
+		x.read[ref] = r
+	}
+	return r, err
+}
+
+func (x *looseClient) Create(ctx context.Context, w provider.Write) (record.Record, error) {
+	r, err := x.Client.Create(ctx, w)
+	switch {
+	case x.m == RepeatAmbiguous && provider.IsKind(err, provider.Ambiguous):
+		return x.Client.Create(ctx, w)
+	case x.m == EchoAsked && err == nil:
+		r = asked(r, w)
+	}
+	return r, err
+}
+
+func (x *looseClient) Update(ctx context.Context, ref record.Ref, w provider.Write) (record.Record, error) {
+	switch x.m {
+	case DropWrites:
+		if x.p.world.chance(30) {
+			r, err := x.Client.Get(ctx, ref)
+			return asked(r, w), err
+		}
+	case OverwriteSets:
+		if len(w.Add) > 0 {
+			r, err := x.Client.Get(ctx, ref)
+			if err != nil {
+				return r, err
+			}
+			for key, add := range w.Add {
+				have, _ := r.Fields[key].AsList()
+				w.Remove = map[string][]string{key: slices.DeleteFunc(slices.Clone(have), func(e string) bool { return slices.Contains(add, e) })}
+			}
+		}
+	case WriteMore:
+		w.Fields = w.Fields.Clone()
+		key := "lang"
+		if x.highLevel {
+			key = "city"
+		}
+		w.Fields[key] = record.TextOf("fr")
+	}
+	r, err := x.Client.Update(ctx, ref, w)
+	if x.m == EchoAsked && err == nil {
+		r = asked(r, w)
+	}
+	return r, err
+}
+
+// asked is a record as it would be if a provider took everything as it is given.
+func asked(r record.Record, w provider.Write) record.Record {
+	r.Fields = r.Fields.Clone()
+	for key, v := range w.Fields {
+		r.Fields[key] = v
+	}
+	return r
+}
+
+var _ provider.Finder = (*highlevel.Client)(nil)

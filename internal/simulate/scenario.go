@@ -1,0 +1,165 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider/gleap"
+	"crosswalk/internal/recipe"
+	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
+)
+
+// scenario is what is switched on in a world, and what its people are like.
+type scenario struct {
+	name  string
+	parts []part
+	// share is how often a seed picks it, against the others.
+	share int
+	// people says where people are entered first; some are then entered on the other side, too.
+	entered []side
+	// phoneOnly lets some people have no email address.
+	phoneOnly bool
+	// tidies lets HighLevel store no two spaces in a row, and people type them.
+	tidies bool
+}
+
+// part is one automation: a recipe and what differs from it.
+type part struct {
+	recipe string
+	change func(*automation.Definition)
+}
+
+const (
+	toHighLevel = "gleap-contact-to-highlevel"
+	toGleap     = "highlevel-contact-to-gleap"
+)
+
+// blockedPlan is the plan that the rule of a scenario lets pass by.
+const blockedPlan = "internal"
+
+func onlyCustomers(d *automation.Definition) {
+	d.Rule = rule.Rule{Root: rule.Node{Op: rule.And, Nodes: []rule.Node{{Field: "plan", Operator: "not_equals", Value: blockedPlan}}}}
+}
+
+func owned(o mapping.Owner) func(*automation.Definition) {
+	return func(d *automation.Definition) {
+		d.Mapping.Rows = slices.Clone(d.Mapping.Rows)
+		for i := range d.Mapping.Rows {
+			d.Mapping.Rows[i].Owner = o
+		}
+	}
+}
+
+// phoneToo lets Gleap's contacts be matched by phone as well.
+func phoneToo(d *automation.Definition) {
+	d.Match = append(slices.Clone(d.Match), automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
+}
+
+// twoWay makes HighLevel's recipe lead both ways, with the name split on the way back.
+func twoWay(d *automation.Definition) {
+	phoneToo(d)
+	d.Mapping.Rows = slices.Clone(d.Mapping.Rows)
+	for i, r := range d.Mapping.Rows {
+		if len(r.Sources) == 1 {
+			d.Mapping.Rows[i].Direction = mapping.Both
+		}
+	}
+	for _, part := range []struct{ field, part string }{{"firstName", "first"}, {"lastName", "last"}} {
+		d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{
+			ID: part.part, Sources: []string{part.field}, Target: "name", Direction: mapping.ToSource,
+			Steps: []mapping.Step{{Use: "split_name", With: map[string]string{"part": part.part}}},
+		})
+	}
+	d.CreateSource = true
+}
+
+// clearing empties what was emptied on the other side.
+func clearing(d *automation.Definition) {
+	twoWay(d)
+	for i := range d.Mapping.Rows {
+		d.Mapping.Rows[i].ClearWhenEmpty = true
+	}
+}
+
+var scenarios = []scenario{
+	{name: "one way", share: 3, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, highLevelSide}, phoneOnly: true},
+	{name: "one way, asking", share: 2, parts: []part{{toHighLevel, owned(mapping.OwnerAsk)}}, entered: []side{gleapSide, gleapSide, highLevelSide}, tidies: true},
+	{name: "one way, target owns", share: 1, parts: []part{{toHighLevel, owned(mapping.OwnerTarget)}}, entered: []side{gleapSide, highLevelSide}, tidies: true},
+	{name: "one way, only customers", share: 2, parts: []part{{toHighLevel, onlyCustomers}}, entered: []side{gleapSide}, phoneOnly: true},
+	{name: "one way back", share: 2, parts: []part{{toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "facing", share: 3, parts: []part{{toHighLevel, nil}, {toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "two-way", share: 5, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "two-way, clearing", share: 3, parts: []part{{toGleap, clearing}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "two-way, tidying", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, tidies: true},
+	{name: "two-way, twice", share: 2, parts: []part{{toGleap, twoWay}, {toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "a ring", share: 2, parts: []part{{toGleap, twoWay}, {toHighLevel, nil}, {toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+}
+
+// pick chooses a scenario by name, or by dice.
+func pick(name string, dice *rand.Rand) (scenario, error) {
+	total := 0
+	for _, s := range scenarios {
+		total += s.share
+	}
+	n := dice.IntN(total)
+	for _, s := range scenarios {
+		if name == s.name {
+			return s, nil
+		}
+		if n -= s.share; name == "" && n < 0 {
+			return s, nil
+		}
+	}
+	return scenario{}, fmt.Errorf("there is no scenario %q", name)
+}
+
+// automations are the scenario's parts as automations that are on.
+func (s scenario) automations() []automation.Automation {
+	out := make([]automation.Automation, 0, len(s.parts))
+	for i, p := range s.parts {
+		r, ok := recipe.Find(p.recipe)
+		if !ok {
+			panic("simulate: there is no recipe " + p.recipe) // a mistake in the table above
+		}
+		d := r.Definition
+		for _, end := range []*automation.Endpoint{&d.Source, &d.Target} {
+			end.Connection = highLevelConnection
+			if end.Provider == gleap.ID {
+				end.Connection = gleapConnection
+			}
+		}
+		if p.change != nil {
+			p.change(&d)
+		}
+		out = append(out, automation.Automation{
+			ID: automation.ID(fmt.Sprintf("au_%d", i+1)), Name: r.Name, Recipe: r.ID, State: automation.On, Version: 1, Definition: d,
+			CreatedAt: beginning, UpdatedAt: beginning,
+		})
+	}
+	return out
+}
+
+// watched are the sides whose changes matter.
+func (s scenario) watched() []side {
+	var out []side
+	for _, a := range s.automations() {
+		for _, end := range []automation.Endpoint{a.Definition.Source, a.Definition.Target} {
+			_, watches := a.Definition.Watches(end.Connection, end.Object)
+			if watched := sideOf(end); watches && !slices.Contains(out, watched) {
+				out = append(out, watched)
+			}
+		}
+	}
+	return out
+}
+
+func sideOf(e automation.Endpoint) side {
+	if e.Provider == gleap.ID {
+		return gleapSide
+	}
+	return highLevelSide
+}

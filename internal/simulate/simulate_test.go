@@ -1,0 +1,218 @@
+package simulate
+
+import (
+	"context"
+	"go/parser"
+	"go/token"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// seeds is how many worlds TestSeeds looks at; CROSSWALK_SEEDS asks for more, from CROSSWALK_SEED on.
+func seeds(t *testing.T) (start, n int) {
+	t.Helper()
+	n = 1000
+	if testing.Short() || os.Getenv("CROSSWALK_TEST_SHORT") != "" {
+		n = 100
+	}
+	for name, into := range map[string]*int{"CROSSWALK_SEEDS": &n, "CROSSWALK_SEED": &start} {
+		if given := os.Getenv(name); given != "" {
+			var err error
+			if *into, err = strconv.Atoi(given); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	}
+	return start, n
+}
+
+func TestSeeds(t *testing.T) {
+	start, n := seeds(t)
+	// A thousand small worlds make much garbage and keep little.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	known := map[string]int{}
+	sum, err := Run(t.Context(), Options{Start: start, Seeds: n}, func(r Result) {
+		for _, f := range r.Findings {
+			t.Errorf("seed %d (%s): %s", r.Seed, r.Scenario, f)
+		}
+		for _, f := range r.Known {
+			known[f.Known]++
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Seeds != n {
+		t.Errorf("%d of %d seeds were looked at", sum.Seeds, n)
+	}
+	t.Logf("%d worlds in %s: %d edits, %d writes, %d calls, %d crashes, %d webhooks of which %d were lost, %s of their time",
+		sum.Seeds, sum.Took.Round(1e6), sum.Edits, sum.Writes, sum.Calls, sum.Crashes, sum.Deliveries, sum.Lost, sum.VirtualTime.Round(1e9))
+	t.Logf("%d worlds show a known weakness: %v", sum.Weak, known)
+}
+
+// A world in which little happens proves little.
+func TestWorldsAreEventful(t *testing.T) {
+	t.Parallel()
+	scenariosSeen := map[string]bool{}
+	sum, err := Run(t.Context(), Options{Seeds: 60}, func(r Result) { scenariosSeen[r.Scenario] = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, enough := range map[string]bool{
+		"edits": sum.Edits > 60*15, "writes": sum.Writes > 60*5, "crashes": sum.Crashes > 30, "webhooks": sum.Deliveries > 60*5,
+		"webhooks that are lost": sum.Lost > 30, "scenarios": len(scenariosSeen) == len(scenarios),
+	} {
+		if !enough {
+			t.Errorf("there are too few %s: %+v", what, sum)
+		}
+	}
+}
+
+func TestReplayIsExact(t *testing.T) {
+	t.Parallel()
+	for _, s := range scenarios {
+		for seed := range uint64(3) {
+			one, other := One(t.Context(), seed, Options{Scenario: s.name}), One(t.Context(), seed, Options{Scenario: s.name})
+			if diff := cmp.Diff(one.Trace, other.Trace); diff != "" {
+				t.Fatalf("%s, seed %d, goes two ways:\n%s", s.name, seed, diff)
+			}
+			if len(one.Trace) < 50 {
+				t.Errorf("%s, seed %d: only %d lines happened", s.name, seed, len(one.Trace))
+			}
+		}
+	}
+}
+
+// Whoever asks for a story gets the same worlds, in the order of their seeds.
+func TestWorkersChangeNothing(t *testing.T) {
+	t.Parallel()
+	tell := func(workers int) (story []string, order []uint64) {
+		_, err := Run(t.Context(), Options{Start: 7, Seeds: 8, Workers: workers, Story: func(line string) { story = append(story, line) }}, func(r Result) { order = append(order, r.Seed) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return story, order
+	}
+	one, order := tell(1)
+	many, again := tell(4)
+	if diff := cmp.Diff(one, many); diff != "" {
+		t.Errorf("four workers tell another story (-one +four):\n%s", diff)
+	}
+	if !slices.IsSorted(order) || !slices.Equal(order, again) {
+		t.Errorf("seeds come in the order %v, and %v", order, again)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	seen := 0
+	sum, err := Run(ctx, Options{Seeds: 100_000, Workers: 2}, func(Result) {
+		if seen++; seen == 3 {
+			cancel()
+		}
+	})
+	if err == nil || sum.Seeds != 3 {
+		t.Errorf("%d seeds, %v", sum.Seeds, err)
+	}
+}
+
+// searched is how many worlds a mutation may hide in.
+const searched = 150
+
+func TestAuditorNoticesEachMutation(t *testing.T) {
+	t.Parallel()
+	for _, m := range Mutations() {
+		t.Run(string(m), func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var noticed *Result
+			o := Options{Seeds: searched, Workers: 1, Broken: m}
+			if m == ForgetNews { // seldom does news come while a key is worked on, and a poll makes up for most of it
+				o.hurried, o.Scenario = true, "one way back"
+			}
+			_, err := Run(ctx, o, func(r Result) {
+				if noticed == nil && len(r.Findings) > 0 {
+					noticed = &r
+					stop()
+				}
+			})
+			if noticed == nil {
+				t.Fatalf("nobody noticed within %d worlds (%v)", searched, err)
+			}
+			t.Logf("seed %d, %s: %s", noticed.Seed, noticed.Scenario, noticed.Findings[0])
+			if whole := One(t.Context(), noticed.Seed, Options{hurried: o.hurried, Scenario: o.Scenario}); len(whole.Findings) > 0 {
+				t.Errorf("seed %d finds something in the engine as it is, too: %s", noticed.Seed, whole.Findings[0])
+			}
+		})
+	}
+}
+
+// The auditor must not share the engine's reckoning, or the two would err together.
+func TestAuditorDoesNotKnowTheEngine(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"auditor.go", "values.go", "ledger.go", "weakness.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if path := strings.Trim(spec.Path.Value, `"`); strings.HasPrefix(path, "crosswalk/internal/") && path != "crosswalk/internal/automation" && path != "crosswalk/internal/mapping" {
+				t.Errorf("%s imports %s", name, path)
+			}
+		}
+	}
+}
+
+// TestNamedSeeds are worlds that once went wrong. While the engine has the weakness they are skipped with what they
+// show; once it is mended they must find nothing, known or not.
+func TestNamedSeeds(t *testing.T) {
+	t.Parallel()
+	for _, named := range []struct {
+		seed     uint64
+		scenario string
+		weakness string
+		showed   string
+	}{
+		{2, "two-way", "rows that cross", "a name that is split on its way back comes back over a newer one"},
+		{147, "two-way", "rows that cross", "a surname typed after a conflict is undone with no edit on the other side"},
+		{296, "a ring", "left under the other key", "an intent under the target's key is never settled"},
+		{132, "two-way", "left under the other key", "an unclear change under the target's key is never settled"},
+		{66, "two-way", "edited before the read-back", "a tag added right after a create never arrives"},
+		{837, "two-way, clearing", "edited before the read-back", "a company typed right after a create never arrives"},
+		{976, "one way", "unacknowledged writes", "a create whose answer was lost is made twice after the email changed"},
+		{280, "one way", "unacknowledged writes", "a company typed after a lost answer is overwritten"},
+		{258, "one way, target owns", "unacknowledged writes", "our own unanswered create is taken for the target's word"},
+		{365, "two-way", "given up early", "twelve attempts are used up by news and call limits"},
+		{390, "two-way, clearing", "dead link", "a contact that was linked with a deleted one is never matched again"},
+	} {
+		t.Run(named.showed, func(t *testing.T) {
+			t.Parallel()
+			r := One(t.Context(), named.seed, Options{Scenario: named.scenario})
+			for _, f := range r.Findings {
+				t.Errorf("seed %d: %s", named.seed, f)
+			}
+			if len(r.Known) > 0 {
+				t.Skipf("not mended yet: %s; seed %d shows %s", named.weakness, named.seed, r.Known[0])
+			}
+		})
+	}
+}
+
+func TestWeaknessesAreExplained(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, w := range weaknesses {
+		if names[w.name] || w.why == "" {
+			t.Errorf("%q is listed twice, or without a reason", w.name)
+		}
+		names[w.name] = true
+	}
+}

@@ -1,0 +1,570 @@
+package simulate
+
+import (
+	"container/heap"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"crosswalk/internal/apiclient"
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/engine/memory"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/highlevel"
+	"crosswalk/internal/record"
+	twingleap "crosswalk/internal/twin/gleap"
+	twinhighlevel "crosswalk/internal/twin/highlevel"
+)
+
+// beginning is when every world begins.
+var beginning = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+
+const (
+	// restless is how long a world may go on by itself before it counts as one that never comes to rest.
+	restless = 4 * time.Hour
+	// pollEvery and rescueEvery are the program's own rhythms.
+	pollEvery   = time.Minute
+	rescueEvery = 30 * time.Second
+	// front is the process that takes webhooks, routes, polls and rescues.
+	front = "front"
+)
+
+// happening is something that will be done at its time.
+type happening struct {
+	at  time.Time
+	seq int
+	do  func()
+}
+
+type agenda []happening
+
+func (a agenda) Len() int { return len(a) }
+func (a agenda) Less(i, j int) bool {
+	return a[i].at.Before(a[j].at) || a[i].at.Equal(a[j].at) && a[i].seq < a[j].seq
+}
+func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
+func (a *agenda) Push(x any)   { *a = append(*a, x.(happening)) }
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	x := (*a)[last]
+	*a = (*a)[:last]
+	return x
+}
+
+// delivery is a webhook on its way.
+type delivery struct {
+	side         side
+	body         []byte
+	header       http.Header
+	tries        int
+	dedupe       string
+	acknowledged bool
+}
+
+// world is one seed's world. Everything in it happens on one goroutine: what happens while a request is under way
+// is done by the request itself, before it goes on.
+type world struct {
+	ctx      context.Context
+	seed     uint64
+	dice     *rand.Rand
+	scenario scenario
+	broken   Mutation
+	clock    time.Time
+	moments  int
+	ids      int
+	agenda   agenda
+	telling  bool
+	story    []string
+
+	gleap          *twingleap.Twin
+	highLevel      *twinhighlevel.Twin
+	gleapReady     twingleap.Ready
+	highLevelReady twinhighlevel.Ready
+	budgets        map[side]*apiclient.Budget
+	limits         map[side]limit
+	duplicates     bool // HighLevel allows several contacts with one address
+	store          *memory.Store
+	definitions    []automation.Automation
+	hooks          map[side]provider.Webhooks
+	processes      map[string]*process
+	generation     int
+
+	crashes    crashPlan
+	faults     faults
+	hookFaults struct{ lost, doubled, late int } // out of a hundred
+	revoked    map[side]bool
+	hurried    bool
+	peopleGone bool
+	cast       []persona
+	typed      int // makes what people type unique
+
+	ledger       ledger
+	calls, wrote []*call
+	intents      []intent
+	outcomes     []outcome
+	deliveries   []*delivery
+	underWay     int // deliveries and jobs that are still to be done
+	polled       []side
+	quiet        map[side]int
+	result       Result
+}
+
+// limit is how often a twin may be called.
+type limit struct {
+	calls int
+	in    time.Duration
+}
+
+func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, error) {
+	w := &world{
+		ctx: ctx, seed: seed, dice: rand.New(rand.NewPCG(seed, 0xc705)), broken: o.Broken, clock: beginning, telling: tell,
+		ledger: ledger{contacts: map[recordKey]*history{}}, processes: map[string]*process{}, revoked: map[side]bool{}, quiet: map[side]int{},
+		result: Result{Seed: seed},
+	}
+	var err error
+	if w.scenario, err = pick(o.Scenario, w.dice); err != nil {
+		return nil, err
+	}
+	w.result.Scenario, w.hurried = w.scenario.name, o.hurried
+	now := func() time.Time { return w.clock }
+	w.limits = map[side]limit{gleapSide: {1000, time.Minute}, highLevelSide: {100, 10 * time.Second}}
+	if w.dice.IntN(4) == 0 {
+		w.limits[highLevelSide] = limit{15 + w.dice.IntN(20), 10 * time.Second}
+	}
+	w.duplicates = w.dice.IntN(2) == 0
+	if w.gleap, err = twingleap.New(twingleap.Config{Seed: seed, Now: now, Rate: twingleap.Rate{PerMinute: w.limits[gleapSide].calls}}); err != nil {
+		return nil, err
+	}
+	if w.highLevel, err = twinhighlevel.New(twinhighlevel.Config{Seed: seed, Now: now, AllowDuplicates: w.duplicates, Rate: twinhighlevel.Rate{Burst: w.limits[highLevelSide].calls, Interval: w.limits[highLevelSide].in}}); err != nil {
+		return nil, err
+	}
+	w.gleapReady, w.highLevelReady = w.gleap.Ready("http://gleap.twin"), w.highLevel.Ready("http://highlevel.twin")
+	key, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: w.highLevelReady.WebhookPublicKey})
+	if err != nil {
+		return nil, err
+	}
+	w.hooks = map[side]provider.Webhooks{highLevelSide: unsigned{key}}
+	w.budgets = map[side]*apiclient.Budget{}
+	for s, l := range w.limits {
+		if w.broken == SpendFreely {
+			continue
+		}
+		// A wait would be a real one: what does not fit is refused at once and tried again in the world's own time.
+		w.budgets[s] = apiclient.NewBudget(apiclient.BudgetConfig{Burst: l.calls, Interval: l.in, MaxWait: 1, Now: now})
+	}
+	w.store = memory.New(now, w.enqueued)
+	w.definitions = w.scenario.automations()
+	for _, a := range w.definitions {
+		w.store.CreateAutomation(a)
+	}
+	for _, s := range w.scenario.watched() {
+		if err := w.store.SavePollCursor(ctx, engine.PollCursor{Connection: connectionOf(s), Object: record.Contact, Since: beginning.Add(-time.Hour)}); err != nil {
+			return nil, err
+		}
+	}
+	w.tell("seed %d: %s, duplicates allowed: %v", seed, w.scenario.name, w.duplicates)
+	for _, name := range []string{front, "worker 1", "worker 2"} {
+		w.restart(name)
+	}
+	return w, nil
+}
+
+func (w *world) close() {
+	_ = w.gleap.Close()
+	_ = w.highLevel.Close()
+}
+
+func (w *world) twin(s side) http.Handler {
+	if s == gleapSide {
+		return w.gleap
+	}
+	return w.highLevel
+}
+
+func (w *world) restart(name string) {
+	w.generation++
+	p := w.start(name, w.generation)
+	p.hooks = w.hooks
+	w.processes[name] = p
+	if w.generation > 3 {
+		w.tell("%s starts again", name)
+	}
+}
+
+// newID is a name that is as good as the program's own, and the same in every replay.
+func (w *world) newID(prefix string) string {
+	w.ids++
+	return fmt.Sprintf("%s_%06d", prefix, w.ids)
+}
+
+// moment numbers what happens, since many things happen at one time.
+func (w *world) moment() int {
+	w.moments++
+	return w.moments
+}
+
+func (w *world) tell(format string, args ...any) {
+	if w.telling {
+		w.story = append(w.story, fmt.Sprintf("seed %d %s ", w.seed, w.clock.Format("15:04:05.000"))+fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) between(least, most time.Duration) time.Duration {
+	return least + time.Duration(w.dice.Int64N(int64(most-least)+1)).Truncate(time.Millisecond)
+}
+
+func (w *world) chance(outOfHundred int) bool { return w.dice.IntN(100) < outOfHundred }
+
+func (w *world) after(d time.Duration, do func()) {
+	w.moments++
+	heap.Push(&w.agenda, happening{w.clock.Add(d), w.moments, do})
+}
+
+// pass lets time pass, and everything happen that is due meanwhile.
+func (w *world) pass(d time.Duration) {
+	until := w.clock.Add(d)
+	for len(w.agenda) > 0 && !w.agenda[0].at.After(until) {
+		w.step()
+	}
+	if w.clock.Before(until) {
+		w.clock = until
+	}
+}
+
+// step lets the next thing happen.
+func (w *world) step() {
+	next := heap.Pop(&w.agenda).(happening)
+	if next.at.After(w.clock) {
+		w.clock = next.at
+	}
+	next.do()
+}
+
+// live runs the world until it rests, and reports whether it did.
+func (w *world) live() bool {
+	busy := w.between(4*time.Minute, 12*time.Minute)
+	w.schedulePeople(busy)
+	w.scheduleTroubles(busy)
+	w.every(rescueEvery, w.rescue)
+	// Where no webhook is ever lost, nobody needs to poll a side that sends them, and the program does not.
+	for _, s := range w.scenario.watched() {
+		if s == gleapSide || w.hookFaults.lost > 0 {
+			w.polled = append(w.polled, s)
+		}
+	}
+	for _, s := range w.polled {
+		w.every(pollEvery, func() { w.poll(s) })
+	}
+	for end := beginning.Add(busy); len(w.agenda) > 0 && w.clock.Before(end) && w.ctx.Err() == nil; {
+		w.step()
+	}
+	w.calm()
+	for end := w.clock.Add(restless); w.clock.Before(end) && w.ctx.Err() == nil; {
+		if w.atRest() {
+			w.tell("at rest")
+			return true
+		}
+		w.step()
+	}
+	return w.ctx.Err() != nil // stopped from outside is not the world's fault
+}
+
+// every repeats something, a little out of step.
+func (w *world) every(d time.Duration, do func()) {
+	w.after(w.between(d/2, d), func() {
+		do()
+		w.every(d, do)
+	})
+}
+
+// calm ends everything that disturbs: people go home, networks and providers recover, nothing crashes any more.
+func (w *world) calm() {
+	w.tell("people and troubles stop")
+	w.peopleGone = true
+	w.faults = faults{}
+	w.crashes = crashPlan{}
+	w.hookFaults.lost, w.hookFaults.doubled, w.hookFaults.late = 0, 0, 0
+	clear(w.revoked)
+	w.highLevel.SetFaults(twinhighlevel.Faults{})
+	clear(w.quiet)
+}
+
+func (w *world) atRest() bool {
+	for _, s := range w.polled {
+		if w.quiet[s] < 2 {
+			return false
+		}
+	}
+	keys, events := w.store.Busy()
+	return keys == 0 && events == 0 && w.underWay == 0
+}
+
+// The front's own work. When the front is down, or busy, it is done later or left to the next time.
+
+func (w *world) rescue() {
+	p := w.processes[front]
+	if p.dead || p.busy {
+		return
+	}
+	if _, err := p.runner.Works.Rescue(w.ctx, w.clock); err != nil && !p.dead {
+		w.tell("rescue: %v", err)
+	}
+}
+
+func (w *world) poll(s side) {
+	p := w.processes[front]
+	if p.dead || p.busy {
+		return
+	}
+	p.busy = true
+	fresh, err := p.poller.Poll(w.ctx, connectionOf(s), record.Contact)
+	p.busy = false
+	switch {
+	case err == nil && fresh == 0:
+		w.quiet[s]++
+	default:
+		w.quiet[s] = 0
+	}
+	if fresh > 0 {
+		w.tell("polling %s finds %d changes", s, fresh)
+	}
+}
+
+// enqueued takes the store's jobs. A queue gives a job at least once, and now and then twice.
+func (w *world) enqueued(jobs []engine.Job) {
+	for _, j := range jobs {
+		wait := max(j.RunAt.Sub(w.clock), 0) + w.between(time.Millisecond, 80*time.Millisecond)
+		w.give(j, wait)
+		if j.Kind == engine.JobReconcile && w.chance(3) {
+			w.give(j, wait+w.between(0, time.Second))
+		}
+	}
+}
+
+func (w *world) give(j engine.Job, wait time.Duration) {
+	w.underWay++
+	w.after(wait, func() {
+		w.underWay--
+		p := w.free(j.Kind)
+		if p == nil {
+			w.give(j, w.between(20*time.Millisecond, 300*time.Millisecond))
+			return
+		}
+		if j.Kind == engine.JobReconcile {
+			p.work(w.ctx, j.Work)
+			return
+		}
+		p.busy = true
+		_, err := p.router.Route(w.ctx)
+		p.busy = false
+		if err != nil && !p.dead {
+			w.tell("routing: %v", err)
+		}
+	})
+}
+
+// free is a process that can take a job now; nil when all are busy or down.
+func (w *world) free(kind engine.JobKind) *process {
+	names := []string{front}
+	if kind == engine.JobReconcile {
+		names = []string{"worker 1", "worker 2"}
+		w.dice.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	}
+	for _, name := range names {
+		if p := w.processes[name]; !p.dead && !p.busy {
+			return p
+		}
+	}
+	return nil
+}
+
+// redraw replaces a wait that was drawn from dice we cannot seed, by the engine's own rule: half to one and a half of a
+// power of two seconds, at most five minutes.
+func (w *world) redraw(at time.Time, attempt int) time.Time {
+	switch wait := at.Sub(w.clock); wait {
+	case time.Second, 5 * time.Second, 5 * time.Minute, time.Hour:
+		return at // not drawn
+	}
+	base := min(time.Second<<min(attempt, 9), 5*time.Minute)
+	return w.clock.Add(w.between(base/2, base+base/2))
+}
+
+// posted is a webhook leaving a twin.
+func (w *world) posted(s side, body []byte, header http.Header) {
+	d := &delivery{side: s, body: body, header: header}
+	w.result.Deliveries++
+	if w.chance(w.hookFaults.lost) {
+		w.result.Lost++
+		w.tell("a webhook of %s is lost", s)
+		return
+	}
+	w.deliveries = append(w.deliveries, d)
+	wait := w.between(5*time.Millisecond, 400*time.Millisecond)
+	if w.chance(w.hookFaults.late) {
+		wait = w.between(2*time.Second, 2*time.Minute)
+	}
+	w.deliver(d, wait)
+	if w.chance(w.hookFaults.doubled) {
+		w.deliver(d, wait+w.between(0, 5*time.Second))
+	}
+}
+
+// maxTries is how often a sender tries before it gives up, where something else will find what it told of.
+const maxTries = 8
+
+func (w *world) deliver(d *delivery, wait time.Duration) {
+	w.underWay++
+	w.after(wait, func() {
+		w.underWay--
+		p := w.processes[front]
+		status := http.StatusBadGateway
+		if !p.dead {
+			status = p.receive(w.ctx, d)
+		}
+		// A crash while it was stored answers nobody, unless the answer had already gone out.
+		if status < 300 && !p.dead || d.acknowledged {
+			d.acknowledged = true
+			return
+		}
+		if d.tries++; d.tries >= maxTries && slices.Contains(w.polled, d.side) {
+			w.result.Lost++
+			return
+		}
+		w.deliver(d, w.between(2*time.Second, 30*time.Second))
+	})
+}
+
+// observe looks at a contact, or at all of one side, after something happened there, and writes down what changed.
+func (w *world) observe(s side, id string, by *call) (changed bool) {
+	v := version{moment: w.moment(), at: w.clock, call: by}
+	note := func(k recordKey, f fields, there bool) {
+		names := w.ledger.note(k, f, there, v)
+		if len(names) == 0 {
+			return
+		}
+		changed = true
+		if w.telling {
+			who, what := "a person", []string{}
+			if by != nil {
+				who = "we"
+				if by.task != nil {
+					who = by.task.process + " for " + by.task.automation + " " + by.task.source.String()
+				}
+			}
+			for _, n := range names {
+				what = append(what, fmt.Sprintf("%s=%q", n, f[n]))
+			}
+			if names[0] == "created" {
+				what = append(what, fmt.Sprint(f))
+			}
+			w.tell("%s changed by %s: %s", k, who, strings.Join(what, " "))
+		}
+		w.hookFor(k, names)
+	}
+	if id != "" {
+		f, there := w.look(recordKey{s, id})
+		note(recordKey{s, id}, f, there)
+		return changed
+	}
+	if s == gleapSide {
+		for _, doc := range w.gleap.Sessions() {
+			note(recordKey{s, fmt.Sprint(doc["_id"])}, gleapFields(doc), true)
+		}
+		return changed
+	}
+	all := w.highLevel.Contacts()
+	for i := range all {
+		doc := all[len(all)-1-i]
+		note(recordKey{s, fmt.Sprint(doc["id"])}, highLevelFields(doc), true)
+	}
+	return changed
+}
+
+// look is a contact as its twin holds it.
+func (w *world) look(k recordKey) (fields, bool) {
+	if k.side == gleapSide {
+		doc, there := w.gleap.Session(k.id)
+		return gleapFields(doc), there
+	}
+	doc, there := w.highLevel.Contact(k.id)
+	return highLevelFields(doc), there
+}
+
+var (
+	gleapNames     = []string{"name", "email", "phone", "companyName", "plan", "lang"}
+	highLevelNames = []string{"firstName", "lastName", "email", "phone", "companyName", "city", "website", "source"}
+)
+
+func gleapFields(doc map[string]any) fields {
+	f := textsOf(doc, gleapNames)
+	f["tags"] = tagsOf(doc)
+	f["customData"] = asJSON(doc["customData"])
+	return f
+}
+
+func highLevelFields(doc map[string]any) fields {
+	f := textsOf(doc, highLevelNames)
+	f["tags"] = tagsOf(doc)
+	f["customFields"] = asJSON(doc["customFields"])
+	return f
+}
+
+func textsOf(doc map[string]any, names []string) fields {
+	f := fields{}
+	for _, n := range names {
+		if s, ok := doc[n].(string); ok {
+			f[n] = s
+		} else {
+			f[n] = ""
+		}
+	}
+	return f
+}
+
+func tagsOf(doc map[string]any) string {
+	var items []string
+	list, _ := doc["tags"].([]any)
+	for _, e := range list {
+		items = append(items, fmt.Sprint(e))
+	}
+	return joinLabels(items)
+}
+
+func asJSON(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return ""
+	case []any:
+		if len(x) == 0 {
+			return ""
+		}
+	case map[string]any:
+		if len(x) == 0 {
+			return ""
+		}
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(b)
+}
+
+// evidence is what the auditor is shown.
+func (w *world) evidence(rested bool) evidence {
+	return evidence{
+		rested: rested, automations: w.definitions, ledger: &w.ledger, calls: w.calls, wrote: w.wrote, deliveries: w.deliveries,
+		accepted: func(d *delivery) bool { return w.store.Accepted(connectionOf(d.side), d.dedupe) },
+		changes:  w.store.Changes(), intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates,
+	}
+}
+
+type unsigned struct{ provider.Webhooks }
+
+func (unsigned) Verify(http.Header, []byte) error { return nil }
