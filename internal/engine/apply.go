@@ -256,7 +256,7 @@ func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan,
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}
-		next, err := finder{c, x.Links, target}.find(ctx, in.Source)
+		next, err := finder{c, x.Links, target, x.Gateway}.find(ctx, in.Source)
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}

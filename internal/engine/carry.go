@@ -56,7 +56,7 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if err := x.recover(ctx, c); err != nil {
 		return Result{}, err
 	}
-	at, err := finder{c, x.Links, target}.find(ctx, source)
+	at, err := finder{c, x.Links, target, x.Gateway}.find(ctx, source)
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
@@ -66,6 +66,7 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
+	at.base = c.acknowledge(at, source, x.settled)
 	return x.apply(ctx, c, source, at, false)
 }
 
@@ -136,6 +137,10 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 		}
 		all = records
 	} else {
+		r, ok, err := c.madeByKey(ctx, client, ch)
+		if err != nil || ok {
+			return r, ok, err
+		}
 		const clocksApart = 5 * 60 * 1e9 // five minutes: the provider dates its records by its own clock
 		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
 			if err != nil {
@@ -147,6 +152,32 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 	for _, r := range all {
 		if c.holds(r, ch.Fields) {
 			return r, true, nil
+		}
+	}
+	return record.Record{}, false, nil
+}
+
+// madeByKey looks a create up by the details it asked for: the source's own may be others by now.
+func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch automation.Change) (record.Record, bool, error) {
+	byKey, ok := client.(provider.Finder)
+	if !ok {
+		return record.Record{}, false, nil
+	}
+	for _, m := range c.Def.Match {
+		for _, f := range ch.Fields {
+			if f.Field != m.Target || f.After.IsEmpty() {
+				continue
+			}
+			records, err := byKey.Find(ctx, c.Def.Target.Object, f.Field, f.After)
+			if provider.IsKind(err, provider.Unsupported) {
+				continue
+			}
+			if err != nil {
+				return record.Record{}, false, err
+			}
+			if len(records) == 1 {
+				return records[0], true, nil
+			}
 		}
 	}
 	return record.Record{}, false, nil
@@ -324,6 +355,9 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 		if x.work.Event.Kind == automation.Manual {
 			e.Kind = automation.Manual
 		}
+		if err := x.settleHere(ctx, link.Target); err != nil {
+			return Result{}, err
+		}
 		return Result{State: automation.Succeeded}, x.Routing.Wake(ctx, Key{x.a.ID, link.Target}, e)
 	}
 	client, err := x.Gateway.Client(ctx, x.work.Source.Connection)
@@ -360,7 +394,7 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	at, err := finder{c.flipped, x.Links, sources}.find(ctx, target)
+	at, err := finder{c.flipped, x.Links, sources, x.Gateway}.find(ctx, target)
 	if err == nil {
 		at, err = x.answered(ctx, c.flipped, sources, target.Ref, at)
 	}
@@ -383,6 +417,23 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 		return res, err
 	}
 	return res, x.Routing.Wake(ctx, Key{x.a.ID, at.target.Ref}, x.neighbor(at.target.Ref))
+}
+
+// settleHere ends what is open under a target's key, now that its pair has another: the pair's own key looks at both
+// records anyhow. A key with nothing open leaves no run behind.
+func (x *execution) settleHere(ctx context.Context, pair record.Ref) error {
+	open, err := x.Journal.OpenChanges(ctx, x.a.ID, x.work.Source)
+	if err != nil || len(open) == 0 && x.work.RunID == "" {
+		return err
+	}
+	for i := range open {
+		open[i].State, open[i].AnsweredAt = automation.Settled, x.Now()
+	}
+	x.settled = open
+	x.run.Target = pair
+	x.decided(automation.Linked, "linked", "It is linked meanwhile; the pair is looked at next.")
+	_, err = x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	return err
 }
 
 func asRecord(rows []mapping.RowResult) record.Fields {

@@ -31,6 +31,7 @@ type finder struct {
 	compiled *Compiled
 	links    Links
 	target   provider.Client
+	gateway  Gateway
 }
 
 // find reads the counterpart as it is now. When a link says that nothing moved it is not read at all.
@@ -66,7 +67,9 @@ func (f finder) find(ctx context.Context, source record.Record) (found, error) {
 		out.targetGone = true
 		return out, nil
 	}
-	again.gone = &link
+	if again.gone == nil {
+		again.gone = &link
+	}
 	return again, nil
 }
 
@@ -104,10 +107,35 @@ func (f finder) match(ctx context.Context, source record.Record, keys []MatchVal
 	if but := f.compiled.contradicted(hits, keys); but != "" {
 		return found{identity: doubtful(id, hits[0], but)}, nil
 	}
-	return decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
+	var dead *automation.Link
+	out, err := decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
 		link, _, ok, err := f.links.FindLink(ctx, target, source.Ref.Connection, source.Ref.Type, f.compiled.ID)
-		return other(link, target), ok, err
+		if err != nil || !ok || other(link, target) == source.Ref {
+			return other(link, target), ok, err
+		}
+		alive, err := f.alive(ctx, other(link, target))
+		if err == nil && !alive {
+			dead = &link
+		}
+		return other(link, target), alive, err
 	}, source.Ref)
+	if out.target != nil {
+		out.gone = dead
+	}
+	return out, err
+}
+
+// alive reports whether a record that claims a counterpart is still there: one that was deleted claims nothing.
+func (f finder) alive(ctx context.Context, ref record.Ref) (bool, error) {
+	client, err := f.gateway.Client(ctx, ref.Connection)
+	if err != nil {
+		return false, err
+	}
+	_, err = client.Get(ctx, ref)
+	if provider.IsKind(err, provider.NotFound) {
+		return false, nil
+	}
+	return true, err
 }
 
 // contradicted says which better match key speaks against a single hit: somebody with the same phone and

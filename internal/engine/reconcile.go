@@ -196,11 +196,15 @@ func retryIn(err error, attempt int) (time.Duration, bool) {
 		return 5 * time.Minute, true // until somebody reconnects; reconnecting makes it due at once
 	case provider.Invalid, provider.Unsupported, provider.Duplicate:
 		return 0, false
+	case provider.Unavailable, provider.Ambiguous, provider.NotFound:
+		// The provider's trouble, not the record's: news and call limits count as attempts too, so their number says
+		// nothing about how long it has been tried. It is never given up.
+	default:
+		if attempt >= maxAttempts {
+			return 0, false
+		}
 	}
-	if attempt >= maxAttempts {
-		return 0, false
-	}
-	base := min(time.Second<<min(attempt, 9), 5*time.Minute)
+	base := min(time.Second<<min(attempt, 12), held)
 	return base/2 + rand.N(base), true
 }
 

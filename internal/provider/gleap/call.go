@@ -87,6 +87,22 @@ func (c *Client) readBack(ctx context.Context, op string, answer json.RawMessage
 	return toRecord(d), nil
 }
 
+// asAnswered puts what a write answered over what was read afterwards, for the fields that were written: between the two
+// somebody may have edited.
+func asAnswered(read record.Record, answer json.RawMessage, written record.Fields, toRecord func(document) record.Record) record.Record {
+	d := single(answer)
+	if d == nil || read.Fields == nil {
+		return read
+	}
+	answered := toRecord(d)
+	for key := range written {
+		if v := answered.Fields[key]; !v.IsEmpty() {
+			read.Fields[key] = v
+		}
+	}
+	return read
+}
+
 func recordsOf(ds []document, toRecord func(document) record.Record) []record.Record {
 	out := make([]record.Record, len(ds))
 	for i, d := range ds {

@@ -279,7 +279,8 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 	if err != nil {
 		return record.Record{}, err
 	}
-	return c.readBack(ctx, op, answer, c.contactOf, c.readContact)
+	made, err := c.readBack(ctx, op, answer, c.contactOf, c.readContact)
+	return asAnswered(made, answer, w.Fields, c.contactOf), err
 }
 
 func updateContact(ctx context.Context, c *Client, id string, w provider.Write) (record.Record, error) {
@@ -302,7 +303,8 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 	if err != nil {
 		return record.Record{}, err
 	}
-	return c.readBack(ctx, op, withID(answer, id), c.contactOf, c.readContact)
+	now, err := c.readBack(ctx, op, withID(answer, id), c.contactOf, c.readContact)
+	return asAnswered(now, answer, w.Fields, c.contactOf), err
 }
 
 // withID makes an update's answer usable where Gleap answers without the object.

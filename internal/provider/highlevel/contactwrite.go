@@ -58,12 +58,15 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 	if e, ok := errors.AsType[*provider.Error](err); ok {
 		switch {
 		case e.Status == 422:
-			if found, ok := c.createdAnyway(ctx, w, began); ok {
+			switch found, made := c.createdAnyway(ctx, w, began); made {
+			case yes:
 				return found, nil
+			case unclear:
+				e.Kind = provider.Ambiguous
 			}
 			custom.name(e)
 		case e.Kind == provider.Duplicate && e.Existing.IsZero():
-			if found := c.firstMatch(ctx, w); len(found) > 0 {
+			if found, err := c.firstMatch(ctx, w); err == nil && len(found) > 0 {
 				e.Existing = found[0].Ref
 			}
 		}
@@ -82,7 +85,7 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 			// A create answers with fewer keys than a read (§4.1), so a missing one proves nothing yet. The contact
 			// exists: should this read fail, the answer at hand is still true.
 			if read, err := getContact(ctx, c, made.Ref.ID); err == nil {
-				return read, nil
+				return overlay(read, made, w.Fields), nil
 			}
 			break
 		}
@@ -90,10 +93,24 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 	return made, nil
 }
 
+type verdict int
+
+const (
+	no verdict = iota
+	yes
+	unclear
+)
+
 // createdAnyway looks whether a refused create made the contact all the same: §4.2, I#64. Only a contact that is
-// new and holds what we wrote counts; anything else would be adopting somebody's record.
-func (c *Client) createdAnyway(ctx context.Context, w provider.Write, began time.Time) (record.Record, bool) {
-	for _, r := range c.firstMatch(ctx, w) {
+// new and holds what we wrote counts; anything else would be adopting somebody's record. A new one that holds something
+// else may be ours and edited since, and a look-up that fails tells nothing: then it is unclear.
+func (c *Client) createdAnyway(ctx context.Context, w provider.Write, began time.Time) (record.Record, verdict) {
+	found, err := c.firstMatch(ctx, w)
+	if err != nil {
+		return record.Record{}, unclear
+	}
+	said := no
+	for _, r := range found {
 		added, ok := r.Fields["dateAdded"].AsTime()
 		if !ok || added.Before(began.Add(-2*time.Minute)) { // clocks differ a little
 			continue
@@ -112,20 +129,48 @@ func (c *Client) createdAnyway(ctx context.Context, w provider.Write, began time
 			}
 		}
 		if same {
-			return r, true
+			return r, yes
 		}
+		said = unclear
 	}
-	return record.Record{}, false
+	return record.Record{}, said
 }
 
-// firstMatch finds contacts by the identifiers of a write; failures are no finding.
-func (c *Client) firstMatch(ctx context.Context, w provider.Write) []record.Record {
+// firstMatch finds contacts by the identifiers of a write.
+func (c *Client) firstMatch(ctx context.Context, w provider.Write) ([]record.Record, error) {
+	var failed error
 	for _, field := range []string{"email", "phone"} {
-		if found, err := findContact(ctx, c, field, w.Fields[field]); err == nil && len(found) > 0 {
-			return found
+		found, err := findContact(ctx, c, field, w.Fields[field])
+		if err == nil && len(found) > 0 {
+			return found, nil
+		}
+		if err != nil && !provider.IsKind(err, provider.Invalid) {
+			failed = err
 		}
 	}
-	return nil
+	return nil, failed
+}
+
+// halfDone is the failure of a later call of several: the earlier ones have written.
+func halfDone(err error) error {
+	e, ok := errors.AsType[*provider.Error](err)
+	if !ok || provider.Stopped(err) {
+		return err
+	}
+	half := *e
+	half.Kind = provider.Ambiguous
+	return &half
+}
+
+// overlay puts what a write answered over what was read afterwards, for the fields that were written: between the two
+// somebody may have edited.
+func overlay(read, answered record.Record, written record.Fields) record.Record {
+	for key := range written {
+		if v := answered.Fields[key]; !v.IsEmpty() {
+			read.Fields[key] = v
+		}
+	}
+	return read
 }
 
 func updateContact(ctx context.Context, c *Client, id string, w provider.Write) (record.Record, error) {
@@ -161,6 +206,9 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 			if e, ok := errors.AsType[*provider.Error](err); ok {
 				custom.name(e)
 			}
+			if !now.Ref.IsZero() {
+				err = halfDone(err)
+			}
 			return record.Record{}, err
 		}
 		r := out.object("contact")
@@ -177,17 +225,27 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 		if len(change.tags) == 0 {
 			continue
 		}
-		tagged = true
 		// DELETE carries a body, too: §4.5.
 		if err := c.do(ctx, change.op, path("contacts", id, "tags"), nil, body{"tags": change.tags}, nil); err != nil {
+			if tagged || !now.Ref.IsZero() {
+				err = halfDone(err)
+			}
 			return record.Record{}, err
 		}
+		tagged = true
 	}
-	if tagged || now.Ref.IsZero() {
-		// What the tag calls answer is only partly documented (§4.5): read the truth.
-		return getContact(ctx, c, id)
+	if !tagged && !now.Ref.IsZero() {
+		return now, nil
 	}
-	return now, nil
+	// What the tag calls answer is only partly documented (§4.5): read the truth.
+	read, err := getContact(ctx, c, id)
+	if err != nil && tagged {
+		return record.Record{}, halfDone(err)
+	}
+	if err != nil {
+		return record.Record{}, err
+	}
+	return overlay(read, now, w.Fields), nil
 }
 
 // setCompany writes companyName to an existing contact. The update schema lacks it (§4.1, I#314), and whether PUT
