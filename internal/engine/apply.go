@@ -105,6 +105,18 @@ func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan
 			sides = append(sides, side)
 		}
 	}
+	if p.Outcome == automation.Update && !p.Sever && at.target != nil && x.linking {
+		// What agrees already is remembered whatever becomes of the writes: or a field that a person edits before they
+		// succeed would be met for the first time again.
+		x.sofar = &Finish{}
+		x.remember(x.sofar, c, p, in, done, at)
+		if at.link == nil {
+			if err := x.halfway(ctx, *x.sofar, &at); err != nil {
+				return Result{}, err
+			}
+			x.sofar.Link = nil
+		}
+	}
 	for i, side := range sides {
 		change := automation.Change{
 			ID: x.NewID("ch"), Run: x.run.ID, Automation: x.a.ID, Source: x.work.Source, Target: p.Target, Parent: p.Parent,
@@ -173,6 +185,7 @@ func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan
 		if err := x.halfway(ctx, end, &at); err != nil {
 			return Result{}, err
 		}
+		x.sofar = &Finish{Base: end.Base}
 	}
 	return x.finish(ctx, automation.Succeeded, Finish{})
 }
@@ -194,7 +207,7 @@ func (x *execution) halfway(ctx context.Context, end Finish, at *found) error {
 	}
 	x.settled = nil
 	if end.Link != nil {
-		at.link = end.Link
+		at.link, at.gone = end.Link, nil
 	}
 	return nil
 }

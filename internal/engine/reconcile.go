@@ -93,6 +93,8 @@ type execution struct {
 	calls   []provider.Call
 	settled []automation.Change
 	mark    time.Time
+	// sofar is what is true whatever becomes of the writes under way; nil: nothing.
+	sofar *Finish
 	// linking is off for test payloads: they have no record to link.
 	linking bool
 }
@@ -179,11 +181,15 @@ func (x *execution) fail(ctx context.Context, err error, side string) (Result, e
 		x.Log.ErrorContext(ctx, "run failed", "automation_id", x.a.ID, "run_id", x.run.ID, "err", err)
 	}
 	wait, ok := retryIn(err, x.run.Attempts)
+	var end Finish
+	if x.sofar != nil {
+		end.Base = x.sofar.Base
+	}
 	if !ok || x.work.Event.Kind == automation.TestSend {
-		return x.finish(ctx, automation.Failed, Finish{})
+		return x.finish(ctx, automation.Failed, end)
 	}
 	x.run.NextAt = x.Now().Add(wait)
-	return x.finish(ctx, automation.Waiting, Finish{})
+	return x.finish(ctx, automation.Waiting, end)
 }
 
 // retryIn says when to try again; !ok means never by itself.
