@@ -50,6 +50,7 @@ func commands() []command {
 		{"undo", "change|run|plan ID [--created unlink|delete] [--yes]", "show what taking it back would write; --yes writes it", undoCommand},
 		{"reviews", "[--json]", "what a person must decide", reviewsCommand},
 		{"decide", "REVIEW --take source|target | --value V | --counterpart ID | --new | --ignore", "answer it", decideCommand},
+		{"simulate", "[--seeds N] [--start K] [--json]", "run made-up worlds with everything that goes wrong in them, and audit them", simulateCommand},
 		{"twin", "highlevel|gleap [--addr HOST:PORT] …", "a simulator of a provider's API, for trying any client against", twinCommand},
 		{"doctor", "[--data DIR]", "check the configuration, the database and the connections, and say what is wrong", doctorCommand},
 		{"version", "", "what this is", versionCommand},

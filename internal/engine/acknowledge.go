@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"crosswalk/internal/automation"
 	"crosswalk/internal/record"
 )
@@ -40,7 +42,7 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 			}
 			known = true
 			key, value := f.BaseKey(), now
-			if !record.Same(f.Kind, now, f.After, c.locale) {
+			if !alike(now, f.After) {
 				value = f.After
 			}
 			if side == automation.SourceSide && f.Key != automation.BackKey(f.Field) {
@@ -57,6 +59,12 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 		return at.base
 	}
 	return &base
+}
+
+// alike forgives what a provider may do to a text it is given: case, and space anywhere.
+func alike(a, b record.Value) bool {
+	bare := func(v record.Value) string { return strings.ToLower(strings.Join(strings.Fields(v.String()), "")) }
+	return bare(a) == bare(b)
 }
 
 // gives is what a value of a source field gives its row's target field.

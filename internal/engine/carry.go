@@ -66,7 +66,7 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
-	at.base = c.acknowledge(at, source, x.settled)
+	at.base = c.acknowledge(at, source, x.recovered)
 	return x.apply(ctx, c, source, at, false)
 }
 
@@ -82,7 +82,7 @@ func (x *execution) recover(ctx context.Context, c *Compiled) error {
 		open[i].State = automation.Settled
 		open[i].AnsweredAt = x.Now()
 	}
-	x.settled = open
+	x.recovered = open
 	x.step(automation.Step{
 		Kind: automation.StepRecover, OK: true, Title: "An earlier write was never answered",
 		Detail: "The " + c.Target.Label + " is looked up to see whether it happened, before anything is repeated.",
@@ -95,7 +95,7 @@ func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provid
 	if at.identity.How != automation.NotFound {
 		return at, nil
 	}
-	for _, ch := range x.settled {
+	for _, ch := range x.recovered {
 		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != c.Def.Target.Object {
 			continue
 		}

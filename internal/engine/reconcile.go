@@ -92,7 +92,10 @@ type execution struct {
 	run     automation.Run
 	calls   []provider.Call
 	settled []automation.Change
-	mark    time.Time
+	// recovered are writes of earlier attempts without an answer. They stay open until an attempt has come to its end:
+	// one that fails on the way has not told what became of them.
+	recovered []automation.Change
+	mark      time.Time
 	// sofar is what is true whatever becomes of the writes under way; nil: nothing.
 	sofar *Finish
 	// linking is off for test payloads: they have no record to link.
@@ -157,6 +160,9 @@ func (x *execution) finish(ctx context.Context, s automation.RunState, end Finis
 	x.run.State = s
 	if s != automation.Waiting {
 		x.run.FinishedAt = x.Now()
+	}
+	if s != automation.Waiting {
+		x.settled = append(x.settled, x.recovered...)
 	}
 	end.Run, end.Settled = x.run, x.settled
 	// The outcome is stored even when the caller's time is up, or the write would look unanswered.

@@ -2,8 +2,6 @@ package simulate
 
 import (
 	"slices"
-
-	"crosswalk/internal/automation"
 )
 
 // weakness is something the engine is known to get wrong. A finding it explains is kept apart from news, so that the
@@ -26,39 +24,16 @@ var weaknesses = []weakness{
 		},
 	},
 	{
-		name: "left under the other key",
-		why: "A two-way pair that was first met under its target's key, and was linked under its source's meanwhile: what was " +
-			"open under the first key is never settled, and its run waits for ever.",
-		hit: (*auditor).openUnderTarget,
-	},
-	{
 		name: "edited before the read-back",
-		why: "What a person types between our write and our reading it back is stored as agreed, so that it is never carried " +
-			"to the other side.",
+		why: "Where a write does not answer with the field it wrote, what a person types before it is read back is stored as " +
+			"agreed, so that it is not carried to the other side.",
 		hit: (*auditor).editedBeforeReadBack,
 	},
 	{
 		name: "unacknowledged writes",
-		why: "A write whose answer was lost, or whose read-back failed, or whose outcome met a crash, is not remembered as ours: " +
-			"when a person edits either record before the next attempt, that attempt takes our own value for a person's, looks " +
-			"for the record under the new match keys, and may leave the two apart, overwrite, ask or create a double.",
+		why: "A write whose answer was lost is known by what the record holds afterwards. When a person edits that very field " +
+			"before the next attempt, nobody can tell whether our write happened first, and the older of two edits may win.",
 		hit: (*auditor).editedUnacknowledged,
-	},
-	{
-		name: "given up early",
-		why: "Being woken by news, or told to wait by a call limit, counts as an attempt like any other, so that a busy " +
-			"record has used up its twelve attempts within two minutes of trouble and fails for good.",
-		hit: func(a *auditor, _ Finding, k recordKey) bool {
-			return slices.ContainsFunc(a.outcomes, func(o outcome) bool {
-				return !o.succeeded && o.task.attempt >= 12 && slices.Contains(a.circle(k), o.task.source)
-			})
-		},
-	},
-	{
-		name: "dead link",
-		why: "A contact that is linked with a deleted one cannot be matched again: it counts as somebody else's, though " +
-			"nobody is there.",
-		hit: func(a *auditor, _ Finding, k recordKey) bool { return a.cameTo(k, "doubtful") && a.deadPartner(k) },
 	},
 }
 
@@ -114,35 +89,6 @@ func (a *auditor) editedBeforeReadBack(_ Finding, k recordKey) bool {
 				continue
 			}
 			if slices.ContainsFunc(a.outcomes, func(o outcome) bool { return o.task == v.call.task && o.moment > h.versions[i+1].moment }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// openUnderTarget reports a change that is still open under the key of a two-way automation's target.
-func (a *auditor) openUnderTarget(_ Finding, k recordKey) bool {
-	return slices.ContainsFunc(a.changes, func(c automation.Change) bool {
-		open := c.State == automation.Intended || c.State == automation.Unclear
-		return open && keyOf(c.Source) == k && k.side == sideOf(a.automation(string(c.Automation)).Definition.Target)
-	})
-}
-
-// cameTo reports that an attempt at the contact, or at its counterpart, ended for that reason.
-func (a *auditor) cameTo(k recordKey, code string) bool {
-	circle := a.circle(k)
-	return slices.ContainsFunc(a.outcomes, func(o outcome) bool { return o.code == code && slices.Contains(circle, o.task.source) })
-}
-
-// deadPartner reports that somebody with the contact's address was linked with a contact that is gone.
-func (a *auditor) deadPartner(k recordKey) bool {
-	for _, one := range a.circle(k) {
-		for _, h := range append(a.ledger.living(one.side), a.ledger.living(one.side.other())...) {
-			if h.key != one && !sharesAny(h.now().fields, a.ledger.contacts[one].now().fields) {
-				continue
-			}
-			if slices.ContainsFunc(a.partners[h.key], func(p recordKey) bool { return !a.ledger.contacts[p].alive() }) {
 				return true
 			}
 		}

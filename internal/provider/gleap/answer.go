@@ -116,6 +116,12 @@ func value(raw any, kind record.Kind) record.Value {
 	return v
 }
 
+// isListing reports that an answer is a list, however short. An error page of a proxy is none.
+func isListing(raw json.RawMessage) bool {
+	var top any
+	return json.Unmarshal(raw, &top) == nil && listOf(top) != nil
+}
+
 // documents reads a listing and how many items it held, readable or not. Lists are bare arrays except tickets and
 // paginated messages (reference/gleap.md §4); the envelope's name is not worth failing over.
 func documents(raw json.RawMessage) ([]document, int) {

@@ -27,14 +27,18 @@ type account struct {
 	passed atomic.Int64 // how far the twin's clock was put forward
 }
 
-func open(t *testing.T) *account {
+func open(t *testing.T, adjust ...func(*twin.Config)) *account {
 	t.Helper()
 	a := &account{}
 	start := time.Now()
-	made, err := twin.New(twin.Config{
+	cfg := twin.Config{
 		// The clock stands still unless a test moves it: everything made at the same instant is the hard case of paging.
 		Now: func() time.Time { return start.Add(time.Duration(a.passed.Load())) },
-	})
+	}
+	for _, f := range adjust {
+		f(&cfg)
+	}
+	made, err := twin.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,6 +119,7 @@ func TestContactsConform(t *testing.T) {
 				"userId": text(fmt.Sprintf("user/%d", n)), "companyName": text("Acme"), "value": record.NumberOf(12.5), "unsubscribed": record.BoolOf(true),
 			}}
 		}
+		out.TellsCreation, out.TellsChange = true, true
 		out.Change = record.Fields{"plan": text("pro")}
 		out.Clear, out.Set = "value", "tags"
 		out.Seed = func(n int) {
@@ -142,6 +147,15 @@ func TestTicketsConform(t *testing.T) {
 				"title": text(fmt.Sprintf("Ticket %d", n)), "type": text("BUG"), "priority": text("HIGH"),
 				"dueDate": record.TimeOf(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)),
 			}}
+		}
+		out.TellsCreation, out.TellsChange = true, true
+		out.Parent = func() record.Ref {
+			return ref(record.Contact, a.twin.PersonCreatesContact(map[string]any{"email": "parent@example.com"}))
+		}
+		out.RemoveParent = func(parent record.Ref) {
+			if err := a.twin.PersonDeletesContact(parent.ID); err != nil {
+				t.Error(err)
+			}
 		}
 		out.Change = record.Fields{"status": text("DONE")}
 		out.Clear, out.Set = "dueDate", "tags"
@@ -171,23 +185,25 @@ func TestNotesConform(t *testing.T) {
 		out.Write = func(n int) provider.Write {
 			return provider.Write{Type: record.Note, Parent: ref(record.Ticket, ticket), Fields: record.Fields{"body": text(fmt.Sprintf("Note %d\nsecond line", n))}}
 		}
+		out.TellsCreation, out.TellsChange = true, true
+		out.Parent = func() record.Ref { return ref(record.Ticket, a.ticket(t)) }
+		out.RemoveParent = func(parent record.Ref) {
+			if err := a.twin.PersonDeletesTicket(parent.ID); err != nil {
+				t.Error(err)
+			}
+		}
 		out.Change = record.Fields{"body": text("Another text")}
 		out.Seed = func(n int) {
 			for range n {
 				a.raw(t, "POST", "/messages", fmt.Sprintf(`{"ticket":%q,"comment":"Seed","isNote":true}`, ticket))
 			}
 		}
-		out.Count = func() int {
-			a.twin.SetFaults(twin.Faults{})
-			var notes []any
-			if err := json.Unmarshal(a.raw(t, "GET", "/messages?type=NOTE", ""), &notes); err != nil {
-				t.Error(err)
-			}
-			return len(notes)
-		}
+		out.Count = func() int { return a.twin.Stats().Notes }
 		out.Edit = func(id string) {
 			_, own, _ := strings.Cut(id, "/")
-			a.raw(t, "PUT", "/messages/"+own, `{"comment":"Edited","isNote":true}`)
+			if err := a.twin.PersonEditsNote(own, "Edited"); err != nil {
+				t.Error(err)
+			}
 		}
 		return out
 	}})

@@ -61,10 +61,11 @@ type Client struct {
 }
 
 var (
-	_ provider.Client  = (*Client)(nil)
-	_ provider.Finder  = (*Client)(nil)
-	_ provider.Deleter = (*Client)(nil)
-	_ provider.Checker = (*Client)(nil)
+	_ provider.Client   = (*Client)(nil)
+	_ provider.Finder   = (*Client)(nil)
+	_ provider.Deleter  = (*Client)(nil)
+	_ provider.Children = (*Client)(nil)
+	_ provider.Checker  = (*Client)(nil)
 )
 
 // New makes a client. It calls nobody.
@@ -179,6 +180,18 @@ func (c *Client) Delete(ctx context.Context, ref record.Ref) error {
 		return err
 	}
 	return o.delete(ctx, c, ref.ID)
+}
+
+// Children lists what lives under a record, as it is now.
+func (c *Client) Children(ctx context.Context, t record.ObjectType, parent record.Ref) ([]record.Record, error) {
+	o, ok := objectOf(t)
+	if !ok || o.children == nil || parent.Type != o.Parent {
+		return nil, c.unsupported("list by "+string(parent.Type)+" every", t)
+	}
+	if err := c.mine("read", parent); err != nil {
+		return nil, err
+	}
+	return o.children(ctx, c, parent)
 }
 
 // mine refuses a reference that would reach something else than one record: an empty id turns a path into a listing.

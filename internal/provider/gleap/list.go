@@ -207,6 +207,9 @@ func (w *walker) distrust(ds []document) bool {
 func (w *walker) fetch(ctx context.Context, c *Client) ([]document, int, error) {
 	for {
 		raw, err := c.do(ctx, call{op: w.op, method: http.MethodGet, path: w.path, query: w.request()})
+		if err == nil && !isListing(raw) {
+			return nil, 0, c.fail(provider.Unavailable, w.op, "the answer is no list") // and no end of one
+		}
 		if err == nil {
 			ds, count := documents(raw)
 			return ds, count, nil

@@ -47,6 +47,7 @@ func noteObject() object {
 			_, err := c.do(ctx, call{op: "delete note", method: http.MethodDelete, path: "/messages/" + url.PathEscape(message)})
 			return err
 		},
+		children: notesOfTicket,
 	}
 }
 
@@ -108,15 +109,59 @@ func (c *Client) readNote(ctx context.Context, id string) (document, error) {
 	if !ok || ticket == "" || message == "" {
 		return nil, c.fail(provider.NotFound, op, "there is no such note")
 	}
-	ds, err := c.many(ctx, call{op: op, method: http.MethodGet, path: "/messages", query: query{}.eq("ticket", ticket).eq("type", noteType)})
+	ds, complete, err := c.ticketNotes(ctx, op, ticket)
 	if err != nil {
 		return nil, err
 	}
 	i := slices.IndexFunc(ds, func(d document) bool { return d.id() == message })
-	if i < 0 || !isNote(ds[i]) {
-		return nil, c.fail(provider.NotFound, op, "there is no such note")
+	switch {
+	case i >= 0:
+		return ds[i], nil
+	case !complete:
+		return nil, c.fail(provider.Unsupported, op, othersNotes)
 	}
-	return ds[i], nil
+	return nil, c.fail(provider.NotFound, op, "there is no such note")
+}
+
+// notesOfTicket lists the notes of a ticket that is there: the messages of one that is gone are an empty list.
+func notesOfTicket(ctx context.Context, c *Client, ticket record.Ref) ([]record.Record, error) {
+	if _, err := c.readTicket(ctx, ticket.ID); err != nil {
+		return nil, err
+	}
+	const op = "list notes of a ticket"
+	ds, complete, err := c.ticketNotes(ctx, op, ticket.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !complete {
+		return nil, c.fail(provider.Unsupported, op, othersNotes)
+	}
+	return recordsOf(ds, c.noteOf), nil
+}
+
+const othersNotes = "Gleap answers with messages of other tickets"
+
+// ticketNotes reads the notes of a ticket; up to 10,000 messages come at once (§4). Whether a note is there, and so
+// whether its counterpart is deleted or written once more, is told by this answer alone. So what is no list is an
+// error, and a list that holds other tickets' messages need not be complete.
+func (c *Client) ticketNotes(ctx context.Context, op, ticket string) (notes []document, complete bool, err error) {
+	raw, err := c.do(ctx, call{op: op, method: http.MethodGet, path: "/messages", query: query{}.eq("ticket", ticket).eq("type", noteType)})
+	if err != nil {
+		return nil, false, err
+	}
+	if !isListing(raw) {
+		return nil, false, c.fail(provider.Unavailable, op, "the answer is no list")
+	}
+	ds, count := documents(raw)
+	complete = len(ds) == count
+	for _, d := range ds {
+		if idOf(d["ticket"]) != ticket {
+			complete = false
+		} else if isNote(d) {
+			notes = append(notes, d)
+		}
+	}
+	return notes, complete, nil
 }
 
 func createNote(ctx context.Context, c *Client, w provider.Write) (record.Record, error) {

@@ -20,6 +20,7 @@ type object struct {
 	create   func(context.Context, *Client, provider.Write) (record.Record, error)
 	update   func(context.Context, *Client, string, provider.Write) (record.Record, error)
 	delete   func(context.Context, *Client, string) error
+	children func(ctx context.Context, c *Client, parent record.Ref) ([]record.Record, error) // of one record of type Parent
 }
 
 func objects() []object { return []object{contactObject(), ticketObject(), noteObject(), userObject()} }

@@ -31,6 +31,7 @@ func ticketObject() object {
 			_, err := c.do(ctx, call{op: "delete ticket", method: http.MethodDelete, path: "/tickets/" + url.PathEscape(id)})
 			return err
 		},
+		children: ticketsOfContact,
 	}
 }
 
@@ -135,6 +136,35 @@ func listTickets(ctx context.Context, c *Client, q provider.Query) iter.Seq2[pro
 		return onePage(func() ([]record.Record, error) { return c.searchTickets(ctx, strings.TrimSpace(q.Search)) })
 	}
 	return c.walk(ctx, listing{op: "list tickets", path: "/tickets", record: c.ticketOf}, q)
+}
+
+// ticketsOfContact filters by the session, as any property may be (§4). Every answer is held against the filter: where
+// Gleap ignores it, the whole population would have to be read, which is refused.
+func ticketsOfContact(ctx context.Context, c *Client, contact record.Ref) ([]record.Record, error) {
+	const op = "list tickets of a contact"
+	// What becomes of the tickets of a contact that is gone is not documented.
+	if _, err := c.readContact(ctx, contact.ID); err != nil {
+		return nil, err
+	}
+	tickets := []record.Record{}
+	at := map[string]int{} // where the walk has met a ticket before
+	for page, err := range c.walk(ctx, listing{op: op, path: "/tickets", query: query{}.eq("session", contact.ID), record: c.ticketOf}, provider.Query{PageSize: maxPage}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.Records {
+			if r.Parent.ID != contact.ID {
+				return nil, c.fail(provider.Unsupported, op, "Gleap answers with tickets of other contacts")
+			}
+			if i, met := at[r.Ref.ID]; met {
+				tickets[i] = r
+				continue
+			}
+			at[r.Ref.ID] = len(tickets)
+			tickets = append(tickets, r)
+		}
+	}
+	return tickets, nil
 }
 
 // searchTickets ranks as Gleap does. A number is first of all the one people call a ticket by, "bugId" (§8).

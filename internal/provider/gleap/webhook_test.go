@@ -1,6 +1,7 @@
 package gleap_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/record"
+	twin "crosswalk/internal/twin/gleap"
 )
 
 const ticketID = "64b5f0c2a1b2c3d4e5f60799"
@@ -111,4 +113,32 @@ func FuzzReadDelivery(f *testing.F) {
 			t.Fatalf("%+v", n)
 		}
 	})
+}
+
+// TestEveryDeliveryNamesATicketThatCanBeRead lets people work in Gleap and follows each webhook back to its ticket.
+func TestEveryDeliveryNamesATicketThatCanBeRead(t *testing.T) {
+	t.Parallel()
+	var told [][]byte
+	a := open(t, func(c *twin.Config) { c.Tap = func(body []byte, _ http.Header) { told = append(told, body) } })
+	ann := a.contact(t, map[string]any{"email": "ann@example.com"})
+	ticket := a.twin.PersonCreatesTicket(ann.ID, map[string]any{"title": "Help"})
+	note := a.twin.PersonCreatesNote(ticket, "checked")
+	for _, err := range []error{a.twin.PersonEditsNote(note, "checked twice"), a.twin.PersonClosesTicket(ticket), a.twin.PersonDeletesNote(note)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) != 5 {
+		t.Fatalf("%d deliveries", len(told))
+	}
+	for i, body := range told {
+		n, err := gleap.NewWebhooks().Read(body)
+		if err != nil || (n.Change == provider.Created) != (i == 0) || n.Account != a.ready.ProjectID {
+			t.Errorf("%+v, %v", n, err)
+		}
+		got, err := a.client.Get(t.Context(), ref(n.Type, n.ID))
+		if err != nil || got.Ref != ref(record.Ticket, ticket) || got.Parent != ann {
+			t.Errorf("%s leads to %v under %v, %v", n.Name, got.Ref, got.Parent, err)
+		}
+	}
 }

@@ -40,11 +40,12 @@ var (
 	opUsers         = operation{"list users", http.MethodGet, "users.readonly"}
 	opGetUser       = operation{"read user", http.MethodGet, "users.readonly"}
 	opListTasks     = operation{"list tasks", http.MethodPost, "locations/tasks.readonly"}
+	opTasksOf       = operation{"list tasks of a contact", http.MethodGet, readContacts}
 	opGetTask       = operation{"read task", http.MethodGet, readContacts}
 	opCreateTask    = operation{"create task", http.MethodPost, writeContacts}
 	opUpdateTask    = operation{"update task", http.MethodPut, writeContacts}
 	opDeleteTask    = operation{"delete task", http.MethodDelete, writeContacts}
-	opListNotes     = operation{"list notes", http.MethodGet, readContacts}
+	opNotesOf       = operation{"list notes of a contact", http.MethodGet, readContacts}
 	opGetNote       = operation{"read note", http.MethodGet, readContacts}
 	opCreateNote    = operation{"create note", http.MethodPost, writeContacts}
 	opUpdateNote    = operation{"update note", http.MethodPut, writeContacts}
@@ -56,8 +57,8 @@ var scopeOf = func() map[string]string {
 	m := map[string]string{}
 	for _, op := range []operation{
 		opGetContact, opSearch, opDuplicate, opCreateContact, opUpdateContact, opUpsertContact, opDeleteContact,
-		opAddTags, opRemoveTags, opCustomFields, opLocation, opUsers, opGetUser, opListTasks, opGetTask, opCreateTask,
-		opUpdateTask, opDeleteTask, opListNotes, opGetNote, opCreateNote, opUpdateNote, opDeleteNote,
+		opAddTags, opRemoveTags, opCustomFields, opLocation, opUsers, opGetUser, opListTasks, opTasksOf, opGetTask, opCreateTask,
+		opUpdateTask, opDeleteTask, opNotesOf, opGetNote, opCreateNote, opUpdateNote, opDeleteNote,
 	} {
 		m[op.words] = op.scope
 	}

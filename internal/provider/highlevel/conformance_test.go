@@ -2,7 +2,7 @@ package highlevel_test
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +35,16 @@ func (s *stage) account() providertest.Account {
 	}
 }
 
+// underContacts is the part of the account that children of a contact share.
+func (s *stage) underContacts(a *providertest.Account) {
+	a.Parent = func() record.Ref { return s.ref(s.twin.PersonCreatesContact(map[string]any{"firstName": "Parent"})) }
+	a.RemoveParent = func(parent record.Ref) {
+		if err := s.twin.PersonDeletesContact(parent.ID); err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
 func TestContactsConform(t *testing.T) {
 	t.Parallel()
 	for _, duplicates := range []bool{false, true} {
@@ -56,6 +66,7 @@ func TestContactsConform(t *testing.T) {
 						}}
 					}
 					a.Change, a.Clear, a.Set = record.Fields{"city": text("London")}, "postalCode", "tags"
+					a.TellsCreation, a.TellsChange = true, true
 					a.Seed = s.twin.SeedContacts
 					a.Count = func() int { return s.twin.Stats().Contacts }
 					a.Edit = func(id string) {
@@ -94,20 +105,38 @@ func TestTasksConform(t *testing.T) {
 					}
 				}
 			}
-			a.Count = func() int {
-				var ids []string
-				for page, err := range s.List(t.Context(), provider.Query{Type: record.Task}) {
-					if err != nil {
-						t.Fatal(err)
-					}
-					for _, r := range page.Records {
-						ids = append(ids, r.Ref.ID)
-					}
+			a.Count = func() int { return s.twin.Stats().Tasks }
+			a.Edit = func(id string) {
+				_, own, _ := strings.Cut(id, "/")
+				if err := s.twin.PersonEditsTask(own, map[string]any{"title": "Elsewhere"}); err != nil {
+					t.Error(err)
 				}
-				slices.Sort(ids)
-				return len(slices.Compact(ids))
 			}
 			a.Advance = nil // a task does not say when it changed
+			s.underContacts(&a)
+			return a
+		},
+	})
+}
+
+func TestNotesConform(t *testing.T) {
+	t.Parallel()
+	providertest.Run(t, providertest.Harness{
+		Descriptor: highlevel.Descriptor(), Object: record.Note,
+		Open: func(t *testing.T) providertest.Account {
+			s := newStage(t)
+			owner := s.create(record.Fields{"email": text("owner@example.com")})
+			a := s.account()
+			a.Write = func(n int) provider.Write {
+				return provider.Write{Type: record.Note, Parent: owner.Ref, Fields: record.Fields{
+					"title": text(fmt.Sprintf("Call %d", n)), "body": text("first line\nsecond line"), "pinned": record.BoolOf(true),
+				}}
+			}
+			a.Change, a.Clear = record.Fields{"body": text("another text")}, "title"
+			a.MissingID = owner.Ref.ID + "/AAAAAAAAAAAAAAAAAAAA"
+			a.Unlisted, a.TellsCreation = true, true
+			a.Count = func() int { return s.twin.Stats().Notes }
+			s.underContacts(&a)
 			return a
 		},
 	})

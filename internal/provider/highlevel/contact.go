@@ -123,7 +123,7 @@ func (c *Client) contact(r raw, defs map[string]customField) record.Record {
 			title = f[key].String()
 		}
 	}
-	return record.Record{Ref: c.ref(record.Contact, r.text("id")), Fields: f, UpdatedAt: r.time("dateUpdated"), Title: title}
+	return record.Record{Ref: c.ref(record.Contact, r.text("id")), Fields: f, CreatedAt: r.time("dateAdded"), UpdatedAt: r.time("dateUpdated"), Title: title}
 }
 
 func readContactField(def contactField, r raw, key string) record.Value {

@@ -40,7 +40,7 @@ type Config struct {
 	Now           func() time.Time
 }
 
-// Client is one location. It implements provider.Client, Finder, Deleter and Checker.
+// Client is one location. It implements provider.Client, Finder, Deleter, Children and Checker.
 type Client struct {
 	cfg Config
 	api *apiclient.Client
@@ -183,6 +183,21 @@ func (c *Client) Delete(ctx context.Context, ref record.Ref) error {
 		return unsupported("delete "+o.Label, o.delete != nil)
 	}
 	return o.delete(ctx, c, ref.ID)
+}
+
+// Children implements provider.Children.
+func (c *Client) Children(ctx context.Context, t record.ObjectType, parent record.Ref) ([]record.Record, error) {
+	o, err := known(t, "list")
+	if err != nil {
+		return nil, err
+	}
+	if o.children == nil || parent.Type != o.Parent {
+		return nil, unsupported("list "+o.Plural+" of a "+string(parent.Type), false)
+	}
+	if parent.ID == "" {
+		return nil, unsupported("list "+o.Plural, true)
+	}
+	return o.children(ctx, c, parent.ID)
 }
 
 // unsupported is the error of an ability the object lacks; of an ability it has, called without an id, NotFound.

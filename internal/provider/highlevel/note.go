@@ -29,7 +29,7 @@ func noteObject() object {
 			return c.noteCall(ctx, opGetNote, contact, path("contacts", contact, "notes", own), nil)
 		},
 		create: func(ctx context.Context, c *Client, w provider.Write) (record.Record, error) {
-			if w.Parent.ID == "" {
+			if w.Parent.ID == "" || w.Parent.Type != record.Contact {
 				return record.Record{}, invalid(opCreateNote, "contact", "a note needs a contact")
 			}
 			b, err := c.childBody(opCreateNote, w, noteKinds, false)
@@ -59,6 +59,9 @@ func noteObject() object {
 			}
 			return c.do(ctx, opDeleteNote, path("contacts", contact, "notes", own), nil, nil, nil)
 		},
+		children: func(ctx context.Context, c *Client, contact string) ([]record.Record, error) {
+			return c.childrenCall(ctx, opNotesOf, contact, "notes", c.note)
+		},
 	}
 }
 
@@ -77,6 +80,11 @@ func (c *Client) noteCall(ctx context.Context, op operation, contact, path strin
 	if r.text("id") == "" {
 		return record.Record{}, unexpected(op)
 	}
+	return c.note(r, contact), nil
+}
+
+// note reads a note. It says when it was made, but not when it was changed: §4.5.
+func (c *Client) note(r raw, contact string) record.Record {
 	f := record.Fields{}
 	for _, key := range []string{"body", "title", "userId"} {
 		put(f, key, record.TextOf(r.text(key)))
@@ -89,7 +97,32 @@ func (c *Client) noteCall(ctx context.Context, op operation, contact, path strin
 	}
 	return record.Record{
 		Ref: c.ref(record.Note, joinChild(contact, r.text("id"))), Parent: c.ref(record.Contact, contact), Fields: f, Title: title,
-	}, nil
+		CreatedAt: r.time("dateAdded"), UpdatedAt: r.time("dateUpdated"),
+	}
+}
+
+// childrenCall lists what a contact has of one kind. The answer is not paged (§4.5); one without the list, or with a
+// member that cannot be read, must not pass for a contact that has none.
+func (c *Client) childrenCall(ctx context.Context, op operation, contact, plural string, read func(raw, string) record.Record) ([]record.Record, error) {
+	var out raw
+	if err := c.do(ctx, op, path("contacts", contact, plural), nil, nil, &out); err != nil {
+		return nil, err
+	}
+	all, ok := out[plural].([]any)
+	if !ok {
+		return nil, unexpected(op)
+	}
+	records := make([]record.Record, 0, len(all))
+	for _, r := range out.objects(plural) {
+		if r.text("id") == "" {
+			return nil, unexpected(op)
+		}
+		records = append(records, read(r, contact))
+	}
+	if len(records) != len(all) {
+		return nil, unexpected(op)
+	}
+	return records, nil
 }
 
 // A note or task is reached only through its contact (§4.5), so its id here holds both.

@@ -17,6 +17,7 @@ type object struct {
 	create   func(ctx context.Context, c *Client, w provider.Write) (record.Record, error)
 	update   func(ctx context.Context, c *Client, id string, w provider.Write) (record.Record, error)
 	delete   func(ctx context.Context, c *Client, id string) error
+	children func(ctx context.Context, c *Client, parent string) ([]record.Record, error) // of one record of type Parent
 }
 
 // objects is the table of everything this adapter offers, in the order people see it.

@@ -25,7 +25,7 @@ func taskObject() object {
 		get:  getTask,
 		page: tasksPage,
 		create: func(ctx context.Context, c *Client, w provider.Write) (record.Record, error) {
-			if w.Parent.ID == "" {
+			if w.Parent.ID == "" || w.Parent.Type != record.Contact {
 				return record.Record{}, invalid(opCreateTask, "contact", "a task needs a contact")
 			}
 			b, err := c.childBody(opCreateTask, w, taskKinds, false)
@@ -64,6 +64,9 @@ func taskObject() object {
 				return err
 			}
 			return c.do(ctx, opDeleteTask, path("contacts", contact, "tasks", own), nil, nil, nil)
+		},
+		children: func(ctx context.Context, c *Client, contact string) ([]record.Record, error) {
+			return c.childrenCall(ctx, opTasksOf, contact, "tasks", c.task)
 		},
 	}
 }
@@ -108,6 +111,7 @@ func (c *Client) taskCall(ctx context.Context, op operation, contact, path strin
 	return c.task(r, contact), nil
 }
 
+// task reads a task. Its documented shape has no times (§4.5); what an answer tells all the same is taken.
 func (c *Client) task(r raw, contact string) record.Record {
 	f := record.Fields{}
 	for _, key := range []string{"title", "body", "assignedTo"} {
@@ -117,7 +121,7 @@ func (c *Client) task(r raw, contact string) record.Record {
 	put(f, "completed", r.flag("completed"))
 	return record.Record{
 		Ref: c.ref(record.Task, joinChild(contact, r.text("id"))), Parent: c.ref(record.Contact, contact), Fields: f, Title: r.text("title"),
-		UpdatedAt: r.time("dateUpdated"),
+		CreatedAt: r.time("dateAdded"), UpdatedAt: r.time("dateUpdated"),
 	}
 }
 
@@ -140,7 +144,10 @@ func tasksPage(ctx context.Context, c *Client, q provider.Query) (provider.Page,
 	if err := c.do(ctx, opListTasks, path("locations", c.cfg.LocationID, "tasks", "search"), nil, b, &out); err != nil {
 		return provider.Page{}, err
 	}
-	tasks, _ := out["tasks"].([]any)
+	tasks, ok := out["tasks"].([]any)
+	if !ok {
+		return provider.Page{}, unexpected(opListTasks) // must not pass for "there are none"
+	}
 	page := provider.Page{}
 	for _, r := range out.objects("tasks") {
 		// Without its contact a task cannot be reached again.

@@ -145,6 +145,22 @@ func TestDeliveriesBecomeNotices(t *testing.T) {
 			`{"type":"NoteDelete","locationId":"L","id":"N","contactId":"C","webhookId":"W"}`,
 			provider.Notice{Account: "L", Type: record.Note, ID: "C/N", Change: provider.Deleted, Name: "NoteDelete", DedupeKey: "W"},
 		},
+		"edited note": {
+			`{"type":"NoteUpdate","locationId":"L","id":"N","body":"x","contactId":"C","webhookId":"W"}`,
+			provider.Notice{Account: "L", Type: record.Note, ID: "C/N", Change: provider.Updated, Name: "NoteUpdate", DedupeKey: "W"},
+		},
+		"task as documented": {
+			`{"type":"TaskCreate","locationId":"L","id":"T","contactId":"C","webhookId":"W"}`,
+			provider.Notice{Account: "L", Type: record.Task, ID: "C/T", Change: provider.Created, Name: "TaskCreate", DedupeKey: "W"},
+		},
+		"finished task": {
+			`{"type":"TaskComplete","locationId":"L","id":"T","contactId":"C","webhookId":"W"}`,
+			provider.Notice{Account: "L", Type: record.Task, ID: "C/T", Change: provider.Updated, Name: "TaskComplete", DedupeKey: "W"},
+		},
+		"deleted task": {
+			`{"type":"TaskDelete","locationId":"L","id":"T","contactId":"C","webhookId":"W"}`,
+			provider.Notice{Account: "L", Type: record.Task, ID: "C/T", Change: provider.Deleted, Name: "TaskDelete", DedupeKey: "W"},
+		},
 		"live task without its contact": {
 			`{"type":"TaskCreate","locationId":"L","id":"T","webhookId":"W","dateAdded":"2026-05-01T10:00:00.000Z"}`,
 			provider.Notice{Account: "L", Type: record.Task, ID: "T", Change: provider.Created, Name: "TaskCreate", DedupeKey: "W", OccurredAt: at},

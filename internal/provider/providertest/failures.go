@@ -123,7 +123,7 @@ func stops(t *testing.T, s suite, a Account) {
 		t.Errorf("create: error %v, want one that says stopped before it was sent", err)
 	}
 	for _, err := range a.Client.List(ctx, provider.Query{Type: s.Object}) {
-		if !provider.Stopped(err) {
+		if !provider.Stopped(err) && !a.Unlisted {
 			t.Errorf("list: error %v", err)
 		}
 	}
@@ -143,6 +143,17 @@ func refusesUnknownObject(t *testing.T, s suite, a Account) {
 	wantKind(t, "create", err, provider.Unsupported)
 	_, err = a.Client.Update(t.Context(), ref, provider.Write{Type: unknown, Fields: a.Change})
 	wantKind(t, "update", err, provider.Unsupported)
+	if d, ok := a.Client.(provider.Deleter); ok {
+		wantKind(t, "delete", d.Delete(t.Context(), ref), provider.Unsupported)
+	}
+	if c, ok := a.Client.(provider.Children); ok {
+		for _, parent := range []record.ObjectType{unknown, s.Object, s.object.Parent, ""} {
+			_, err = c.Children(t.Context(), unknown, record.Ref{Connection: a.Connection, Type: parent, ID: "1"})
+			wantKind(t, "children", err, provider.Unsupported)
+		}
+		_, err = c.Children(t.Context(), s.Object, ref)
+		wantKind(t, "children of an unknown object", err, provider.Unsupported)
+	}
 	pages := 0
 	for _, err := range a.Client.List(t.Context(), provider.Query{Type: unknown}) {
 		pages++

@@ -40,6 +40,15 @@ type Account struct {
 	Set string
 	// MissingID is well-formed and nobody's.
 	MissingID string
+	// Unlisted: the object is listed under a parent only, and List is Unsupported.
+	Unlisted bool
+	// TellsCreation and TellsChange: the provider says when a record was made, and when it was changed.
+	TellsCreation, TellsChange bool
+
+	// Parent makes one more record that the object may live under, and RemoveParent deletes it, both by another hand;
+	// nil where the object stands alone.
+	Parent       func() record.Ref
+	RemoveParent func(record.Ref)
 
 	Seed    func(n int) // n more records made by others
 	Count   func() int  // how many records the account holds
@@ -80,6 +89,12 @@ func Run(t *testing.T, h Harness) {
 		{"reports a duplicate with the existing record", reportsDuplicate},
 		{"reports a missing record as not found", reportsMissing},
 		{"deletes", deletes},
+		{"tells when a record was made and changed", tellsTimes},
+		{"lists the children of a parent", listsChildren},
+		{"knows the parent of what it reads", knowsParent},
+		{"finds a child whose create was never answered", findsUnanswered},
+		{"a child of a parent that is gone", orphans},
+		{"needs a parent where one is required", needsParent},
 		{"reports a refused credential as one for a person", reportsRevoked},
 		{"names a missing permission", reportsScope},
 		{"reports the rate limit with a time to wait", reportsRateLimit},
@@ -157,6 +172,23 @@ func wants(t *testing.T, schema record.Schema, got record.Record, fields record.
 func elements(v record.Value) []string {
 	list, _ := v.AsList()
 	return slices.Sorted(slices.Values(list))
+}
+
+// listed reports that there is a listing to test; where there is none, List must say so.
+func (s suite) listed(t *testing.T, a Account) bool {
+	t.Helper()
+	if !a.Unlisted {
+		return true
+	}
+	pages := 0
+	for _, err := range a.Client.List(t.Context(), provider.Query{Type: s.Object}) {
+		pages++
+		wantKind(t, "list", err, provider.Unsupported)
+	}
+	if pages != 1 {
+		t.Errorf("list yields %d times", pages)
+	}
+	return false
 }
 
 // walk lists everything from cursor.

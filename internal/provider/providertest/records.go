@@ -117,6 +117,9 @@ func changesSets(t *testing.T, s suite, a Account) {
 }
 
 func listsAll(t *testing.T, s suite, a Account) {
+	if !s.listed(t, a) {
+		return
+	}
 	a.Seed(23)
 	for _, size := range []int{1, 5, 23, 0} {
 		ids, _ := s.walk(t, a, provider.Query{PageSize: size})
@@ -127,6 +130,9 @@ func listsAll(t *testing.T, s suite, a Account) {
 }
 
 func resumes(t *testing.T, s suite, a Account) {
+	if !s.listed(t, a) {
+		return
+	}
 	a.Seed(12)
 	all, cursors := s.walk(t, a, provider.Query{PageSize: 4})
 	if len(cursors) == 0 {
@@ -144,7 +150,7 @@ func resumes(t *testing.T, s suite, a Account) {
 // listsDuringEdits changes records behind and ahead of the cursor at every page: a listing ordered by the time of
 // change would lose some of them.
 func listsDuringEdits(t *testing.T, s suite, a Account) {
-	if a.Edit == nil {
+	if a.Edit == nil || !s.listed(t, a) {
 		return
 	}
 	a.Seed(20)
@@ -171,6 +177,9 @@ func listsDuringEdits(t *testing.T, s suite, a Account) {
 }
 
 func stopsListing(t *testing.T, s suite, a Account) {
+	if !s.listed(t, a) {
+		return
+	}
 	a.Seed(6)
 	pages := 0
 	for _, err := range a.Client.List(t.Context(), provider.Query{Type: s.Object, PageSize: 2}) {
@@ -186,6 +195,9 @@ func stopsListing(t *testing.T, s suite, a Account) {
 }
 
 func refusesCursor(t *testing.T, s suite, a Account) {
+	if !s.listed(t, a) {
+		return
+	}
 	for _, cursor := range []string{"nonsense", "{}", "bnVsbA", "-1"} {
 		for _, err := range a.Client.List(t.Context(), provider.Query{Type: s.Object, Cursor: cursor}) {
 			wantKind(t, "cursor "+cursor, err, provider.Invalid)
@@ -194,7 +206,7 @@ func refusesCursor(t *testing.T, s suite, a Account) {
 }
 
 func listsChanges(t *testing.T, s suite, a Account) {
-	if a.Advance == nil || a.Edit == nil {
+	if a.Advance == nil || a.Edit == nil || !s.listed(t, a) {
 		return
 	}
 	a.Seed(9)
@@ -262,15 +274,21 @@ func deletes(t *testing.T, s suite, a Account) {
 	}
 	made := s.create(t, a, 1)
 	before := a.Count()
-	if err := deleter.Delete(t.Context(), made.Ref); err != nil {
-		if provider.IsKind(err, provider.Unsupported) && a.Count() == before {
-			return // the interface is the client's, the ability the object's
+	err := deleter.Delete(t.Context(), made.Ref)
+	if !s.object.Delete {
+		wantKind(t, "delete", err, provider.Unsupported) // the interface is the client's, the ability the object's
+		if a.Count() != before {
+			t.Error("the refused delete removed a record")
 		}
+		return
+	}
+	if err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	if a.Count() != before-1 {
 		t.Errorf("%d records after deleting one of %d", a.Count(), before)
 	}
-	_, err := a.Client.Get(t.Context(), made.Ref)
+	_, err = a.Client.Get(t.Context(), made.Ref)
 	wantKind(t, "get the deleted", err, provider.NotFound)
+	wantKind(t, "delete the deleted", deleter.Delete(t.Context(), made.Ref), provider.NotFound)
 }

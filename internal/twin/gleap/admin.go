@@ -33,7 +33,7 @@ func (t *Twin) identify(c *call) answer {
 	set := mergeFlat(doc, c.in)
 	set["lastActivity"] = t.now()
 	created := text(c.in, "createdAt")
-	doc = t.changeSession(doc, without(set, "createdAt"), byAPI(c))
+	doc = t.changeSession(doc, without(set, "createdAt"), apiEditor(c))
 	if at, fine := castDate(created); fine {
 		t.db.sessions.put(with(doc, object{"createdAt": at}))
 	}
@@ -77,7 +77,7 @@ func (t *Twin) track(c *call) answer {
 		}
 		t.db.tracked = appendBounded(t.db.tracked, e)
 		if s := t.db.sessions.one("userId", text(e, "userId")); s != nil {
-			t.db.sessions.put(with(s, object{"lastActivity": t.now(), "eventData": e}))
+			t.db.sessions.touch(with(s, object{"lastActivity": t.now(), "eventData": e}))
 		}
 	}
 	return answer{status: http.StatusOK, body: object{"success": true}, idle: len(events) == 0}

@@ -62,7 +62,7 @@ func (t *Twin) importSessions(c *call) answer {
 		in := row.(object)
 		doc := t.db.sessions.one("userId", text(in, "userId"))
 		if doc != nil {
-			doc = t.changeSession(doc, in, byAPI(c))
+			doc = t.changeSession(doc, in, apiEditor(c))
 		} else {
 			doc = t.newSession(in)
 			t.db.sessions.put(doc)

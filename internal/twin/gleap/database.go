@@ -1,7 +1,8 @@
 package gleap
 
-// database is everything that the state file keeps.
+// database is everything that the state file keeps, but for who wrote what.
 type database struct {
+	writer     string // whose work is being done: byAPI or byPerson
 	seq        uint64
 	bugs       float64 // the last human ticket number
 	webhookURL string
@@ -23,7 +24,7 @@ type database struct {
 const keptEvents = 5000
 
 func newDatabase() *database {
-	return &database{
+	db := &database{
 		sessions: newCollection("userId", "email", "gleapId"),
 		tickets:  newCollection("session", "shareToken"),
 		messages: newCollection("ticket"),
@@ -33,6 +34,10 @@ func newDatabase() *database {
 		refresh:  map[string]*refreshToken{},
 		codes:    map[string]*code{},
 	}
+	for _, c := range []*collection{db.sessions, db.tickets, db.messages} {
+		c.writer = &db.writer
+	}
+	return db
 }
 
 // append adds to a bounded log.

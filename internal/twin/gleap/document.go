@@ -128,6 +128,8 @@ type collection struct {
 	sorted   []*entry // the last sort that was asked for
 	sortedBy string
 	moved    []*entry // written since then
+
+	writer *string // who writes now; nil where nobody asks
 }
 
 type entry struct {
@@ -136,6 +138,8 @@ type entry struct {
 	gone bool
 
 	moved bool // is in the collection's list of them
+
+	by string // who wrote it last
 }
 
 type keySet map[string]struct{}
@@ -180,10 +184,22 @@ func (c *collection) put(doc object) {
 		}
 	}
 	e.doc = doc
+	if c.writer != nil {
+		e.by = *c.writer
+	}
 	if c.sorted != nil && !e.moved {
 		e.moved = true
 		c.moved = append(c.moved, e)
 	}
+}
+
+// touch puts a version that differs only in what Gleap counts by itself, which
+// nobody wrote.
+func (c *collection) touch(doc object) {
+	e := c.byID[text(doc, "_id")]
+	by := e.by
+	c.put(doc)
+	e.by = by
 }
 
 func unindex(values map[string]keySet, value, id string) {

@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// noteType is what a message with isNote reads as: §9.
+const noteType = "NOTE"
+
 // messageDTO is CreateMessageDto and UpdateMessageDto.
 var messageDTO = declare("",
 	"text: user session messageRef ticket type emailId outbound outboundTemplate outboundSubject replyTo rating",
@@ -67,7 +70,7 @@ func (t *Twin) addMessage(ticket, in object, author string) object {
 	contact := idOf(in["session"])
 	switch {
 	case truth(in, "isNote"):
-		typ = "NOTE"
+		typ = noteType
 	case typ != "":
 	case truth(in, "bot"):
 		typ = "BOT"
@@ -102,7 +105,7 @@ func (t *Twin) addMessage(ticket, in object, author string) object {
 	t.db.messages.put(doc)
 
 	set := object{"latestComment": id}
-	if typ != "NOTE" {
+	if typ != noteType {
 		last, _ := ticket["lastResponse"].(object)
 		side := "admin"
 		if sender == "user" {
@@ -182,23 +185,7 @@ func (t *Twin) updateMessage(c *call) answer {
 	if !fine {
 		return bad
 	}
-	set := object{"updatedAt": t.now()}
-	if content := contentOf(c.in); content != nil {
-		set["data"] = object{"content": content}
-	}
-	if truth(c.in, "isNote") {
-		set["type"] = "NOTE"
-	} else if typ := text(c.in, "type"); typ != "" {
-		set["type"] = typ
-	}
-	if c.in["attachments"] != nil {
-		set["attachments"] = c.in["attachments"]
-	}
-	doc = with(doc, set)
-	t.db.messages.put(doc)
-	if ticket := t.db.tickets.get(text(doc, "ticket")); ticket != nil {
-		t.changeTicket(ticket, object{})
-	}
+	doc = t.changeMessage(doc, c.in)
 	siblings := t.db.messages.by("ticket", text(doc, "ticket"))
 	return ok(t.messageView(doc, slices.IndexFunc(siblings, func(o object) bool { return o["_id"] == doc["_id"] })))
 }
@@ -208,6 +195,33 @@ func (t *Twin) deleteMessage(c *call) answer {
 	if !fine {
 		return bad
 	}
+	t.removeMessage(doc)
+	return noContent()
+}
+
+// changeMessage touches the ticket, as addMessage does.
+func (t *Twin) changeMessage(doc, in object) object {
+	set := object{"updatedAt": t.now()}
+	if content := contentOf(in); content != nil {
+		set["data"] = object{"content": content}
+	}
+	if truth(in, "isNote") {
+		set["type"] = noteType
+	} else if typ := text(in, "type"); typ != "" {
+		set["type"] = typ
+	}
+	if in["attachments"] != nil {
+		set["attachments"] = in["attachments"]
+	}
+	doc = with(doc, set)
+	t.db.messages.put(doc)
+	if ticket := t.db.tickets.get(text(doc, "ticket")); ticket != nil {
+		t.changeTicket(ticket, object{})
+	}
+	return doc
+}
+
+func (t *Twin) removeMessage(doc object) {
 	t.db.messages.remove(text(doc, "_id"))
 	if ticket := t.db.tickets.get(text(doc, "ticket")); ticket != nil {
 		set := object{}
@@ -217,14 +231,13 @@ func (t *Twin) deleteMessage(c *call) answer {
 			}
 			set[name] = nil
 			for _, m := range t.db.messages.by("ticket", text(ticket, "_id")) {
-				if name == "latestComment" || text(m, "type") != "NOTE" {
+				if name == "latestComment" || text(m, "type") != noteType {
 					set[name] = m["_id"]
 				}
 			}
 		}
 		t.changeTicket(ticket, set)
 	}
-	return noContent()
 }
 
 func (t *Twin) searchMessages(c *call) answer {

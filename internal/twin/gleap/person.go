@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,7 +14,7 @@ import (
 
 var errGone = errors.New("gleap twin: this record does not exist")
 
-var byPerson = object{"source": "dashboard", "method": "PUT", "hasApiKey": false}
+var dashboardEditor = object{"source": "dashboard", "method": "PUT", "hasApiKey": false}
 
 // tidy reads fields as people and forms give them: company for companyName,
 // tags in one text, numbers as text. What no contact has of its own is an
@@ -56,8 +57,8 @@ func splitTags(in object) {
 // PersonCreatesContact adds a contact and returns its id. Without email and
 // userId it is a guest.
 func (t *Twin) PersonCreatesContact(fields map[string]any) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	doc := t.newSession(tidy(nil, fields))
 	t.db.sessions.put(doc)
 	t.changed()
@@ -67,21 +68,21 @@ func (t *Twin) PersonCreatesContact(fields map[string]any) string {
 // PersonEditsContact changes the named fields; attributes not named stay, as
 // the dashboard edits them one by one. A nil or empty value takes one away.
 func (t *Twin) PersonEditsContact(id string, fields map[string]any) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	doc := t.db.sessions.get(id)
 	if doc == nil {
 		return errGone
 	}
-	t.changeSession(doc, tidy(doc, fields), byPerson)
+	t.changeSession(doc, tidy(doc, fields), dashboardEditor)
 	t.changed()
 	return nil
 }
 
 // PersonDeletesContact deletes a contact; its tickets stay.
 func (t *Twin) PersonDeletesContact(id string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	if t.db.sessions.get(id) == nil {
 		return errGone
 	}
@@ -95,8 +96,8 @@ func (t *Twin) PersonDeletesContact(id string) error {
 // first message. It returns "" for an unknown contact and for fields that make
 // no ticket.
 func (t *Twin) PersonCreatesTicket(sessionID string, fields map[string]any) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	in, err := t.tidyTicket(nil, fields)
 	if err != nil || sessionID != "" && t.db.sessions.get(sessionID) == nil {
 		return ""
@@ -117,8 +118,8 @@ func (t *Twin) PersonCreatesTicket(sessionID string, fields map[string]any) stri
 // PersonEditsTicket changes the named fields. A field "message" is a reply of
 // an agent.
 func (t *Twin) PersonEditsTicket(id string, fields map[string]any) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	doc := t.db.tickets.get(id)
 	if doc == nil {
 		return errGone
@@ -135,6 +136,59 @@ func (t *Twin) PersonEditsTicket(id string, fields map[string]any) error {
 	if message != nil {
 		t.addMessage(doc, object{"comment": message}, t.agent())
 	}
+	t.changed()
+	return nil
+}
+
+// PersonClosesTicket is an agent marking a ticket as done. PersonEditsTicket
+// with another status opens it again.
+func (t *Twin) PersonClosesTicket(id string) error {
+	return t.PersonEditsTicket(id, map[string]any{"status": "DONE"})
+}
+
+// PersonDeletesTicket deletes a ticket with its messages. No webhook is known
+// to tell of it (§12).
+func (t *Twin) PersonDeletesTicket(id string) error {
+	t.begin(byPerson)
+	defer t.end()
+	if t.db.tickets.get(id) == nil {
+		return errGone
+	}
+	t.dropTicket(id)
+	t.changed()
+	return nil
+}
+
+// PersonCreatesNote is an agent writing an internal note on a ticket. It returns
+// the note's own id, or "" for an unknown ticket.
+func (t *Twin) PersonCreatesNote(ticketID, body string) string {
+	t.begin(byPerson)
+	defer t.end()
+	ticket := t.db.tickets.get(ticketID)
+	if ticket == nil {
+		return ""
+	}
+	doc := t.addMessage(ticket, object{"comment": body, "isNote": true}, t.agent())
+	t.changed()
+	return text(doc, "_id")
+}
+
+// PersonEditsNote gives a note another text.
+func (t *Twin) PersonEditsNote(id, body string) error {
+	return t.withNote(id, func(doc object) { t.changeMessage(doc, object{"comment": body}) })
+}
+
+// PersonDeletesNote deletes a note.
+func (t *Twin) PersonDeletesNote(id string) error { return t.withNote(id, t.removeMessage) }
+
+func (t *Twin) withNote(id string, do func(object)) error {
+	t.begin(byPerson)
+	defer t.end()
+	doc := t.db.messages.get(id)
+	if text(doc, "type") != noteType {
+		return errGone
+	}
+	do(doc)
 	t.changed()
 	return nil
 }
@@ -166,9 +220,8 @@ func (t *Twin) tidyTicket(doc object, fields map[string]any) (object, error) {
 		in["formData"] = form
 	}
 	if bad := ticketDTO.check(in); bad != nil {
-		for name, complaint := range bad {
-			return nil, fmt.Errorf("gleap twin: %s: %v", strings.TrimPrefix(name, "requestBody."), complaint.(object)["message"])
-		}
+		name := slices.Min(slices.Collect(maps.Keys(bad)))
+		return nil, fmt.Errorf("gleap twin: %s: %v", strings.TrimPrefix(name, "requestBody."), bad[name].(object)["message"])
 	}
 	out, bad, fine := t.prepare(in)
 	if !fine {

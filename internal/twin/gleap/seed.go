@@ -40,14 +40,14 @@ var (
 // the same ones for the same Seed. It fires no webhook, and does nothing if the
 // state file already held contacts.
 func (t *Twin) SeedContacts(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin("")
+	defer t.end()
 	if t.restored || n <= 0 {
 		return
 	}
-	hook, log := t.db.webhookURL, t.db.events
-	t.db.webhookURL = ""
-	defer func() { t.db.webhookURL, t.db.events = hook, log }()
+	log := t.db.events
+	t.silent = true
+	defer func() { t.silent, t.db.events = false, log }()
 
 	offset := t.db.sessions.len()
 	dice := rand.New(rand.NewPCG(t.cfg.Seed, uint64(offset)+1))

@@ -96,8 +96,8 @@ func (t *Twin) faultBefore() (answer, bool) {
 
 // run does the operation and counts it.
 func (t *Twin) run(c *call, route *route) answer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byAPI)
+	defer t.end()
 	a := route.handle(t, c)
 	if !route.writes || a.status >= 300 || a.idle {
 		return a

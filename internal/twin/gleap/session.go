@@ -111,7 +111,7 @@ func identityChanges(doc, set object) object {
 	return changes
 }
 
-func byAPI(c *call) object {
+func apiEditor(c *call) object {
 	return object{"source": "api", "method": c.r.Method, "hasApiKey": true, "userId": c.user, "originalUrl": c.r.URL.Path}
 }
 

@@ -81,7 +81,7 @@ func (t *Twin) updateSession(c *call) answer {
 	if !fine {
 		return bad
 	}
-	return ok(sessionView(t.changeSession(doc, c.in, byAPI(c))))
+	return ok(sessionView(t.changeSession(doc, c.in, apiEditor(c))))
 }
 
 func (t *Twin) deleteSession(c *call) answer {
@@ -141,7 +141,7 @@ func (t *Twin) unsubscribe(c *call) answer {
 		for _, doc := range append(t.db.sessions.by("userId", text(who, "userId")), t.db.sessions.by("email", text(who, "email"))...) {
 			t.changeSession(t.db.sessions.get(text(doc, "_id")), object{
 				"unsubscribed": true, "unsubscribedAt": t.now(), "unsubscribeReason": text(c.in, "reason"),
-			}, byAPI(c))
+			}, apiEditor(c))
 		}
 	}
 	return ok(object{"success": true})
@@ -152,7 +152,7 @@ func (t *Twin) resubscribe(c *call) answer {
 	if !fine {
 		return bad
 	}
-	t.changeSession(doc, object{"unsubscribed": false, "unsubscribedAt": nil, "unsubscribeReason": nil}, byAPI(c))
+	t.changeSession(doc, object{"unsubscribed": false, "unsubscribedAt": nil, "unsubscribeReason": nil}, apiEditor(c))
 	return ok(true)
 }
 

@@ -133,7 +133,7 @@ func (t *Twin) addTicket(in object) object {
 	t.db.tickets.put(doc)
 	if s := t.db.sessions.get(text(doc, "session")); s != nil {
 		// Counting is engagement, not an edit: updatedAt of the contact stays (inferred).
-		t.db.sessions.put(with(s, object{"countFeedbackReports": number(s, "countFeedbackReports") + 1, "lastFeedbackReport": now}))
+		t.db.sessions.touch(with(s, object{"countFeedbackReports": number(s, "countFeedbackReports") + 1, "lastFeedbackReport": now}))
 	}
 	t.logEvent("CREATE_TICKET", object{"ticket": id, "type": doc["type"]})
 	t.fire("ticket.created", doc)

@@ -39,6 +39,12 @@ type Config struct {
 	StateFile string // empty: memory only
 
 	Client *http.Client // for webhook deliveries
+	// Tap, when set, is handed every webhook instead of the network, whatever
+	// the webhook URL: one at a time, in the order of what they tell, with the
+	// headers they would be sent with, and before the call that caused them
+	// returns. It may call the twin; what that causes is handed over after it has
+	// returned. Webhooks are lost and doubled on demand here too, but never late.
+	Tap    func(body []byte, header http.Header)
 	Logger *slog.Logger
 
 	Rate            Rate
@@ -66,6 +72,7 @@ type Stats struct {
 	WebhooksLost int64 `json:"webhooksLost"` // by fault, overflow or after the last retry
 	Sessions     int   `json:"sessions"`
 	Tickets      int   `json:"tickets"`
+	Notes        int   `json:"notes"`
 }
 
 // Call is one line of the bounded call log.
@@ -98,6 +105,10 @@ type Twin struct {
 	saver    saver
 	closed   bool
 	restored bool // the state file held sessions
+
+	silent  bool     // what happens is told to no webhook
+	tapped  [][]byte // webhooks that Tap is still to be handed
+	tapping bool     // Tap is running
 }
 
 // New makes a twin. It fails only on an unusable state file.
@@ -168,6 +179,11 @@ func (t *Twin) Stats() Stats {
 	defer t.mu.Unlock()
 	s := t.stats
 	s.Sessions, s.Tickets = t.db.sessions.len(), t.db.tickets.len()
+	for _, doc := range t.db.messages.all() {
+		if text(doc, "type") == noteType {
+			s.Notes++
+		}
+	}
 	s.WebhooksSent, s.WebhooksLost = t.hooks.sent.Load(), t.hooks.lost.Load()
 	return s
 }

@@ -26,7 +26,7 @@ const (
 // The ticket carries its secretShareToken, as the real ones do. API writes of a
 // client come back to it like everything else.
 func (t *Twin) fire(event string, ticket object) {
-	if t.db.webhookURL == "" {
+	if t.silent || t.cfg.Tap == nil && t.db.webhookURL == "" {
 		return
 	}
 	copies := 1
@@ -42,6 +42,10 @@ func (t *Twin) fire(event string, ticket object) {
 		return
 	}
 	for range copies {
+		if t.cfg.Tap != nil {
+			t.tapped = append(t.tapped, body)
+			continue
+		}
 		t.hooks.enqueue(delivery{
 			lane: text(ticket, "_id"), url: t.db.webhookURL, body: body,
 			after: time.Duration(t.faults.WebhookDelayMs) * time.Millisecond,
@@ -167,7 +171,16 @@ func (d *deliverer) deliver(x delivery) {
 	d.retries[timer] = struct{}{}
 }
 
-// post sends a body without any signature, which Gleap has none of: §12.
+// header has no signature, which Gleap has none of: §12.
+func (d *deliverer) header() http.Header {
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	for name, value := range d.headers {
+		h.Set(name, value)
+	}
+	return h
+}
+
 func (d *deliverer) post(x delivery) (status int, err error) {
 	ctx, cancel := context.WithTimeout(d.ctx, attemptTimeout)
 	defer cancel()
@@ -175,10 +188,7 @@ func (d *deliverer) post(x delivery) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	for name, value := range d.headers {
-		req.Header.Set(name, value)
-	}
+	req.Header = d.header()
 	res, err := d.client.Do(req)
 	if err != nil {
 		return 0, err

@@ -165,8 +165,8 @@ func loopback(host string) bool {
 
 // approve installs the app and hands out a code.
 func (t *Twin) approve(in url.Values) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	value := randomToken(20)
 	now := t.now()
 	t.db.codes[value] = &code{

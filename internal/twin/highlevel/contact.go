@@ -39,6 +39,8 @@ type contact struct {
 	Added            time.Time             `json:"dateAdded"`
 	Updated          time.Time             `json:"dateUpdated"`
 
+	by string // who wrote it last
+
 	// What the search index still shows while it lags: §4.3.
 	touched time.Time // when this version was written
 	indexed *contact  // the version before it; nil: none

@@ -130,7 +130,7 @@ func (t *Twin) addContact(n *contact) {
 	n.ID = t.newID("contact")
 	n.Order = t.db.seq
 	n.Added = t.now()
-	n.Updated, n.touched = n.Added, n.Added
+	n.Updated, n.touched, n.by = n.Added, n.Added, t.writer
 	t.useTags(n.Tags)
 	t.db.putContact(n)
 	t.fireContact("ContactCreate", n)
@@ -177,7 +177,7 @@ func (t *Twin) replaceContact(old, n *contact) *contact {
 		n.indexed = n.indexed.clone()
 		n.indexed.indexed = nil
 	}
-	n.Updated, n.touched = now, now
+	n.Updated, n.touched, n.by = now, now, t.writer
 	t.useTags(n.Tags)
 	t.db.putContact(n)
 	if other {

@@ -50,7 +50,7 @@ func (t *Twin) envelope() envelope {
 }
 
 func (t *Twin) fireContact(kind string, c *contact) {
-	if t.db.webhookURL == "" {
+	if !t.heard() {
 		return
 	}
 	e := contactEvent{
@@ -71,7 +71,7 @@ func (t *Twin) fireContact(kind string, c *contact) {
 
 // fireNote has a fixed set of keys, without author and title: §7.1, I#312.
 func (t *Twin) fireNote(kind string, x *note) {
-	if t.db.webhookURL == "" {
+	if !t.heard() {
 		return
 	}
 	t.fire(x.ContactID, readContacts, struct {
@@ -88,7 +88,7 @@ func (t *Twin) fireNote(kind string, x *note) {
 // fireTask leaves contactId and body out of TaskCreate, unlike the documented
 // example: §7.1, I#332.
 func (t *Twin) fireTask(kind string, x *task) {
-	if t.db.webhookURL == "" {
+	if !t.heard() {
 		return
 	}
 	e := struct {
@@ -111,7 +111,7 @@ func (t *Twin) fireTask(kind string, x *task) {
 
 // fireInstall tells the app that a location has it now: §2.6.
 func (t *Twin) fireInstall() {
-	if t.db.webhookURL == "" {
+	if !t.heard() {
 		return
 	}
 	t.fire(t.cfg.LocationID, "", struct {
@@ -138,12 +138,12 @@ func (t *Twin) fireInstall() {
 // Uninstall removes the app from the location, as a person may at any time: its
 // tokens die and an event says so (§2.6).
 func (t *Twin) Uninstall() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	t.db.revokeAll()
 	t.db.installed = false
 	t.changed()
-	if t.db.webhookURL == "" {
+	if !t.heard() {
 		return
 	}
 	e := t.envelope()
@@ -155,6 +155,9 @@ func (t *Twin) Uninstall() {
 		WebhookID  string `json:"webhookId"`
 	}{"UNINSTALL", t.cfg.AppID, t.cfg.LocationID, e.Timestamp, e.WebhookID})
 }
+
+// heard tells whether anybody gets to know of events.
+func (t *Twin) heard() bool { return t.cfg.Tap != nil || t.db.webhookURL != "" }
 
 // fire signs an event and hands it over for delivery. Events need the scope
 // of what they tell about: §7.1.
@@ -179,6 +182,10 @@ func (t *Twin) fire(lane, scope string, event any) {
 		copies = 2
 	}
 	for range copies {
+		if t.cfg.Tap != nil {
+			t.tapped = append(t.tapped, body)
+			continue
+		}
 		t.hooks.enqueue(delivery{
 			lane: lane, url: t.db.webhookURL, body: body,
 			after: time.Duration(t.faults.WebhookDelayMs) * time.Millisecond,

@@ -65,8 +65,4 @@ func randomToken(bytes int) string {
 	return hex.EncodeToString(b)
 }
 
-func traceID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	return uuidOf(b)
-}
+func (t *Twin) traceID() string { return derivedUUID(t.cfg.Seed, "trace", t.traces.Add(1)) }

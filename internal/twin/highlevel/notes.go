@@ -14,27 +14,31 @@ type note struct {
 	Pinned    bool      `json:"pinned"`
 	ContactID string    `json:"contactId"`
 	Added     time.Time `json:"dateAdded"`
+	Updated   time.Time `json:"dateUpdated,omitzero"`
+
+	by string // who wrote it last
 }
 
 var hexColor = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
+func noteBody(text field) schema {
+	return schema{"body": text, "userId": nullText(), "title": nullText(), "pinned": flag(), "color": {
+		kind: kindString, check: func(v any) string {
+			if !hexColor.MatchString(v.(string)) {
+				return "must be a hexadecimal color"
+			}
+			return ""
+		},
+	}}
+}
+
 func noteRoutes() []route {
-	body := func(text field) schema {
-		return schema{"body": text, "userId": nullText(), "title": nullText(), "pinned": flag(), "color": {
-			kind: kindString, check: func(v any) string {
-				if !hexColor.MatchString(v.(string)) {
-					return "must be a hexadecimal color"
-				}
-				return ""
-			},
-		}}
-	}
 	const one = "/contacts/{contactId}/notes/{id}"
 	return []route{
 		{method: "GET", pattern: "/contacts/{contactId}/notes", scope: readContacts, handle: (*Twin).listNotes},
-		{method: "POST", pattern: "/contacts/{contactId}/notes", scope: writeContacts, writes: true, body: body(needText()), handle: (*Twin).createNote},
+		{method: "POST", pattern: "/contacts/{contactId}/notes", scope: writeContacts, writes: true, body: noteBody(needText()), handle: (*Twin).createNote},
 		{method: "GET", pattern: one, scope: readContacts, handle: (*Twin).getNote},
-		{method: "PUT", pattern: one, scope: writeContacts, writes: true, body: body(text()), handle: (*Twin).updateNote},
+		{method: "PUT", pattern: one, scope: writeContacts, writes: true, body: noteBody(text()), handle: (*Twin).updateNote},
 		{method: "DELETE", pattern: one, scope: writeContacts, writes: true, handle: (*Twin).deleteNote},
 	}
 }
@@ -78,11 +82,16 @@ func (t *Twin) createNote(c *call) answer {
 	if t.db.contacts[id] == nil {
 		return contactNotFound(id)
 	}
-	x := &note{ID: t.newID("note"), ContactID: id, Added: t.now()}
-	x.apply(c.in)
+	return created(object{"note": t.addNote(id, c.in).view()})
+}
+
+func (t *Twin) addNote(contactID string, in object) *note {
+	x := &note{ID: t.newID("note"), ContactID: contactID, Added: t.now(), by: t.writer}
+	x.Updated = x.Added
+	x.apply(in)
 	t.db.notes.put(x.ID, x)
 	t.fireNote("NoteCreate", x)
-	return created(object{"note": x.view()})
+	return x
 }
 
 func (t *Twin) noteOf(c *call) (*note, answer) {
@@ -110,13 +119,19 @@ func (t *Twin) updateNote(c *call) answer {
 	if old == nil {
 		return missing
 	}
+	return ok(object{"note": t.changeNote(old, c.in).view()})
+}
+
+func (t *Twin) changeNote(old *note, in object) *note {
 	n := *old
-	n.apply(c.in)
-	if n != *old {
-		t.db.notes.put(n.ID, &n)
-		t.fireNote("NoteUpdate", &n)
+	n.apply(in)
+	if n == *old {
+		return old
 	}
-	return ok(object{"note": n.view()})
+	n.Updated, n.by = t.now(), t.writer
+	t.db.notes.put(n.ID, &n)
+	t.fireNote("NoteUpdate", &n)
+	return &n
 }
 
 func (t *Twin) deleteNote(c *call) answer {
@@ -124,7 +139,11 @@ func (t *Twin) deleteNote(c *call) answer {
 	if x == nil {
 		return missing
 	}
+	t.removeNote(x)
+	return ok(object{"succeded": true})
+}
+
+func (t *Twin) removeNote(x *note) {
 	t.db.notes.remove(x.ID)
 	t.fireNote("NoteDelete", x)
-	return ok(object{"succeded": true})
 }

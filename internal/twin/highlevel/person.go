@@ -8,8 +8,12 @@ import (
 	"slices"
 )
 
-// errNoContact says that a person looked for a contact that is not there.
-var errNoContact = errors.New("highlevel twin: no such contact")
+// These say that a person looked for something that is not there.
+var (
+	errNoContact = errors.New("highlevel twin: no such contact")
+	errNoTask    = errors.New("highlevel twin: no such task")
+	errNoNote    = errors.New("highlevel twin: no such note")
+)
 
 // refusedError is what HighLevel's own forms would say to a person.
 type refusedError struct{ answer answer }
@@ -45,8 +49,8 @@ func (t *Twin) personCreates(fields map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	n := &contact{Source: "manual"}
 	if err := t.personApplies(n, in); err != nil {
 		return "", err
@@ -62,8 +66,8 @@ func (t *Twin) PersonEditsContact(id string, fields map[string]any) error {
 	if err != nil {
 		return err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	old := t.db.contacts[id]
 	if old == nil {
 		return errNoContact
@@ -79,8 +83,8 @@ func (t *Twin) PersonEditsContact(id string, fields map[string]any) error {
 
 // PersonDeletesContact is a person deleting a contact in the CRM.
 func (t *Twin) PersonDeletesContact(id string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byPerson)
+	defer t.end()
 	c := t.db.contacts[id]
 	if c == nil {
 		return errNoContact
@@ -90,8 +94,9 @@ func (t *Twin) PersonDeletesContact(id string) error {
 	return nil
 }
 
-// personFields brings Go values into the form that JSON has.
-func personFields(fields map[string]any) (object, error) {
+// filledIn brings Go values into the form that JSON has, and checks them as a
+// form of the product would.
+func filledIn(form schema, fields map[string]any) (object, error) {
 	raw, err := json.Marshal(fields)
 	if err != nil {
 		return nil, fmt.Errorf("highlevel twin: fields: %w", err)
@@ -100,8 +105,16 @@ func personFields(fields map[string]any) (object, error) {
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, fmt.Errorf("highlevel twin: fields: %w", err)
 	}
-	if complaints := personBody.check("", in); len(complaints) > 0 {
+	if complaints := form.check("", in); len(complaints) > 0 {
 		return nil, &refusedError{unprocessable(complaints...)}
+	}
+	return in, nil
+}
+
+func personFields(fields map[string]any) (object, error) {
+	in, err := filledIn(personBody, fields)
+	if err != nil {
+		return nil, err
 	}
 	for _, m := range some(asObjects(in["customFields"])) {
 		if v, given := m["value"]; given {
@@ -142,6 +155,34 @@ func (t *Twin) personApplies(c *contact, in object) error {
 	return nil
 }
 
+// PersonAddsTags is a person tagging a contact. Tags that it has stay.
+func (t *Twin) PersonAddsTags(id string, tags ...string) error {
+	return t.personTags(id, tags, union)
+}
+
+// PersonRemovesTags is a person taking tags off a contact.
+func (t *Twin) PersonRemovesTags(id string, tags ...string) error {
+	return t.personTags(id, tags, minus)
+}
+
+func (t *Twin) personTags(id string, tags []string, how func(have, named []string) (all, moved []string)) error {
+	named := make([]any, len(tags))
+	for i, tag := range tags {
+		named[i] = tag
+	}
+	t.begin(byPerson)
+	defer t.end()
+	old := t.db.contacts[id]
+	if old == nil {
+		return errNoContact
+	}
+	n := old.clone()
+	n.Tags, _ = how(old.Tags, lowered(named))
+	t.replaceContact(old, n)
+	t.changed()
+	return nil
+}
+
 // Contact returns a contact in the shape of GET /contacts/{id}.
 func (t *Twin) Contact(id string) (map[string]any, bool) {
 	t.mu.Lock()
@@ -174,7 +215,7 @@ func statusOf(err error) int {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refused.answer.status
 	}
-	if errors.Is(err, errNoContact) {
+	if errors.Is(err, errNoContact) || errors.Is(err, errNoTask) || errors.Is(err, errNoNote) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadRequest

@@ -42,7 +42,7 @@ func (t *Twin) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.serveConsent(w, r)
 		return
 	}
-	trace := traceID()
+	trace := t.traceID()
 	a := t.answer(w, r, trace)
 	t.mu.Lock()
 	t.stats.Calls++
@@ -113,8 +113,8 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, trace string) answ
 
 // run does the operation and counts it.
 func (t *Twin) run(c *call) answer {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.begin(byAPI)
+	defer t.end()
 	a := c.route.handle(t, c)
 	if a.status >= 300 || !c.route.writes {
 		return a

@@ -66,7 +66,7 @@ func (t *Twin) flush() error {
 		t.saver.timer.Stop()
 	}
 	t.saver.pending = false
-	s := t.snapshot()
+	s := t.state()
 	t.mu.Unlock()
 	raw, err := json.Marshal(s) // entities are never changed in place
 	if err != nil {
@@ -75,7 +75,8 @@ func (t *Twin) flush() error {
 	return writeAtomically(t.cfg.StateFile, raw)
 }
 
-func (t *Twin) snapshot() state {
+// state is what the file is to hold. The caller holds the mutex.
+func (t *Twin) state() state {
 	db := t.db
 	s := state{
 		Seq: db.seq, WebhookURL: db.webhookURL, Contacts: db.sortedContacts(),

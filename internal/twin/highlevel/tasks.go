@@ -15,24 +15,30 @@ type task struct {
 	Completed  bool      `json:"completed"`
 	ContactID  string    `json:"contactId"`
 	Added      time.Time `json:"dateAdded"`
+	Updated    time.Time `json:"dateUpdated,omitzero"`
+
+	by string // who wrote it last
 }
 
+var (
+	taskDone       = field{kind: kindBool, required: true}
+	createTaskBody = schema{
+		"title": needText(), "dueDate": {kind: kindString, required: true, check: isTime}, "completed": taskDone,
+		"body": text(), "assignedTo": text(),
+	}
+	updateTaskBody = schema{
+		"title": text(), "dueDate": {kind: kindString, check: isTime}, "completed": flag(), "body": text(), "assignedTo": text(),
+	}
+)
+
 func taskRoutes() []route {
-	due := field{kind: kindString, required: true, check: isTime}
-	mayBeDue := due
-	mayBeDue.required = false
-	done := field{kind: kindBool, required: true}
 	const one = "/contacts/{contactId}/tasks/{taskId}"
 	return []route{
 		{method: "GET", pattern: "/contacts/{contactId}/tasks", scope: readContacts, handle: (*Twin).listTasks},
-		{method: "POST", pattern: "/contacts/{contactId}/tasks", scope: writeContacts, writes: true, handle: (*Twin).createTask, body: schema{
-			"title": needText(), "dueDate": due, "completed": done, "body": text(), "assignedTo": text(),
-		}},
+		{method: "POST", pattern: "/contacts/{contactId}/tasks", scope: writeContacts, writes: true, handle: (*Twin).createTask, body: createTaskBody},
 		{method: "GET", pattern: one, scope: readContacts, handle: (*Twin).getTask},
-		{method: "PUT", pattern: one, scope: writeContacts, writes: true, handle: (*Twin).updateTask, body: schema{
-			"title": text(), "dueDate": mayBeDue, "completed": flag(), "body": text(), "assignedTo": text(),
-		}},
-		{method: "PUT", pattern: one + "/completed", scope: writeContacts, writes: true, handle: (*Twin).updateTask, body: schema{"completed": done}},
+		{method: "PUT", pattern: one, scope: writeContacts, writes: true, handle: (*Twin).updateTask, body: updateTaskBody},
+		{method: "PUT", pattern: one + "/completed", scope: writeContacts, writes: true, handle: (*Twin).updateTask, body: schema{"completed": taskDone}},
 		{method: "DELETE", pattern: one, scope: writeContacts, writes: true, handle: (*Twin).deleteTask},
 		{method: "POST", pattern: "/locations/{locationId}/tasks/search", scope: "locations/tasks.readonly", handle: (*Twin).searchTasks, body: schema{
 			"contactId": list(), "completed": flag(), "assignedTo": list(), "query": text(),
@@ -98,14 +104,19 @@ func (t *Twin) createTask(c *call) answer {
 	if t.db.contacts[id] == nil {
 		return contactNotFound(id)
 	}
-	x := &task{ID: t.newID("task"), ContactID: id, Added: t.now()}
-	x.apply(c.in)
+	return created(object{"task": t.addTask(id, c.in).view()})
+}
+
+func (t *Twin) addTask(contactID string, in object) *task {
+	x := &task{ID: t.newID("task"), ContactID: contactID, Added: t.now(), by: t.writer}
+	x.Updated = x.Added
+	x.apply(in)
 	t.db.tasks.put(x.ID, x)
 	t.fireTask("TaskCreate", x)
 	if x.Completed {
 		t.fireTask("TaskComplete", x)
 	}
-	return created(object{"task": x.view()})
+	return x
 }
 
 func (t *Twin) taskOf(c *call) (*task, answer) {
@@ -128,20 +139,28 @@ func (t *Twin) getTask(c *call) answer {
 	return ok(object{"task": x.view()})
 }
 
-// updateTask is silent but for a completion: there is no TaskUpdate event, and
-// re-opening fires nothing (§7.1).
 func (t *Twin) updateTask(c *call) answer {
 	old, missing := t.taskOf(c)
 	if old == nil {
 		return missing
 	}
+	return ok(object{"task": t.changeTask(old, c.in).view()})
+}
+
+// changeTask is silent but for a completion: there is no TaskUpdate event, and
+// re-opening fires nothing (§7.1).
+func (t *Twin) changeTask(old *task, in object) *task {
 	n := *old
-	n.apply(c.in)
+	n.apply(in)
+	if n == *old {
+		return old
+	}
+	n.Updated, n.by = t.now(), t.writer
 	t.db.tasks.put(n.ID, &n)
 	if n.Completed && !old.Completed {
 		t.fireTask("TaskComplete", &n)
 	}
-	return ok(object{"task": n.view()})
+	return &n
 }
 
 func (t *Twin) deleteTask(c *call) answer {
@@ -149,9 +168,13 @@ func (t *Twin) deleteTask(c *call) answer {
 	if x == nil {
 		return missing
 	}
+	t.removeTask(x)
+	return ok(object{"succeded": true})
+}
+
+func (t *Twin) removeTask(x *task) {
 	t.db.tasks.remove(x.ID)
 	t.fireTask("TaskDelete", x)
-	return ok(object{"succeded": true})
 }
 
 // searchTasks is the only way to see tasks across contacts: §4.5.

@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,6 +45,12 @@ type Config struct {
 	StateFile       string // empty: memory only
 
 	Client *http.Client // for webhook deliveries
+	// Tap, when set, is handed every webhook instead of the network, whatever
+	// the webhook URL: one at a time, in the order of what they tell, signed as
+	// they would be sent, and before the call that caused them returns. It may
+	// call the twin; what that causes is handed over after it has returned.
+	// Webhooks are lost and doubled on demand here too, but never late.
+	Tap    func(body []byte, header http.Header)
 	Logger *slog.Logger
 
 	Rate            Rate
@@ -69,6 +76,8 @@ type Stats struct {
 	WebhooksSent int64 `json:"webhooksSent"`
 	WebhooksLost int64 `json:"webhooksLost"` // by fault, overflow or after the last retry
 	Contacts     int   `json:"contacts"`
+	Tasks        int   `json:"tasks"`
+	Notes        int   `json:"notes"`
 }
 
 // Call is one line of the bounded call log.
@@ -91,8 +100,12 @@ type Twin struct {
 	control http.Handler
 	hooks   *deliverer
 	limits  *limiter
+	traces  atomic.Uint64 // numbers the answers
 
 	mu       sync.Mutex // guards everything below
+	writer   string     // whose work is being done: byAPI or byPerson
+	tapped   [][]byte   // webhooks that Tap is still to be handed
+	tapping  bool       // Tap is running
 	db       *database
 	faults   Faults
 	dice     *rand.Rand
@@ -178,7 +191,7 @@ func (t *Twin) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.stats
-	s.Contacts = len(t.db.contacts)
+	s.Contacts, s.Tasks, s.Notes = len(t.db.contacts), len(t.db.tasks.at), len(t.db.notes.at)
 	s.WebhooksSent, s.WebhooksLost = t.hooks.sent.Load(), t.hooks.lost.Load()
 	return s
 }

@@ -153,9 +153,7 @@ func (d *deliverer) post(x delivery) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	// Ed25519 over the exact bytes of the body: §7.2.
-	req.Header.Set("X-GHL-Signature", d.sign(x.body))
+	req.Header = d.header(x.body)
 	res, err := d.client.Do(req)
 	if err != nil {
 		return 0, err
@@ -163,6 +161,14 @@ func (d *deliverer) post(x delivery) (status int, err error) {
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
 	return res.StatusCode, nil
+}
+
+// header holds the Ed25519 signature over the exact bytes of the body: §7.2.
+func (d *deliverer) header(body []byte) http.Header {
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set("X-GHL-Signature", d.sign(body))
+	return h
 }
 
 // close sends what is queued, for a bounded time, and gives up retries.
