@@ -124,7 +124,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 }
 
 // searched is how many worlds a mutation may hide in.
-const searched = 150
+const searched = 300
 
 func TestAuditorNoticesEachMutation(t *testing.T) {
 	t.Parallel()
@@ -135,8 +135,11 @@ func TestAuditorNoticesEachMutation(t *testing.T) {
 			defer stop()
 			var noticed *Result
 			o := Options{Seeds: searched, Workers: 1, Broken: m}
-			if m == ForgetNews { // seldom does news come while a key is worked on, and a poll makes up for most of it
+			switch m { // what goes wrong here takes busy people, and a poll or a reservation makes up for most of it
+			case ForgetNews:
 				o.hurried, o.Scenario = true, "one way back"
+			case ShareKeys:
+				o.hurried, o.Scenario = true, "two-way"
 			}
 			_, err := Run(ctx, o, func(r Result) {
 				if noticed == nil && len(r.Findings) > 0 {
