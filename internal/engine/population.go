@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +140,13 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 	if p.Mode.Applies() {
 		p.Phase = "Carrying out what was shown"
 	}
-	for page, err := range patiently(ctx, source, provider.Query{Type: s.c.Def.Source.Object, Cursor: p.Cursor, PageSize: populationPage}, r.Wait) {
+	q := provider.Query{Type: s.c.Def.Source.Object, PageSize: populationPage}
+	if !s.c.mindsDeletes() {
+		// Going on where it was. Whoever looks at what is left on the other side in the end must have seen everybody: then
+		// the list begins anew, and passes over what is done.
+		q.Cursor = p.Cursor
+	}
+	for page, err := range patiently(ctx, source, q, r.Wait) {
 		if err != nil {
 			return err
 		}
@@ -221,10 +228,47 @@ type counterparts struct {
 	met   map[string]bool // ids that were somebody's counterpart in this walk
 	// planned are creates of this walk, so that a second record with the same key is seen as its double.
 	planned map[string]string
+	// sources are the source records by the details a target record is looked up by, as far as they were listed.
+	sources map[string][]automation.Candidate
+}
+
+// seen keeps a source record findable for the target records that are left in the end.
+func (k *counterparts) seen(c *Compiled, r record.Record) {
+	for _, m := range c.Def.Match {
+		spec, ok := c.Source.Field(m.Source)
+		if v := r.Fields[m.Source]; ok && !v.IsEmpty() {
+			key := spec.Key + "\x00" + c.Normal(spec, v)
+			k.sources[key] = append(k.sources[key], automation.Candidate{Ref: r.Ref, Title: r.Title})
+		}
+	}
+}
+
+// claims are the source records with a target record's details, and whether one of them would be made in this walk.
+func (k *counterparts) claims(c *Compiled, t record.Record) automation.Identity {
+	id := automation.Identity{How: automation.NotFound}
+	known := map[record.Ref]bool{}
+	for _, key := range c.KeysBack(t) {
+		look := key.Field.Key + "\x00" + c.Normal(key.Field, key.Value)
+		id.Evidence = append(id.Evidence, automation.Evidence{Field: key.Field.Label, Value: key.Value, Found: len(k.sources[look])})
+		for _, candidate := range k.sources[look] {
+			if !known[candidate.Ref] {
+				known[candidate.Ref] = true
+				candidate.Why = "same " + strings.ToLower(key.Field.Label)
+				id.Candidates = append(id.Candidates, candidate)
+			}
+		}
+		if title, ok := k.planned["<"+look]; ok {
+			id.Candidates = append(id.Candidates, automation.Candidate{Title: title, Why: "same " + strings.ToLower(key.Field.Label) + ", would be made in this very run"})
+		}
+	}
+	if len(id.Candidates) > 0 {
+		id.How = automation.Doubtful
+	}
+	return id
 }
 
 func (s *sweep) index(ctx context.Context) error {
-	s.known = &counterparts{byID: map[string]record.Record{}, byKey: map[string][]string{}, taken: map[string]record.Ref{}, met: map[string]bool{}, planned: map[string]string{}}
+	s.known = &counterparts{byID: map[string]record.Record{}, byKey: map[string][]string{}, taken: map[string]record.Ref{}, met: map[string]bool{}, planned: map[string]string{}, sources: map[string][]automation.Candidate{}}
 	target, err := s.Reconciler.Gateway.Client(ctx, s.c.Def.Target.Connection)
 	if err != nil {
 		return err
@@ -321,6 +365,9 @@ func (s *sweep) plan(ctx context.Context, records []record.Record, fromTarget bo
 			return nil, nil, err
 		}
 		s.known.note(s.c, r, plan)
+		if s.c.TwoWay() {
+			s.known.seen(s.c, r)
+		}
 		plans, ats = append(plans, plan), append(ats, at)
 	}
 	return plans, ats, nil
@@ -515,11 +562,17 @@ func (s *sweep) planOneBack(ctx context.Context, t record.Record, links map[reco
 		blank.Verdict = v
 		return settle(blank, automation.Skip, "rule", "The rule let it pass by: "+v.Why()), found{}, nil
 	}
-	at := found{identity: automation.Identity{How: automation.NotFound}}
+	at := found{identity: s.known.claims(s.c, t)}
 	in := Input{Source: t, Identity: at.identity}
 	parent, waits, err := s.execution(t.Ref).parentOf(ctx, s.c.flipped, t)
 	in.Parent, in.ParentMissing = parent, waits
-	return s.c.flipped.Plan(in), at, err
+	plan := s.c.flipped.Plan(in)
+	if plan.Outcome == automation.Create {
+		for _, key := range s.c.KeysBack(t) {
+			s.known.planned["<"+key.Field.Key+"\x00"+s.c.Normal(key.Field, key.Value)] = t.Title
+		}
+	}
+	return plan, at, err
 }
 
 // sourceNotListed is about a linked record whose source was not in the listing.
