@@ -96,6 +96,19 @@ func run() error {
 		return err
 	}
 	line("end to end: webhook → contact written and answered", fmt.Sprintf("%.0f/s", flow), "≥ 1,600/s")
+	b := testing.Benchmark(planTwelve)
+	line("plan one contact with 12 two-way rows", fmt.Sprintf("%d ns", b.NsPerOp()), "≤ 10,000 ns")
+	took, peak, err := everyone(population)
+	if err != nil {
+		return err
+	}
+	line(fmt.Sprintf("dry run of %d contacts (built binary)", population), took.Round(time.Millisecond).String(), "≤ 1m")
+	line("  peak resident memory", fmt.Sprintf("%.0f MB", peak), "≤ 150 MB")
+	half, halfPeak, err := everyone(population / 2)
+	if err != nil {
+		return err
+	}
+	line(fmt.Sprintf("  of half as many: %s", half.Round(time.Millisecond)), fmt.Sprintf("%.0f MB", halfPeak), "")
 	return nil
 }
 

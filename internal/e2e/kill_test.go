@@ -45,15 +45,16 @@ func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	if os.Getenv("CROSSWALK_TEST_SHORT") != "" {
 		t.Skip("CROSSWALK_TEST_SHORT is set: kill tests build and run the real binary")
 	}
-	for _, database := range []string{"sqlite", "postgres"} {
-		t.Run(database, func(t *testing.T) {
+	// A hundred kills over both databases, in four servers at once.
+	for i, database := range []string{"sqlite", "postgres", "sqlite", "postgres"} {
+		t.Run(fmt.Sprintf("%s %d", database, i/2+1), func(t *testing.T) {
 			t.Parallel()
-			killLoop(t, database, 12, 120)
+			killLoop(t, database, 25, 100, uint64(i))
 		})
 	}
 }
 
-func killLoop(t *testing.T, database string, kills, people int) {
+func killLoop(t *testing.T, database string, kills, people int, seed uint64) {
 	hl := startTwin(t, "highlevel", "--instant", "--allow-duplicates")
 	gl := startTwin(t, "gleap", "--instant")
 	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_POLL_EVERY=1s"}
@@ -71,7 +72,7 @@ func killLoop(t *testing.T, database string, kills, people int) {
 	s.signUp()
 	s.automate(hl, gl)
 
-	random := rand.New(rand.NewPCG(1, uint64(kills)))
+	random := rand.New(rand.NewPCG(seed, uint64(kills)))
 	made := 0
 	for kill := range kills {
 		for range people / kills {
@@ -85,7 +86,7 @@ func killLoop(t *testing.T, database string, kills, people int) {
 		}
 		// Kill while work is going on: as soon as some of the newest have arrived, or after a moment.
 		want := float64(made - random.IntN(people/kills+1))
-		deadline := time.Now().Add(time.Duration(300+random.IntN(1500)) * time.Millisecond)
+		deadline := time.Now().Add(time.Duration(100+random.IntN(900)) * time.Millisecond)
 		for stats(t, hl)["contacts"] < want && time.Now().Before(deadline) {
 			<-time.After(5 * time.Millisecond)
 		}
