@@ -328,7 +328,8 @@ func (h *house) pollAll(ctx context.Context) error {
 }
 
 // polled are the ends that must be asked: nobody tells of their changes. A connection by key has no app, and without an
-// app there are no webhooks (reference/highlevel.md §7), so there everything is asked for.
+// app there are no webhooks (reference/highlevel.md §7), so there everything is asked for that can be listed at all: what
+// lives under another record and is not made for polling is listed by its parent only (reference/highlevel.md §4.5).
 func polled(all []automation.Automation, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool) []automation.Endpoint {
 	type place struct {
 		connection record.ConnectionID
@@ -346,7 +347,7 @@ func polled(all []automation.Automation, descriptors map[provider.ID]provider.De
 				continue
 			}
 			object, _ := descriptors[end.Provider].Object(end.Object)
-			if object.Poll || byKey[end.Connection] {
+			if object.Poll || byKey[end.Connection] && !object.ParentRequired {
 				seen[p] = true
 				out = append(out, end)
 			}

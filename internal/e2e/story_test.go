@@ -90,7 +90,7 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	b.open("/automations")
 	b.waitText("New Gleap contact")
 	b.accessible("automations")
-	b.press("Use this")
+	b.click(useRecipe("New Gleap contact"))
 	b.waitPath("/map")
 	b.wait("sample values", `document.querySelector("[data-source=email] .map-value") && !document.querySelector("[data-source=email] .map-value").innerText.endsWith("empty")`)
 	b.accessible("map")
@@ -197,6 +197,11 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	b.quiet()
 }
 
+// useRecipe finds the button of a ready-made automation.
+func useRecipe(name string) string {
+	return `[...document.querySelectorAll(".recipe")].find(e => e.querySelector("h3").innerText.startsWith(` + quote(name) + `))?.querySelector("button")`
+}
+
 // TestTheStoryByKeyboardAlone does the same without touching a mouse.
 func TestTheStoryByKeyboardAlone(t *testing.T) {
 	t.Parallel()
@@ -223,7 +228,8 @@ func TestTheStoryByKeyboardAlone(t *testing.T) {
 	enter()
 	b.waitText("Gleap is connected")
 	b.open("/automations")
-	b.enterAt("Use this")
+	b.tabTo(useRecipe("New Gleap contact"))
+	enter()
 	b.waitPath("/map")
 
 	// Pick a field up with Enter, walk to its target with the arrows, drop it with Enter.

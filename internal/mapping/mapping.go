@@ -20,7 +20,7 @@ type Row struct {
 	ID             string    `json:"id"`
 	Sources        []string  `json:"sources"`
 	Steps          []Step    `json:"steps,omitempty"`
-	Back           []Step    `json:"back,omitempty"` // of a two-way row, where Steps do not tell the way back by themselves
+	Back           []Step    `json:"back,omitzero"` // of a two-way row: nil where Steps tell the way back, empty where a value goes back as it is
 	Target         string    `json:"target"`
 	Direction      Direction `json:"direction,omitempty"`
 	Owner          Owner     `json:"owner,omitempty"`
@@ -42,6 +42,25 @@ func (d Direction) ToTarget() bool { return d != ToSource }
 
 // ToSource reports whether a row fills the source.
 func (d Direction) ToSource() bool { return d == ToSource || d == Both }
+
+// Leads is the row's direction, written out.
+func (r Row) Leads() Direction {
+	if r.Direction == "" {
+		return ToTarget
+	}
+	return r.Direction
+}
+
+// HasLastWord is the row's owner, written out: where nothing is said, the side a value comes from.
+func (r Row) HasLastWord() Owner {
+	switch {
+	case r.Owner != "":
+		return r.Owner
+	case r.Direction == ToSource:
+		return OwnerTarget
+	}
+	return OwnerSource
+}
 
 func (d Direction) valid() bool { return d == "" || d == ToTarget || d == ToSource || d == Both }
 
@@ -82,7 +101,7 @@ const (
 
 // RowFor finds the row that fills a target field.
 func (m Mapping) RowFor(target string) (Row, bool) {
-	i := slices.IndexFunc(m.Rows, func(r Row) bool { return r.Target == target })
+	i := slices.IndexFunc(m.Rows, func(r Row) bool { return r.Target == target && r.Direction.ToTarget() })
 	if i < 0 {
 		return Row{}, false
 	}
@@ -124,8 +143,13 @@ func (m Mapping) Connect(source, target record.FieldSpec, loc record.Locale) Map
 		row = Row{ID: m.freshID(), Target: target.Key}
 	}
 	row.Sources = []string{source.Key}
-	row.Steps = StepsFor(source, target, loc)
+	row.Steps, row.Back = StepsFor(source, target, loc), nil
 	return m.Replace(row)
+}
+
+// LeadBack adds a row that fills a source field from a target field, with steps that suit the two kinds.
+func (m Mapping) LeadBack(target, source record.FieldSpec, loc record.Locale) Mapping {
+	return m.Replace(Row{ID: m.freshID(), Sources: []string{source.Key}, Target: target.Key, Direction: ToSource, Steps: StepsFor(target, source, loc)})
 }
 
 func (m Mapping) freshID() string {

@@ -25,7 +25,9 @@ type Recipe struct {
 }
 
 // All lists the gallery in the order it is shown.
-func All() []Recipe { return []Recipe{newGleapContact(), newHighLevelContact()} }
+func All() []Recipe {
+	return []Recipe{contactsInSync(), newGleapContact(), newHighLevelContact(), ticketToTask(), noteToNote()}
+}
 
 // Find looks a recipe up.
 func Find(id string) (Recipe, bool) {
@@ -50,6 +52,48 @@ func step(use string, with ...string) mapping.Step {
 
 func row(id, target string, sources []string, steps ...mapping.Step) mapping.Row {
 	return mapping.Row{ID: id, Sources: sources, Steps: steps, Target: target}
+}
+
+// bothWays makes a row lead both ways. What is emptied on one side is emptied on the other.
+func bothWays(r mapping.Row) mapping.Row {
+	r.Direction, r.ClearWhenEmpty = mapping.Both, true
+	return r
+}
+
+// back is a row that fills a source field from a target field.
+func back(id, source, target string, steps ...mapping.Step) mapping.Row {
+	return mapping.Row{ID: id, Sources: []string{source}, Target: target, Steps: steps, Direction: mapping.ToSource, ClearWhenEmpty: true}
+}
+
+// contactsInSync keeps the contacts of both sides alike. HighLevel has two name fields and Gleap one, so the name takes
+// three rows: joined on the way there, split on the way back. Where both sides changed it HighLevel wins, as in the
+// other rows, or one half of a name would be one person's and the other half another's.
+func contactsInSync() Recipe {
+	first, last := back("r6", "firstName", "name", step("split_name", "part", "first")), back("r7", "lastName", "name", step("split_name", "part", "last"))
+	first.Owner, last.Owner = mapping.OwnerSource, mapping.OwnerSource
+	name := row("r5", "name", []string{"firstName", "lastName"}, step("join", "separator", " "))
+	name.ClearWhenEmpty = true
+	return Recipe{
+		ID: "contacts-in-sync", Name: "Keep contacts in sync",
+		Text: "Contacts of HighLevel and Gleap are kept alike, whoever edits them and wherever. At first only what is empty is filled.",
+		Definition: automation.Definition{
+			Source:  automation.Endpoint{Provider: highLevel, Object: record.Contact},
+			Target:  automation.Endpoint{Provider: gleap, Object: record.Contact},
+			Trigger: rule.Trigger{Object: record.Contact, On: []string{string(provider.Created), string(provider.Updated)}},
+			Mapping: mapping.Mapping{Source: record.Contact, Target: record.Contact, Rows: []mapping.Row{
+				bothWays(row("r1", "email", []string{"email"}, step("trim"), step("text_case", "to", "lower"))),
+				bothWays(row("r2", "phone", []string{"phone"})),
+				bothWays(row("r3", "companyName", []string{"companyName"})),
+				bothWays(row("r4", "tags", []string{"tags"})),
+				name, first, last,
+			}},
+			Match: []automation.MatchKey{
+				{Source: "email", Target: "email", Kind: record.Email},
+				{Source: "phone", Target: "phone", Kind: record.Phone},
+			},
+			Create: true, CreateSource: true, Update: true, First: automation.FillEmpty, Region: "US",
+		},
+	}
 }
 
 func newGleapContact() Recipe {

@@ -37,7 +37,7 @@ func (s *Server) automationsPage(c echo.Context) error {
 	for _, r := range recipe.All() {
 		v.Recipes = append(v.Recipes, automationui.Recipe{
 			ID: r.ID, Name: r.Name, Text: r.Text,
-			From: side(r.Definition.Source.Provider), To: side(r.Definition.Target.Provider),
+			From: side(r.Definition.Source.Provider), To: side(r.Definition.Target.Provider), TwoWay: r.Definition.TwoWay(),
 		})
 	}
 	for _, cn := range connections {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/provider"
-	"crosswalk/internal/rule"
 	"crosswalk/web/automationui"
 )
 
@@ -128,41 +126,8 @@ func (s *Server) save(c echo.Context, a automation.Automation, def automation.De
 	return s.Store.SaveDefinition(c.Request().Context(), a.ID, from, def, user(c).Email, note)
 }
 
-func same(a, b automation.Definition) bool {
-	one, errOne := json.Marshal(canonical(a))
-	two, errTwo := json.Marshal(canonical(b))
-	return errOne == nil && errTwo == nil && string(one) == string(two)
-}
-
-// canonical writes out what a definition leaves to defaults, so that two ways to say the same are equal.
-func canonical(d automation.Definition) automation.Definition {
-	d.Rule = d.Rule.Numbered()
-	if d.Rule.IsEmpty() {
-		d.Rule = rule.Rule{}
-	}
-	rows := slices.Clone(d.Mapping.Rows)
-	for i, r := range rows {
-		rows[i].Steps = make([]mapping.Step, 0, len(r.Steps))
-		for _, st := range r.Steps {
-			with := map[string]string{}
-			if t, ok := mapping.FindTransform(st.Use); ok {
-				for _, p := range t.Params {
-					with[p.Name] = p.Default
-				}
-			}
-			maps.Copy(with, st.With)
-			rows[i].Steps = append(rows[i].Steps, mapping.Step{Use: st.Use, With: with})
-		}
-		if r.Owner == "" {
-			rows[i].Owner = mapping.OwnerSource
-		}
-		if len(r.Sources) == 0 {
-			rows[i].Sources = nil
-		}
-	}
-	d.Mapping.Rows = rows
-	return d
-}
+// same reports that two definitions say the same, if in other words.
+func same(a, b automation.Definition) bool { return len(automation.Diff(a, b)) == 0 }
 
 // again shows a page in place of the one a form was sent from. Unlike redirect it lets a script that sent the
 // form take the page's body in, so that focus and open editors survive.
@@ -214,28 +179,21 @@ func (s *Server) conflict(c echo.Context, newest desk, load string, mine func(au
 // differences says in sentences what one definition has that the other has not.
 func differences(d desk, before, after automation.Definition) []string {
 	var out []string
-	if eventWords(before.Trigger.On) != eventWords(after.Trigger.On) {
-		out = append(out, "It looks when the "+d.source.schema.Label+" is "+eventWords(after.Trigger.On))
-	}
-	if was, is := ruleWords(before.Rule.Sentence(d.source.schema)), ruleWords(after.Rule.Sentence(d.source.schema)); was != is {
-		if is == "" {
-			is = "no conditions"
+	for _, diff := range automation.Diff(before, after) {
+		switch diff.Area {
+		case automation.AreaSource, automation.AreaTarget:
+			if !slices.Contains(out, accountConnected) {
+				out = append(out, accountConnected)
+			}
+		case automation.AreaRow:
+			if diff.After == nil {
+				out = append(out, rowTitle(d, *diff.Before)+" is not mapped")
+				continue
+			}
+			out = append(out, rowWords(d, *diff.After))
+		default:
+			out = append(out, areaLine(d, diff.Area, after))
 		}
-		out = append(out, "Only if: "+is)
-	}
-	for _, r := range after.Mapping.Rows {
-		old, had := before.Mapping.RowByID(r.ID)
-		if now := rowWords(d, r); !had || rowWords(d, old) != now {
-			out = append(out, now)
-		}
-	}
-	for _, r := range before.Mapping.Rows {
-		if _, has := after.Mapping.RowByID(r.ID); !has {
-			out = append(out, d.target.label(r.Target)+" is not mapped")
-		}
-	}
-	if before.Source.Connection != after.Source.Connection || before.Target.Connection != after.Target.Connection {
-		out = append(out, "An account was connected")
 	}
 	if len(out) == 0 {
 		out = append(out, "Nothing that shows in this page")
@@ -243,34 +201,78 @@ func differences(d desk, before, after automation.Definition) []string {
 	return out
 }
 
-// rowWords is a row as a sentence: "Phone is made from Phone, as phone, US".
-func rowWords(d desk, r mapping.Row) string {
+const accountConnected = "An account was connected"
+
+// rowTitle is the field a row fills, with its side where it is not the target's.
+func rowTitle(d desk, r mapping.Row) string {
+	if r.Direction == mapping.ToSource {
+		return sourceLabels(d, r) + " in " + d.source.side().Name()
+	}
+	return d.target.label(r.Target)
+}
+
+func sourceLabels(d desk, r mapping.Row) string {
 	labels := make([]string, 0, len(r.Sources))
 	for _, key := range r.Sources {
 		labels = append(labels, d.source.label(key))
 	}
-	words := d.target.label(r.Target) + " is made from " + strings.Join(labels, " and ")
-	if len(labels) == 0 {
+	return strings.Join(labels, " and ")
+}
+
+// rowWords is a row as a sentence: "Phone is made from Phone, as phone, US".
+func rowWords(d desk, r mapping.Row) string {
+	words := d.target.label(r.Target) + " is made from " + sourceLabels(d, r)
+	switch {
+	case r.Direction == mapping.ToSource:
+		words = rowTitle(d, r) + " is made from " + d.target.label(r.Target)
+	case r.Direction == mapping.Both:
+		words = d.target.label(r.Target) + " and " + sourceLabels(d, r) + " are kept alike"
+	case len(r.Sources) == 0:
 		words = d.target.label(r.Target) + " is made without a source"
 	}
 	if len(r.Steps) > 0 {
-		chips := make([]string, 0, len(r.Steps))
-		for _, st := range r.Steps {
-			chips = append(chips, st.Chip())
-		}
-		words += ", as " + strings.Join(chips, ", then ")
+		words += ", as " + chips(r.Steps)
 	}
-	switch r.Owner {
+	if r.Direction == mapping.Both && r.Back != nil {
+		words += ", and back " + stepWords(r.Back)
+	}
+	switch owner := r.HasLastWord(); owner {
 	case mapping.OwnerOnlyIfEmpty:
 		words += ", only when it is empty"
 	case mapping.OwnerNewest:
 		words += ", the newest edit wins"
 	case mapping.OwnerAsk:
 		words += ", asking when both sides changed"
-	case mapping.OwnerTarget:
-		words += ", the " + d.target.schema.Label + " having the last word"
+	default:
+		if owner != (mapping.Row{Direction: r.Direction}).HasLastWord() {
+			words += ", and " + ownerWords(d, owner)
+		}
+	}
+	if r.ClearWhenEmpty {
+		words += ", also when it is emptied"
 	}
 	return words
+}
+
+func stepWords(steps []mapping.Step) string {
+	if len(steps) == 0 {
+		return "as it is"
+	}
+	return chips(steps)
+}
+
+func ownerWords(d desk, o mapping.Owner) string {
+	switch o {
+	case mapping.OwnerTarget:
+		return d.target.side().Name() + " wins"
+	case mapping.OwnerNewest:
+		return "the newest edit wins"
+	case mapping.OwnerOnlyIfEmpty:
+		return "only what is empty is filled"
+	case mapping.OwnerAsk:
+		return "somebody is asked"
+	}
+	return d.source.side().Name() + " wins"
 }
 
 // fresh lays the automation out as it is stored now, after a conflict.

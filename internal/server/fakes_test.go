@@ -40,6 +40,7 @@ type fakeStore struct {
 	cursors     map[string]engine.PollCursor
 	populations []engine.Population
 	reviews     []automation.Review // newest first
+	past        past
 }
 
 func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }

@@ -46,7 +46,19 @@ func (s *Server) liveView(c echo.Context, d desk) (automationui.LiveView, error)
 		return v, err
 	}
 	v.Checks = append(v.Checks, dry, s.noticeCheck(d))
+	v.Policies = s.policiesView(d, policiesAsStored(d))
+	v.Brake = brakeOf(d, notReady(v) == nil)
 	return v, nil
+}
+
+// notReady says what keeps an automation from being switched on, or nil.
+func notReady(v automationui.LiveView) *ui.Problem {
+	for _, check := range v.Checks {
+		if !check.OK && !check.Optional {
+			return &ui.Problem{Tone: ui.Stop, Title: "Not switched on: " + check.Title + "?", Detail: check.Text, Href: check.Href, HrefLabel: check.HrefLabel, Code: "not_ready"}
+		}
+	}
+	return nil
 }
 
 func accountCheck(name string, e end) automationui.Check {
@@ -59,7 +71,7 @@ func accountCheck(name string, e end) automationui.Check {
 
 func (s *Server) mappingCheck(d desk) automationui.Check {
 	check := automationui.Check{
-		Title: "The fields are mapped", Text: ui.Count(len(d.a.Definition.Mapping.Rows), "field", "fields") + " of the " + d.target.schema.Label + " would be filled.",
+		Title: "The fields are mapped", Text: filledWords(d),
 		OK: true, Href: "/automations/" + string(d.a.ID) + "/map", HrefLabel: "Map",
 	}
 	switch {
@@ -79,6 +91,24 @@ func (s *Server) mappingCheck(d desk) automationui.Check {
 		}
 	}
 	return check
+}
+
+// filledWords counts the fields that would be filled on each side.
+func filledWords(d desk) string {
+	forth, back := 0, 0
+	for _, r := range d.a.Definition.Mapping.Rows {
+		if r.Direction.ToTarget() {
+			forth++
+		}
+		if r.Direction.ToSource() {
+			back++
+		}
+	}
+	words := ui.Count(forth, "field", "fields") + " of the " + d.target.schema.Label
+	if back > 0 {
+		words += " and " + ui.Number(back) + " of the " + d.source.schema.Label
+	}
+	return words + " would be filled."
 }
 
 func ruleCheck(d desk) automationui.Check {
@@ -114,13 +144,19 @@ func (s *Server) dryRunCheck(c echo.Context, d desk) (automationui.Check, error)
 // noticeCheck says how changes are noticed.
 func (s *Server) noticeCheck(d desk) automationui.Check {
 	check := automationui.Check{Title: "Changes are noticed", OK: true}
-	name := s.providerName(d.source.Provider)
-	if d.source.object.Poll {
-		check.Text = name + " tells nobody when a " + string(d.source.Object) + " changes, so it is asked regularly."
-		return check
+	ends := []end{d.source}
+	if d.a.Definition.TwoWay() {
+		ends = append(ends, d.target)
 	}
-	check.Text = name + " tells by webhook. Set it up under Connections if you have not yet."
-	check.OK, check.Optional, check.Href, check.HrefLabel = false, true, "/connections", "Webhook address"
+	for _, e := range ends {
+		name := s.providerName(e.Provider)
+		if e.object.Poll {
+			check.Text = joinSentences(check.Text, name+" tells nobody when a "+string(e.Object)+" changes, so it is asked regularly.")
+			continue
+		}
+		check.Text = joinSentences(check.Text, name+" tells by webhook. Set it up under Connections if you have not yet.")
+		check.OK, check.Optional, check.Href, check.HrefLabel = false, true, "/connections", "Webhook address"
+	}
 	return check
 }
 
@@ -138,6 +174,12 @@ func (s *Server) activation(c echo.Context) error {
 				return err
 			}
 			s.flash(c, ui.Info, "Paused", "Nothing new is carried out until it is switched on again.")
+		} else if d.a.State == automation.Paused && d.a.PausedWhy != "" {
+			// A person has taken the decision over from the brake.
+			if err := s.Store.SetState(ctx, d.a.ID, automation.Paused, ""); err != nil {
+				return err
+			}
+			s.flash(c, ui.Info, "It stays paused", "What is due waits, and nothing is lost. Switch it on whenever you like.")
 		}
 		return again(c, here)
 	}
@@ -152,11 +194,9 @@ func (s *Server) activation(c echo.Context) error {
 		}
 		return s.showLive(c, http.StatusConflict, v)
 	}
-	for _, check := range v.Checks {
-		if !check.OK && !check.Optional {
-			v.Problems = append(v.Problems, ui.Problem{Tone: ui.Stop, Title: "Not switched on: " + check.Title + "?", Detail: check.Text, Href: check.Href, HrefLabel: check.HrefLabel, Code: "not_ready"})
-			return s.showLive(c, problemStatus, v)
-		}
+	if refusal := notReady(v); refusal != nil {
+		v.Problems = append(v.Problems, *refusal)
+		return s.showLive(c, problemStatus, v)
 	}
 	if err := s.startPolling(c, d); err != nil {
 		return err

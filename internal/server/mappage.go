@@ -23,8 +23,8 @@ func (s *Server) mapPage(c echo.Context) error {
 		return err
 	}
 	return s.showMap(c, http.StatusOK, d, func(v *mappingui.View) {
-		if t := targetOfRow(v, c.QueryParam("open")); t != nil {
-			t.Row.Open = true
+		if _, r := rowIn(v, c.QueryParam("open")); r != nil {
+			r.Open = true
 		}
 	})
 }
@@ -45,12 +45,23 @@ func (s *Server) showMap(c echo.Context, status int, d desk, change func(*mappin
 	return s.render(c, status, mappingui.Page(sh, v))
 }
 
-func targetOfRow(v *mappingui.View, row string) *mappingui.Target {
-	i := slices.IndexFunc(v.Targets, func(t mappingui.Target) bool { return t.Row != nil && t.Row.ID == row })
-	if i < 0 {
-		return nil
+// rowIn finds a row of the view, and the target it belongs to.
+func rowIn(v *mappingui.View, id string) (*mappingui.Target, *mappingui.Row) {
+	if id == "" {
+		return nil, nil
 	}
-	return &v.Targets[i]
+	for i := range v.Targets {
+		t := &v.Targets[i]
+		if t.Row != nil && t.Row.ID == id {
+			return t, t.Row
+		}
+		for _, r := range t.Backs {
+			if r.ID == id {
+				return t, r
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
@@ -85,7 +96,7 @@ func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
 		v.Unreachable = s.showResults(c, &v, d, *sample.record)
 	}
 	for _, p := range d.compiled.MappingProblems {
-		if !complainAtRow(&v, p) && p.Code != "required" { // a required field says so itself
+		if !complainAtRow(&v, p) && !saysItself(&v, p) {
 			v.Problems = append(v.Problems, ui.Problem{Tone: toneOf(p.Severity), Title: p.Message, Next: p.Suggestion, Code: p.Code})
 		}
 	}
@@ -93,6 +104,13 @@ func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
 		v.Problems = append(v.Problems, ui.Problem{Tone: ui.Warn, Title: missing, Next: "Connect a field to one of them.", Code: "needs_one_of"})
 	}
 	return v, nil
+}
+
+// saysItself tells that a required field of the target complains at its own place.
+func saysItself(v *mappingui.View, p mapping.Problem) bool {
+	return p.Code == "required" && slices.ContainsFunc(v.Targets, func(t mappingui.Target) bool {
+		return t.Key == p.Field && t.Required && t.Row == nil
+	})
 }
 
 func toneOf(sev mapping.Severity) ui.Tone {
@@ -104,23 +122,31 @@ func toneOf(sev mapping.Severity) ui.Tone {
 
 // needsOneOf says when a create would always be refused, or nothing.
 func (s *Server) needsOneOf(d desk) string {
-	need := d.compiled.NeedsOneOf
-	if !d.a.Definition.Create || len(need) == 0 || !d.target.known {
+	def := d.a.Definition
+	if words := lacking(d.target, def.Create, d.compiled.NeedsOneOf, def.Mapping); words != "" {
+		return words
+	}
+	return lacking(d.source, def.CreateSource && def.TwoWay(), d.source.object.CreateNeedsOneOf, def.Mapping.Flipped())
+}
+
+// lacking says that a side makes records of which nothing fills a field they need.
+func lacking(e end, creates bool, need []string, m mapping.Mapping) string {
+	if !creates || len(need) == 0 || !e.known {
 		return ""
 	}
 	labels := make([]string, 0, len(need))
 	for _, key := range need {
-		if _, ok := d.a.Definition.Mapping.RowFor(key); ok {
+		if _, ok := m.RowFor(key); ok {
 			return ""
 		}
-		if _, ok := d.target.schema.Field(key); ok {
-			labels = append(labels, d.target.label(key))
+		if _, ok := e.schema.Field(key); ok {
+			labels = append(labels, e.label(key))
 		}
 	}
 	if len(labels) == 0 {
 		return ""
 	}
-	return "A new " + d.target.schema.Label + " needs " + orList(labels) + ", and nothing fills it."
+	return "A new " + e.schema.Label + " needs " + orList(labels) + ", and nothing fills it."
 }
 
 func orList(labels []string) string {
@@ -167,10 +193,11 @@ func targetsOf(d desk) []mappingui.Target {
 	var first, rest []mappingui.Target
 	for _, f := range d.target.schema.Fields {
 		row, mapped := def.Mapping.RowFor(f.Key)
-		if f.ReadOnly && !mapped {
+		backs := backsOf(def.Mapping, f.Key)
+		if f.ReadOnly && !mapped && len(backs) == 0 {
 			continue
 		}
-		t := mappingui.Target{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Required: f.Required, ReadOnly: f.ReadOnly}
+		t := mappingui.Target{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Required: f.Required, ReadOnly: f.ReadOnly, Backs: backs}
 		switch {
 		case match[f.Key]:
 			t.Note = "match key"
@@ -182,18 +209,36 @@ func targetsOf(d desk) []mappingui.Target {
 		} else if sg, ok := suggestions[f.Key]; ok {
 			t.Suggestion = &mappingui.Suggestion{Source: sg.Source, Label: d.source.label(sg.Source), Reason: capital(sg.Reason) + "."}
 		}
-		if mapped || f.Required {
+		if mapped || f.Required || len(backs) > 0 {
 			first = append(first, t)
 		} else {
 			rest = append(rest, t)
 		}
 	}
 	for _, r := range def.Mapping.Rows {
-		if _, ok := d.target.schema.Field(r.Target); !ok {
-			first = append(first, mappingui.Target{Key: r.Target, Label: r.Target, Gone: true, Row: rowView(r)})
+		if _, ok := d.target.schema.Field(r.Target); ok {
+			continue
 		}
+		gone := mappingui.Target{Key: r.Target, Label: r.Target, Gone: true}
+		if r.Direction.ToTarget() {
+			gone.Row = rowView(r)
+		} else {
+			gone.Backs = []*mappingui.Row{rowView(r)}
+		}
+		first = append(first, gone)
 	}
 	return append(first, rest...)
+}
+
+// backsOf are the rows that only lead from a target field back to the source.
+func backsOf(m mapping.Mapping, target string) []*mappingui.Row {
+	var out []*mappingui.Row
+	for _, r := range m.Rows {
+		if r.Target == target && !r.Direction.ToTarget() {
+			out = append(out, rowView(r))
+		}
+	}
+	return out
 }
 
 func capital(s string) string {
@@ -206,11 +251,38 @@ func capital(s string) string {
 
 // rowView shows a row in the editor.
 func rowView(r mapping.Row) *mappingui.Row {
-	v := &mappingui.Row{ID: r.ID, Sources: slices.Clone(r.Sources), Policy: policyOf(r.Owner)}
-	for _, st := range r.Steps {
-		v.Transforms = append(v.Transforms, transformView(st))
+	v := &mappingui.Row{
+		ID: r.ID, Sources: slices.Clone(r.Sources), Policy: string(r.HasLastWord()), Clear: r.ClearWhenEmpty,
+		Direction: mappingui.Direction(r.Leads()), Transforms: transformViews(r.Steps),
+	}
+	if r.Direction != mapping.Both {
+		return v
+	}
+	v.Back = mappingui.Back{Own: r.Back != nil, Transforms: transformViews(r.Back)}
+	if told, ok := r.WayBack(); ok {
+		v.Back.Told = "Carried back as it is."
+		if words := chips(told); words != "" {
+			v.Back.Told = "The same, read the other way round: " + words + "."
+		}
 	}
 	return v
+}
+
+func transformViews(steps []mapping.Step) []mappingui.Transform {
+	var out []mappingui.Transform
+	for _, st := range steps {
+		out = append(out, transformView(st))
+	}
+	return out
+}
+
+// chips says steps one after another.
+func chips(steps []mapping.Step) string {
+	words := make([]string, 0, len(steps))
+	for _, st := range steps {
+		words = append(words, st.Chip())
+	}
+	return strings.Join(words, ", then ")
 }
 
 func transformView(st mapping.Step) mappingui.Transform {
@@ -256,45 +328,27 @@ func palette() []ui.Option {
 	return out
 }
 
-// The owner policies under the words of the form.
-var policies = []struct {
-	word  string
-	owner mapping.Owner
-}{
-	{"always", mapping.OwnerSource},
-	{"only_if_empty", mapping.OwnerOnlyIfEmpty},
-	{"newest", mapping.OwnerNewest},
-	{"ask", mapping.OwnerAsk},
-}
-
-func policyOf(o mapping.Owner) string {
-	for _, p := range policies {
-		if p.owner == o {
-			return p.word
-		}
-	}
-	return "always"
-}
-
 // complainAtRow puts a problem on its row, with the fix where there is one; false when no row is at fault.
 func complainAtRow(v *mappingui.View, p mapping.Problem) bool {
-	t := targetOfRow(v, p.RowID)
-	if t == nil || p.RowID == "" {
+	t, row := rowIn(v, p.RowID)
+	if row == nil {
 		return false
 	}
-	if p.Code == "target_gone" {
+	if t.Gone && p.Field == t.Key {
 		return true // the field says so itself
 	}
 	words := joinSentences(p.Message, p.Suggestion)
 	if p.Severity == mapping.Error {
-		t.Row.Error = words
+		if row.Error == "" {
+			row.Error = words
+		}
 		return true
 	}
 	w := mappingui.Warning{Text: words}
 	if p.Fix != nil {
 		w.Fix, w.FixLabel = p.Fix.Name, p.Fix.Label
 	}
-	t.Row.Warnings = append(t.Row.Warnings, w)
+	row.Warnings = append(row.Warnings, w)
 	return true
 }
 
@@ -303,7 +357,7 @@ func joinSentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 // showResults shows what the sample would become, row by row, against the counterpart as it is now. It answers
 // why the counterpart cannot be seen, if it cannot; then the mapped values alone are shown.
 func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
-	planned := map[string]automation.FieldPlan{}
+	planned, back := map[string]automation.FieldPlan{}, map[string]automation.FieldPlan{}
 	if d.target.problem == nil {
 		plan, err := s.planOf(c.Request().Context(), d, sample)
 		switch {
@@ -313,11 +367,21 @@ func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample r
 			why = problemOf(err, d.target.schema.Label, d.target.side()).Title + ", so only the new values are shown."
 		}
 		for _, f := range plan.Fields {
-			planned[f.Row] = f
+			if f.Side == automation.SourceSide {
+				back[f.Row] = f
+			} else {
+				planned[f.Row] = f
+			}
+		}
+	}
+	for id, f := range back {
+		if _, row := rowIn(v, id); row != nil {
+			diff := diffOf(f)
+			row.BackResult = &diff
 		}
 	}
 	for _, r := range d.compiled.Map(sample) {
-		t := targetOfRow(v, r.Row.ID)
+		t, _ := rowIn(v, r.Row.ID)
 		if t == nil {
 			continue
 		}

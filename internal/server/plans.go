@@ -320,6 +320,9 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 				r.Result, r.ResultTone = known.Label, known.Tone
 			}
 		}
+		if !it.Plan.Source.IsZero() {
+			r.Href = recordHref(it.Plan.Source)
+		}
 		if it.Run != "" {
 			r.RunHref = "/runs/" + it.Run
 		}

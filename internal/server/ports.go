@@ -71,6 +71,13 @@ type Reviews interface {
 	DecideReview(ctx context.Context, id, run string, d automation.Decision, by string) error
 }
 
+// Records tells what happened to a record on both sides, and makes it due.
+type Records interface {
+	engine.History
+	// Wake makes one key due for an event that is not stored, with a job, in one transaction.
+	Wake(ctx context.Context, key engine.Key, e automation.Event) error
+}
+
 // Deliveries reads what arrived.
 type Deliveries interface {
 	DeliveryStats(ctx context.Context, c record.ConnectionID) (engine.DeliveryStats, error)
@@ -84,6 +91,7 @@ type Store interface {
 	Plans
 	Definitions
 	Reviews
+	Records
 	Deliveries
 	engine.Inbox
 	engine.Cursors

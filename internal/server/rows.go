@@ -70,6 +70,9 @@ func (s *Server) rowConnect(c echo.Context) error {
 		return err
 	}
 	source, target := c.FormValue("source"), c.FormValue("target")
+	if c.FormValue("direction") == string(mapping.ToSource) {
+		return s.leadBack(c, d, target, c.FormValue("fills"))
+	}
 	row, mapped := d.a.Definition.Mapping.RowFor(target)
 	spec, ok := d.target.schema.Field(target)
 	label := d.target.label(target)
@@ -82,16 +85,16 @@ func (s *Server) rowConnect(c echo.Context) error {
 	case mapped && slices.Contains(row.Sources, source) && row.Sources[0] == source:
 		return s.change(c, d, unchanged, "", "") // it is filled from there already
 	case !ok:
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: fmt.Sprintf("The field “%s” does not exist in the %s", brief(target), d.target.schema.Label), Detail: "It may have been deleted in the account since the page was opened. Nothing was saved.", Next: "Reload the page and choose another field.", Code: "target_gone"})
+		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
 	case spec.ReadOnly:
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: label + " can only be read, not written", Detail: "Nothing was saved.", Code: "read_only"})
+		return s.refuse(c, problemStatus, d, onlyRead(label))
 	}
 	from, ok := d.source.schema.Field(source)
 	if !ok {
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: fmt.Sprintf("The field “%s” does not exist in the %s", brief(source), d.source.schema.Label), Detail: "It may have been deleted in the account since the page was opened. Nothing was saved.", Next: "Reload the page and choose another field.", Code: "source_gone"})
+		return s.refuse(c, problemStatus, d, fieldGone(d.source, source, "source_gone"))
 	}
 	if !mapped && len(d.a.Definition.Mapping.Rows) >= mapping.MaxRows {
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: "This mapping is full", Detail: fmt.Sprintf("A mapping may have up to %d rows. Nothing was saved.", mapping.MaxRows), Next: "Remove rows that are not needed.", Code: "too_many_rows"})
+		return s.refuse(c, problemStatus, d, mappingFull())
 	}
 	locale := d.a.Definition.Locale()
 	connect := func(m mapping.Mapping) mapping.Mapping {
@@ -110,6 +113,68 @@ func (s *Server) rowConnect(c echo.Context) error {
 		return m
 	}
 	return s.change(c, d, connect, "connected "+d.source.label(source)+" to "+label, "")
+}
+
+func fieldGone(e end, key, code string) ui.Problem {
+	return ui.Problem{Title: fmt.Sprintf("The field “%s” does not exist in the %s", brief(key), e.schema.Label), Detail: "It may have been deleted in the account since the page was opened. Nothing was saved.", Next: "Reload the page and choose another field.", Code: code}
+}
+
+func onlyRead(label string) ui.Problem {
+	return ui.Problem{Title: label + " can only be read, not written", Detail: "Nothing was saved.", Code: "read_only"}
+}
+
+func mappingFull() ui.Problem {
+	return ui.Problem{Title: "This mapping is full", Detail: fmt.Sprintf("A mapping may have up to %d rows. Nothing was saved.", mapping.MaxRows), Next: "Remove rows that are not needed.", Code: "too_many_rows"}
+}
+
+// leadBack adds a row that fills a source field from a target field.
+func (s *Server) leadBack(c echo.Context, d desk, target, source string) error {
+	from, ok := d.target.schema.Field(target)
+	if !ok {
+		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
+	}
+	to, ok := d.source.schema.Field(source)
+	switch {
+	case source == "":
+		return s.refuse(c, problemStatus, d, ui.Problem{Title: "Choose the field to fill", Detail: "Nothing was saved.", Code: "no_source"})
+	case !ok:
+		return s.refuse(c, problemStatus, d, fieldGone(d.source, source, "source_gone"))
+	case to.ReadOnly:
+		return s.refuse(c, problemStatus, d, onlyRead(d.source.label(source)))
+	case len(d.a.Definition.Mapping.Rows) >= mapping.MaxRows:
+		return s.refuse(c, problemStatus, d, mappingFull())
+	}
+	if row := (mapping.Row{Sources: []string{source}, Target: target, Direction: mapping.ToSource}); s.taken(d, row) != "" {
+		return s.refuse(c, problemStatus, d, ui.Problem{Title: s.taken(d, row), Detail: "Nothing was saved.", Next: "Edit the row that is there.", Code: "twice"})
+	}
+	locale := d.a.Definition.Locale()
+	lead := func(m mapping.Mapping) mapping.Mapping {
+		m = m.LeadBack(from, to, locale)
+		row := m.Rows[len(m.Rows)-1]
+		// What would be suggested that way round brings its steps: “the first part of Name”.
+		for _, sg := range mapping.Suggest(d.target.schema, d.source.schema, locale) {
+			if sg.Source == from.Key && sg.Target == to.Key {
+				row.Steps = sg.Steps
+			}
+		}
+		return m.Replace(row)
+	}
+	rows := lead(d.a.Definition.Mapping).Rows
+	return s.change(c, d, lead, "connected "+d.target.label(target)+" back to "+d.source.label(source), rows[len(rows)-1].ID)
+}
+
+// taken says that another row fills the same field already, or nothing.
+func (s *Server) taken(d desk, row mapping.Row) string {
+	for _, other := range d.a.Definition.Mapping.Rows {
+		switch {
+		case other.ID == row.ID:
+		case row.Direction.ToTarget() && other.Direction.ToTarget() && other.Target == row.Target:
+			return d.target.label(row.Target) + " is filled by another row already."
+		case row.Direction.ToSource() && other.Direction.ToSource() && slices.Equal(other.Sources, row.Sources):
+			return d.source.label(row.Sources[0]) + " is filled from the " + d.target.schema.Label + " by another row already."
+		}
+	}
+	return ""
 }
 
 func (s *Server) rowDelete(c echo.Context) error {
@@ -145,15 +210,29 @@ func (s *Server) rowSave(c echo.Context) error {
 	}
 	row := rowOf(old, form)
 	label := d.target.label(row.Target)
+	if row.Direction == mapping.ToSource && len(row.Sources) == 1 {
+		label = d.source.label(row.Sources[0])
+	}
 	put := func(m mapping.Mapping) mapping.Mapping { return m.Replace(row) }
 	if !here {
 		if other, taken := d.a.Definition.Mapping.RowFor(row.Target); taken && other.ID != row.ID {
 			return s.refuse(c, problemStatus, d, ui.Problem{Title: label + " is filled by another row now", Detail: "The row you edited was removed meanwhile, so it was not saved again.", Next: "Edit the row that is there.", Code: "twice"})
 		}
 	}
-	if form.Do == "add-source" {
-		row = withRoom(row)
-		return s.showMap(c, http.StatusOK, d, func(v *mappingui.View) { s.typed(v, d, row, nil) })
+	unsaved := func(status int, row mapping.Row, bad wrong) error {
+		return s.showMap(c, status, d, func(v *mappingui.View) { s.typed(v, d, row, bad) })
+	}
+	switch form.Do {
+	case "add-source":
+		return unsaved(http.StatusOK, withRoom(row), nil)
+	case "own-back":
+		if told, ok := row.WayBack(); ok {
+			row.Back = told
+		}
+		if row.Back == nil {
+			row.Back = []mapping.Step{}
+		}
+		return unsaved(http.StatusOK, row, nil)
 	}
 	wrong := s.wrongIn(d, row)
 	switch {
@@ -163,11 +242,11 @@ func (s *Server) rowSave(c echo.Context) error {
 			open = ""
 		}
 		return s.change(c, d, put, "changed how "+label+" is made", open)
-	case form.Do == "add" && wrong.onlyStep(len(row.Steps)-1):
+	case form.Do == "add" && wrong.onlyStep(false, len(row.Steps)-1), form.Do == "add-back" && wrong.onlyStep(true, len(row.Back)-1):
 		// A transform that was just added waits for its settings; nothing is wrong yet.
-		return s.showMap(c, http.StatusOK, d, func(v *mappingui.View) { s.typed(v, d, row, nil) })
+		return unsaved(http.StatusOK, row, nil)
 	}
-	return s.showMap(c, problemStatus, d, func(v *mappingui.View) { s.typed(v, d, row, wrong) })
+	return unsaved(problemStatus, row, wrong)
 }
 
 // rowToSave is the row as it is stored. One that was removed since the page was opened is found in the version
@@ -212,12 +291,44 @@ func rowOf(old mapping.Row, form mappingui.RowForm) mapping.Row {
 	for _, t := range form.Transforms {
 		row.Steps = append(row.Steps, stepOf(t))
 	}
-	for _, p := range policies {
-		if p.word == form.Policy && policyOf(old.Owner) != form.Policy {
-			row.Owner = p.owner
+	if form.Direction != "" {
+		row.Direction, row.ClearWhenEmpty = mapping.Direction(form.Direction), form.Clear
+	}
+	if form.Do == "one-way" || row.Direction == mapping.ToTarget {
+		row.Direction = ""
+	}
+	row.Back = nil
+	if row.Direction == mapping.Both && form.OwnBack && form.Do != "told-back" {
+		row.Back = []mapping.Step{}
+		for _, t := range form.Back {
+			row.Back = append(row.Back, stepOf(t))
 		}
 	}
+	if form.Direction == "" && row.Direction == mapping.Both {
+		row.Back = old.Back
+	}
+	row.Owner = ownerOf(old, row, form.Policy)
 	return row
+}
+
+// ownerOf reads who has the last word. A row that is turned round, and whose owner was the side its values came from,
+// follows: “Gleap wins” would otherwise come to mean that nothing is carried to Gleap.
+func ownerOf(old, row mapping.Row, posted string) mapping.Owner {
+	owner := mapping.Owner(posted)
+	switch owner {
+	case old.HasLastWord():
+		turned := (old.Direction == mapping.ToSource) != (row.Direction == mapping.ToSource)
+		if turned && row.Direction != mapping.Both && owner == (mapping.Row{Direction: old.Direction}).HasLastWord() {
+			return ""
+		}
+		if turned && old.Owner == "" {
+			return owner // what was left unsaid means another side now
+		}
+		return old.Owner
+	case mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerNewest, mapping.OwnerOnlyIfEmpty, mapping.OwnerAsk:
+		return owner
+	}
+	return old.Owner
 }
 
 func stepOf(t mappingui.TransformForm) mapping.Step {
@@ -264,56 +375,75 @@ func withRoom(row mapping.Row) mapping.Row {
 type wrong []wrongAt
 
 type wrongAt struct {
-	step    int // -1: the whole row
+	back    bool // a transform of the way back
+	step    int  // -1: the whole row
 	param   string
 	message string
 }
 
-func (w wrong) onlyStep(i int) bool {
-	return !slices.ContainsFunc(w, func(at wrongAt) bool { return at.step != i || at.param == "" })
+func (w wrong) onlyStep(back bool, i int) bool {
+	return !slices.ContainsFunc(w, func(at wrongAt) bool { return at.back != back || at.step != i || at.param == "" })
 }
 
 // wrongIn checks a row before it is saved: every transform for itself, then the row as a whole.
 func (s *Server) wrongIn(d desk, row mapping.Row) wrong {
 	var out wrong
-	for i, st := range row.Steps {
-		if err := st.Check(d.a.Definition.Locale()); err != nil {
-			out = append(out, wrongAt{i, err.Param, err.Message})
+	locale := d.a.Definition.Locale()
+	check := func(back bool, steps []mapping.Step) {
+		for i, st := range steps {
+			if err := st.Check(locale); err != nil {
+				out = append(out, wrongAt{back, i, err.Param, err.Message})
+			}
 		}
 	}
+	check(false, row.Steps)
+	check(true, row.Back)
 	if len(out) > 0 {
 		return out
 	}
 	// The other rows are left out: what is wrong with them is no reason to refuse this one.
 	alone := mapping.Mapping{Source: d.a.Definition.Mapping.Source, Target: d.a.Definition.Mapping.Target, Rows: []mapping.Row{row}}
-	_, problems := alone.Compile(d.source.schema, d.target.schema, d.a.Definition.Locale())
+	_, problems := alone.Compile(d.source.schema, d.target.schema, locale)
+	if row.Direction.ToSource() {
+		_, back := alone.Flipped().Compile(d.target.schema, d.source.schema, locale)
+		problems = append(problems, back...)
+	}
+	told := map[string]bool{}
 	for _, p := range problems {
-		if p.RowID == row.ID && p.Severity == mapping.Error {
-			out = append(out, wrongAt{-1, "", joinSentences(p.Message, p.Suggestion)})
+		if p.RowID == row.ID && p.Severity == mapping.Error && !told[p.Code] {
+			told[p.Code] = true
+			out = append(out, wrongAt{false, -1, "", joinSentences(p.Message, p.Suggestion)})
 		}
+	}
+	if other := s.taken(d, row); len(out) == 0 && other != "" {
+		out = append(out, wrongAt{false, -1, "", joinSentences(other, "Edit or remove that one first.")})
 	}
 	return out
 }
 
 // typed shows the editor open with what a person has typed, and what is wrong with it.
 func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
-	t := targetOfRow(v, row.ID)
-	if t == nil {
+	_, here := rowIn(v, row.ID)
+	if here == nil {
 		// The row was removed meanwhile; its target shows what was typed.
 		i := slices.IndexFunc(v.Targets, func(t mappingui.Target) bool { return t.Key == row.Target })
 		if i < 0 {
 			return
 		}
-		t = &v.Targets[i]
+		here = &mappingui.Row{}
+		v.Targets[i].Row = here
 	}
 	shown := rowView(row)
 	shown.Open = true
 	for _, at := range bad {
-		if at.step < 0 || at.step >= len(shown.Transforms) {
-			shown.Error = joinSentences(shown.Error, at.message)
-			continue
+		list := shown.Transforms
+		if at.back {
+			list = shown.Back.Transforms
 		}
-		params := shown.Transforms[at.step].Params
+		var params []mappingui.Param
+		if at.step >= 0 && at.step < len(list) {
+			params = list[at.step].Params
+		}
 		i := slices.IndexFunc(params, func(p mappingui.Param) bool { return p.Name == at.param })
 		if i < 0 {
 			shown.Error = joinSentences(shown.Error, at.message)
@@ -321,7 +451,7 @@ func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 		}
 		params[i].Error = at.message
 	}
-	t.Row = shown
+	*here = *shown
 }
 
 func (s *Server) mapUndo(c echo.Context) error {

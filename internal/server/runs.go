@@ -156,6 +156,9 @@ func (s *Server) runPage(c echo.Context) error {
 	if open {
 		v.DecideHref = "/reviews/" + url.PathEscape(asked.ID)
 	}
+	if r.Event.Kind != automation.TestSend {
+		v.TimelineHref = recordHref(r.Source)
+	}
 	add("Began with", beganWith(r))
 	add("Source record", r.Source.ID)
 	add("Target record", r.Target.ID)

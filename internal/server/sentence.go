@@ -39,6 +39,9 @@ func (s *Server) sentence(d desk) []automationui.Part {
 		{Text: " is "}, {Text: eventWords(def.Trigger.On), Strong: true, Href: when},
 		{Text: " in "}, {Text: s.providerName(d.source.Provider), Side: from, Strong: true},
 	}
+	if def.TwoWay() {
+		parts = append(parts, automationui.Part{Text: " or "}, automationui.Part{Text: s.providerName(d.target.Provider), Side: to, Strong: true})
+	}
 	said := def.Rule.Sentence(d.source.schema)
 	if len(said) > 0 {
 		parts = append(parts, automationui.Part{Text: ", only if "})
@@ -58,7 +61,11 @@ func (s *Server) sentence(d desk) []automationui.Part {
 		}
 		parts = append(parts, part)
 	}
-	parts = append(parts, automationui.Part{Text: ", make the "}, automationui.Part{Text: d.target.schema.Label, Side: to, Strong: true, Href: fields})
+	verb, alike := ", make the ", " look like it in "
+	if def.TwoWay() {
+		verb, alike = ", keep it and the ", " alike in "
+	}
+	parts = append(parts, automationui.Part{Text: verb}, automationui.Part{Text: d.target.schema.Label, Side: to, Strong: true, Href: fields})
 	if len(def.Match) > 0 {
 		labels := make([]string, 0, len(def.Match))
 		for _, m := range def.Match {
@@ -67,7 +74,7 @@ func (s *Server) sentence(d desk) []automationui.Part {
 		parts = append(parts, automationui.Part{Text: " with the same "}, automationui.Part{Text: strings.Join(labels, " or "), Strong: true, Href: fields})
 	}
 	n := len(def.Mapping.Rows)
-	return append(parts, automationui.Part{Text: " look like it in "}, automationui.Part{Text: ui.Count(n, "field", "fields"), Strong: true, Href: fields}, automationui.Part{Text: "."})
+	return append(parts, automationui.Part{Text: alike}, automationui.Part{Text: ui.Count(n, "field", "fields"), Strong: true, Href: fields}, automationui.Part{Text: "."})
 }
 
 func article(noun string) string {
@@ -106,6 +113,7 @@ func (s *Server) automationItem(ctx context.Context, a automation.Automation) au
 	item := automationui.Item{
 		ID: string(a.ID), Name: a.Name, State: automationui.State(a.State),
 		From: side(a.Definition.Source.Provider), To: side(a.Definition.Target.Provider),
+		Version: a.Version, Braked: a.State == automation.Paused && a.PausedWhy != "",
 	}
 	connections, err := s.Connections.List(ctx)
 	if err != nil {

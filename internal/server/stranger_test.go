@@ -24,7 +24,7 @@ func everyRoute(d *door, f func(name, method, path string)) {
 			continue
 		}
 		path := r.Path
-		for _, parameter := range []string{":secret", ":row", ":id"} {
+		for _, parameter := range []string{":secret", ":connection", ":type", ":row", ":id"} {
 			path = strings.ReplaceAll(path, parameter, "x1")
 		}
 		f(r.Method+" "+r.Path, r.Method, strings.ReplaceAll(path, "*", "no-such-file.css"))

@@ -17,6 +17,16 @@ export function centre(node, origin) {
   return { x: round(box.left + box.width / 2 - origin.left), y: round(box.top + box.height / 2 - origin.top) };
 }
 
+// head is an arrow whose tip touches a port: pointing right or left.
+function head(tip, right, attributes) {
+  const path = document.createElementNS(svgNS, "path");
+  const back = right ? -9 : 9;
+  path.setAttribute("d", `M${tip.x} ${tip.y}l${back} -5v10z`);
+  Object.assign(path.dataset, attributes);
+  return path;
+}
+
+const portRadius = 6;
 const round = (n) => Math.round(n * 10) / 10;
 
 // draw replaces all wires. lit names the field whose wires stand out.
@@ -25,16 +35,22 @@ export function draw(canvas, lit) {
   if (!visible(svg)) return;
   const origin = svg.getBoundingClientRect();
   for (const path of svg.querySelectorAll("path:not([data-draft])")) path.remove();
+  const side = (role) => canvas.querySelector(`[data-role="${role}"]`).dataset.side;
+  const sides = { from: side("from"), to: side("to") };
   const sources = new Map([...canvas.querySelectorAll("[data-source]")].map((node) => [node.dataset.source, node]));
   let left = Infinity, right = -Infinity;
-  for (const target of canvas.querySelectorAll("[data-sources]")) {
+  const rows = [...canvas.querySelectorAll("[data-sources]")].map((target) => ({ target, keys: target.dataset.sources.split("\n"), state: target.dataset.state, direction: target.dataset.direction }));
+  for (const back of canvas.querySelectorAll("[data-back-to]")) {
+    rows.push({ target: back.closest("[data-target]"), keys: [back.dataset.backTo], state: back.dataset.state, direction: "to_source" });
+  }
+  for (const { target, keys, state, direction } of rows) {
     const end = target.querySelector("[data-port]");
     if (!visible(end)) continue;
     const to = centre(end, origin);
     const chip = target.querySelector("[data-chip]");
     // The wire meets the chip at its near edge and runs straight on to the port.
     const dock = visible(chip) ? { x: round(chip.getBoundingClientRect().left - origin.left), y: to.y } : to;
-    for (const key of target.dataset.sources.split("\n")) {
+    for (const key of keys) {
       const source = sources.get(key);
       const start = source?.querySelector("[data-port]");
       if (!visible(start)) continue;
@@ -43,9 +59,12 @@ export function draw(canvas, lit) {
       right = Math.max(right, to.x);
       const path = document.createElementNS(svgNS, "path");
       path.setAttribute("d", `${curve(from, dock)}L${to.x} ${to.y + 0.01}`);
-      path.dataset.state = source.dataset.state === "gone" ? "gone" : target.dataset.state;
-      if (lit && (lit === source || lit === target)) path.dataset.lit = "";
+      const attributes = { state: source.dataset.state === "gone" ? "gone" : state };
+      if (lit && (lit === source || lit === target)) attributes.lit = "";
+      Object.assign(path.dataset, attributes);
       svg.append(path);
+      if (direction !== "to_source") svg.append(head({ x: to.x - portRadius, y: to.y }, true, { ...attributes, head: sides.to }));
+      if (direction !== "to_target") svg.append(head({ x: from.x + portRadius, y: from.y }, false, { ...attributes, head: sides.from }));
     }
   }
   canvas.toggleAttribute("data-focused-wire", Boolean(svg.querySelector("[data-lit]")));

@@ -41,6 +41,8 @@ type Item struct {
 	From, To ui.Side
 	Text     string // "Last run 2 minutes ago, 1,204 this week"
 	Problem  string // one sentence when it cannot run
+	Version  int
+	Braked   bool // it paused by itself and asks; Text says why
 }
 
 // Recipe is a ready-made automation of the gallery. POST /automations with
@@ -48,6 +50,7 @@ type Item struct {
 type Recipe struct {
 	ID, Name, Text string
 	From, To       ui.Side
+	TwoWay         bool
 	Unavailable    string // why it cannot be chosen yet
 }
 
@@ -164,7 +167,8 @@ type LiveView struct {
 	// StartAll offers to look at everyone once, not only at changes.
 	StartAll bool
 	Source   string // "Gleap contact"
-	Limit    string // "Stops and asks before changing more than 500 contacts an hour."
+	Policies Policies
+	Brake    *Brake // it paused by itself and asks
 }
 
 // Check is one line of the readiness list.

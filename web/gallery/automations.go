@@ -25,7 +25,7 @@ func conflict(fields ...automationui.HiddenField) *automationui.Conflict {
 func automations() []State {
 	recipes := []automationui.Recipe{
 		{ID: "gleap-contact", Name: "New Gleap contact → HighLevel contact", Text: "People who write to support become contacts in the CRM, linked by email, never twice.", From: ui.Gleap, To: ui.HighLevel},
-		{ID: "contact-sync", Name: "Keep contacts in sync", Text: "A change of a HighLevel contact shows at once where support looks.", From: ui.HighLevel, To: ui.Gleap},
+		{ID: "contacts-in-sync", Name: "Keep contacts in sync", Text: "Contacts of HighLevel and Gleap are kept alike, whoever edits them and wherever.", From: ui.HighLevel, To: ui.Gleap, TwoWay: true},
 		{ID: "ticket-task", Name: "Support ticket → task", Text: "A ticket becomes a task on the contact, done when the ticket is closed.", From: ui.Gleap, To: ui.HighLevel, Unavailable: "Connect Gleap first."},
 	}
 	when := automationui.WhenView{Builder: builder(automationui.When), Event: "contact.changed", Fields: gleapFields(),
@@ -69,12 +69,25 @@ func automations() []State {
 		{Title: "A dry run was made", Text: "312 would be created, 1,904 updated, 2 blocked.", OK: true},
 		{Title: "Webhook received", Text: "Without it, changes are found by asking every 5 minutes.", Optional: true, Href: "/connections", HrefLabel: "Set it up"},
 	}
-	ready := automationui.LiveView{Builder: builder(automationui.Live), Checks: checks, StartAll: true, Source: "Gleap contact", Limit: "Stops and asks before it changes more than 500 contacts in an hour."}
+	ready := automationui.LiveView{Builder: builder(automationui.Live), Checks: checks, StartAll: true, Source: "Gleap contact", Policies: policies()}
 	missing := ready
 	missing.Checks = append([]automationui.Check(nil), checks...)
 	missing.Checks[1] = automationui.Check{Title: "Every required field is mapped", Text: "Email is not connected yet.", Href: "/automations/at_1/map", HrefLabel: "Map it"}
 	on := ready
 	on.State, on.Status = automationui.On, "Version 4, on since yesterday."
+	braked := ready
+	braked.State, braked.Status = automationui.Paused, "Paused: it has reached its limit. Version 4."
+	braked.Brake = &automationui.Brake{Ready: true, Version: 4, Why: "This automation has reached its limit of 5,000 changes an hour, so it is paused. Look at what it wants to do, then let it go on or raise the limit.",
+		Raise: []ui.Input{{ID: "raise-changes", Name: "changes", Label: "Changes an hour", Type: "number", Value: "5000"}, {ID: "raise-deletes-limit", Name: "deletes-limit", Label: "Deletes an hour", Type: "number", Value: "20"}}}
+	refused := braked
+	refused.Brake = &automationui.Brake{Version: 4, Why: braked.Brake.Why, Raise: []ui.Input{{ID: "raise-changes", Name: "changes", Label: "Changes an hour", Type: "number", Value: "many", Error: "Type a whole number from 1 to 1,000,000, or leave it empty."}}}
+	refused.Policies = policies()
+	refused.Policies.Open = true
+	refused.Policies.MarkValue.Error = "Type what to mark it with."
+	refused.Problems = []ui.Problem{{Title: "What it may do was not saved", Detail: "Type what to mark it with.", Href: "#policies", HrefLabel: "Put it right"}}
+	stopped := items()
+	stopped[0].State, stopped[0].Braked, stopped[0].Version = automationui.Paused, true, 4
+	stopped[0].Text = "Paused: " + braked.Brake.Why
 	trouble := automationui.List{Items: items(), Recipes: recipes, Problem: &ui.Problem{Tone: ui.Warn, Title: "HighLevel needs reconnecting", Detail: "Automations wait; nothing is lost.", Href: "/connections", HrefLabel: "Go to connections"}}
 	return []State{
 		{"automations-none", "automations", automationui.ListPage(shell(ui.Automations), automationui.List{Recipes: recipes})},
@@ -90,7 +103,69 @@ func automations() []State {
 		{"live-ready", "builder", automationui.LivePage(shell(ui.Automations), ready)},
 		{"live-missing", "builder", automationui.LivePage(shell(ui.Automations), missing)},
 		{"live-on", "builder", automationui.LivePage(shell(ui.Automations), on)},
+		{"live-braked", "builder", automationui.LivePage(shell(ui.Automations), braked)},
+		{"live-refused", "builder", automationui.LivePage(shell(ui.Automations), refused)},
+		{"automations-braked", "automations", automationui.ListPage(shell(ui.Automations), automationui.List{Items: stopped, Recipes: recipes})},
+		{"versions", "builder", automationui.VersionsPage(shell(ui.Automations), versions())},
+		{"versions-first", "builder", automationui.VersionsPage(shell(ui.Automations), firstVersion())},
+		{"versions-conflict", "builder", automationui.VersionsPage(shell(ui.Automations), disputedVersions())},
 	}
+}
+
+func policies() automationui.Policies {
+	fields := []ui.Option{{Value: "", Label: "Choose…"}, {Value: "tags", Label: "Tags"}, {Value: "city", Label: "City"}}
+	tick := func(name, label string) ui.Input {
+		return ui.Input{ID: "policy-" + name, Name: name, Label: label, Type: "checkbox", Checked: true}
+	}
+	limit := func(name, label, fallback string) automationui.Limit {
+		return automationui.Limit{
+			Number: ui.Input{ID: "limit-" + name, Name: name, Label: label, Type: "number", Placeholder: fallback},
+			None:   ui.Input{ID: "limit-" + name + "-none", Name: name + "-none", Label: "No limit", Type: "checkbox"},
+		}
+	}
+	return automationui.Policies{
+		Sentences: []string{"A HighLevel contact is created where there is none.", "Records that are there already are updated.", "When two records meet for the first time, only what is empty is filled.",
+			"When a record is deleted, the other one is marked with “gone” in Tags.", "It stops and asks beyond 5,000 changes an hour, 20 deletes an hour, or 30% of everyone in one run."},
+		Create: tick("create", "Create a HighLevel contact where there is none"), CreateSource: tick("create-source", "Create a Gleap contact where there is none"), Update: tick("update", "Update records that are there already"),
+		First: "fill_empty", FirstOptions: []ui.Option{{Value: "fill_empty", Label: "Only fill what is empty (recommended)"}, {Value: "", Label: "Each row decides by who wins"}, {Value: "link_only", Label: "Only link them, write nothing"}},
+		Deletes: "mark", DeleteOptions: []ui.Option{{Value: "", Label: "Do nothing"}, {Value: "unlink", Label: "Unlink the other one"}, {Value: "mark", Label: "Mark the other one"}, {Value: "delete", Label: "Delete the other one too. This cannot be undone."}},
+		MarkField:       ui.Input{ID: "mark-field", Name: "mark-field", Label: "Mark it in HighLevel, in", Type: "select", Value: "tags", Options: fields},
+		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in Gleap, in", Type: "select", Options: fields},
+		MarkValue:       ui.Input{ID: "mark-value", Name: "mark-value", Label: "Mark it with", Value: "gone"},
+		Limits:          []automationui.Limit{limit("changes", "Changes an hour", "5000"), limit("deletes-limit", "Deletes an hour", "20"), limit("share", "Share of everyone a single run may change, in percent", "30")},
+	}
+}
+
+func versions() automationui.VersionsView {
+	moment := func(text string) ui.Moment { return ui.Moment{Machine: "2026-03-04T12:00:00Z", Text: text} }
+	return automationui.VersionsView{Builder: builder(""), From: "3", To: "4",
+		Choices: []ui.Option{{Value: "4", Label: "4: changed how Phone is made"}, {Value: "3", Label: "3: changed the conditions"}, {Value: "2", Label: "2: connected Plan to City"}, {Value: "1", Label: "1: created"}},
+		Versions: []automationui.SavedVersion{
+			{Number: 4, When: moment("2 minutes ago"), Who: "maria@acme.io", Note: "Changed how Phone is made", Current: true},
+			{Number: 3, When: moment("an hour ago"), Who: "jo@acme.io", Note: "Changed the conditions"},
+			{Number: 2, When: moment("yesterday"), Who: "maria@acme.io", Note: "Connected Plan to City"},
+			{Number: 1, When: moment("yesterday"), Who: "maria@acme.io", Note: "Created"},
+		},
+		Changes: []automationui.VersionChange{
+			{What: "Only if", Outcome: ui.Update, Parts: []ui.Diff{{Before: "no conditions", After: "Plan is not free", Outcome: ui.Update}}},
+			{What: "Phone", Outcome: ui.Update, Parts: []ui.Diff{{Field: "Direction", Before: "to HighLevel", After: "both ways", Outcome: ui.Update}, {Field: "When both sides have a value", Before: "Gleap wins", After: "the newest edit wins", Outcome: ui.Update}}},
+			{What: "City", Outcome: ui.Create, Parts: []ui.Diff{{After: "City is made from Plan", Outcome: ui.Create}}},
+			{What: "Tags", Outcome: ui.Delete, Parts: []ui.Diff{{Before: "Tags is made from Tags", Outcome: ui.Delete}}},
+		}}
+}
+
+func firstVersion() automationui.VersionsView {
+	v := versions()
+	v.Version, v.From, v.To, v.Changes, v.Choices, v.Versions = 1, "1", "1", nil, v.Choices[3:], v.Versions[3:]
+	v.Versions[0].Current = true
+	return v
+}
+
+func disputedVersions() automationui.VersionsView {
+	v := versions()
+	v.Conflict = conflict(automationui.HiddenField{Name: "number", Value: "2"})
+	v.Conflict.LoadHref, v.Conflict.Action = "/automations/at_1/versions", "/automations/at_1/versions"
+	return v
 }
 
 func exchanges() []automationui.Exchange {

@@ -12,7 +12,7 @@ func regions() []ui.Option {
 
 func mapping() mappingui.View {
 	row := func(id, source string, transforms ...mappingui.Transform) *mappingui.Row {
-		return &mappingui.Row{ID: id, Sources: []string{source}, Transforms: transforms, Policy: "always"}
+		return &mappingui.Row{ID: id, Sources: []string{source}, Transforms: transforms, Policy: "source"}
 	}
 	split := func(part string) mappingui.Transform {
 		return mappingui.Transform{Name: "split_name", Label: "Split name", Summary: "split name, " + part, Params: []mappingui.Param{
@@ -41,7 +41,7 @@ func mapping() mappingui.View {
 			{Key: "phone", Label: "Phone", Type: "phone", Row: row("row_4", "phone", mappingui.Transform{Name: "phone", Label: "Phone number", Summary: "phone, US", Params: []mappingui.Param{
 				{Name: "region", Label: "Region when the number has none", Kind: "select", Value: "US", Options: regions()}}}),
 				Result: &ui.Diff{After: "+15550102233", Outcome: ui.Create}},
-			{Key: "cf_lifecycle", Label: "Lifecycle", Type: "custom, 5 options", Row: &mappingui.Row{ID: "row_5", Sources: []string{"plan"}, Policy: "always",
+			{Key: "cf_lifecycle", Label: "Lifecycle", Type: "custom, 5 options", Row: &mappingui.Row{ID: "row_5", Sources: []string{"plan"}, Policy: "source",
 				Transforms: []mappingui.Transform{
 					{Name: "lookup", Label: "Look up", Summary: "look up, 3 pairs", Params: []mappingui.Param{
 						{Name: "pairs", Label: "Pairs", Kind: "table", Value: "pro-annual = Customer\npro-monthly = Customer\ntrial = Lead"},
@@ -93,6 +93,18 @@ func mappings() []State {
 	editing.Targets[4].Row.Sources = []string{"plan", "seats"}
 	editing.Targets[4].Row.Transforms[0].Params[0].Error = "line 2 has no = sign"
 
+	twoWay := mapping()
+	twoWay.Targets[2].Row.Direction, twoWay.Targets[2].Row.Back, twoWay.Targets[2].Row.Clear = mappingui.Both, mappingui.Back{Told: "Carried back as it is."}, true
+	twoWay.Targets[2].Row.BackResult = &ui.Diff{Before: "Jane@Acme.io", After: "jane@acme.io", Outcome: ui.Update}
+	twoWay.Targets[1].Backs = []*mappingui.Row{{ID: "row_8", Sources: []string{"name"}, Direction: mappingui.ToSource, Policy: "target"}}
+	twoWay.Targets[5].Row.Direction, twoWay.Targets[5].Row.Policy = mappingui.Both, "newest"
+	twoWay.Targets[5].Row.Back = mappingui.Back{Own: true, Transforms: twoWay.Targets[2].Row.Transforms}
+	twoWay.Targets[7].Backs = []*mappingui.Row{{ID: "row_9", Sources: []string{"lang"}, Direction: mappingui.ToSource, Policy: "target", Error: "Language can only be read, not written."}}
+
+	noWayBack := mapping()
+	noWayBack.Targets[0].Row.Direction, noWayBack.Targets[0].Row.Open = mappingui.Both, true
+	noWayBack.Targets[0].Row.Error = "First name: its transforms do not tell how a value goes back. Say how values go back, or let the row lead one way."
+
 	offline := mapping()
 	offline.Samples, offline.SampleID = nil, ""
 	offline.Unreachable = "Gleap does not answer, so there are no sample values. You can still map."
@@ -108,6 +120,8 @@ func mappings() []State {
 		{"map-amiss", "mapping", mappingui.Page(shell(ui.Automations), amiss)},
 		{"map-conflict", "mapping", mappingui.Page(shell(ui.Automations), disputed)},
 		{"map-editing", "mapping", mappingui.Page(shell(ui.Automations), editing)},
+		{"map-two-way", "mapping", mappingui.Page(shell(ui.Automations), twoWay)},
+		{"map-no-way-back", "mapping", mappingui.Page(shell(ui.Automations), noWayBack)},
 		{"map-offline", "mapping", mappingui.Page(shell(ui.Automations), offline)},
 	}
 }

@@ -10,12 +10,17 @@ import (
 //
 //	version                 the version the page was made from
 //	source                  repeated, in order; empty ones are left out
-//	policy                  one of Policies
+//	direction               to_target | to_source | both
+//	policy                  source | target | newest | only_if_empty | ask
+//	clear                   true: emptying it on one side empties it on the other
 //	transform.N.name        hidden; N counts from 0
 //	transform.N.param.P     parameter P of transform N
 //	add                     name of the transform to add
+//	back                    own: the way back has transforms of its own, and then
+//	back.N.…, addback       the same for them as transform.N.… and add
 //	do                      the pressed button: save | add | remove:N | up:N |
-//	                        add-source
+//	                        add-source | one-way | own-back | told-back |
+//	                        add-back | remove-back:N | up-back:N
 //	fix                     the Fix of a pressed warning button
 //
 // The provider's field names never become part of a control's name.
@@ -24,8 +29,12 @@ import (
 type RowForm struct {
 	Version    int
 	Sources    []string
+	Direction  Direction // empty when the form does not show it
 	Policy     string
+	Clear      bool
 	Transforms []TransformForm
+	OwnBack    bool
+	Back       []TransformForm
 	Do, Add    string
 	Fix        string
 }
@@ -39,18 +48,31 @@ type TransformForm struct {
 // maxTransforms keeps a hostile form from growing without end.
 const maxTransforms = 50
 
-// ReadRow reads the row editor's form. The edits that change the list of
-// transforms (add, remove:N, up:N) are already applied to Transforms.
+// ReadRow reads the row editor's form. The edits that change the lists of
+// transforms (add, remove:N, up:N and those of the way back) are already applied.
 func ReadRow(form url.Values) RowForm {
-	f := RowForm{Policy: form.Get("policy"), Do: form.Get("do"), Add: form.Get("add"), Fix: form.Get("fix")}
+	f := RowForm{
+		Direction: Direction(form.Get("direction")), Policy: form.Get("policy"), Clear: form.Get("clear") == "true",
+		OwnBack: form.Get("back") == "own", Do: form.Get("do"), Add: form.Get("add"), Fix: form.Get("fix"),
+	}
 	f.Version, _ = strconv.Atoi(form.Get("version"))
 	for _, s := range form["source"] {
 		if s != "" {
 			f.Sources = append(f.Sources, s)
 		}
 	}
+	f.Transforms = readTransforms(form, "transform.")
+	f.Transforms = f.edited(f.Transforms, "", form.Get("add"))
+	if f.OwnBack {
+		f.Back = f.edited(readTransforms(form, "back."), "-back", form.Get("addback"))
+	}
+	return f
+}
+
+func readTransforms(form url.Values, list string) []TransformForm {
+	var out []TransformForm
 	for n := range maxTransforms {
-		prefix := "transform." + strconv.Itoa(n) + "."
+		prefix := list + strconv.Itoa(n) + "."
 		if !form.Has(prefix + "name") {
 			break
 		}
@@ -60,30 +82,31 @@ func ReadRow(form url.Values) RowForm {
 				t.Params[param] = form.Get(name)
 			}
 		}
-		f.Transforms = append(f.Transforms, t)
+		out = append(out, t)
 	}
-	f.apply()
-	return f
+	return out
 }
 
-func (f *RowForm) apply() {
+// edited applies the pressed button to one of the two lists; suffix tells which
+// list the button belongs to.
+func (f RowForm) edited(list []TransformForm, suffix, add string) []TransformForm {
 	verb, number, _ := strings.Cut(f.Do, ":")
-	if verb == "add" && f.Add != "" && len(f.Transforms) < maxTransforms {
-		f.Transforms = append(f.Transforms, TransformForm{Name: f.Add, Params: map[string]string{}})
-		return
+	if verb == "add"+suffix && add != "" && len(list) < maxTransforms {
+		return append(list, TransformForm{Name: add, Params: map[string]string{}})
 	}
 	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 || n >= len(f.Transforms) {
-		return
+	if err != nil || n < 0 || n >= len(list) {
+		return list
 	}
 	switch verb {
-	case "remove":
-		f.Transforms = append(f.Transforms[:n:n], f.Transforms[n+1:]...)
-	case "up":
+	case "remove" + suffix:
+		return append(list[:n:n], list[n+1:]...)
+	case "up" + suffix:
 		if n > 0 {
-			f.Transforms[n-1], f.Transforms[n] = f.Transforms[n], f.Transforms[n-1]
+			list[n-1], list[n] = list[n], list[n-1]
 		}
 	}
+	return list
 }
 
 // ReadTable reads a table parameter, one "from = to" a line. Lines without a

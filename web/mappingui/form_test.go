@@ -49,6 +49,38 @@ func TestButtonsOfTheRowEditorChangeTheTransforms(t *testing.T) {
 	}
 }
 
+func TestButtonsOfTheWayBackChangeItsTransformsOnly(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, own, do string
+		want, back    []mappingui.TransformForm
+	}{
+		{"save keeps them", "own", "save", transforms("trim", "case"), transforms("shorten", "phone")},
+		{"add puts one at the end of the way back", "own", "add-back", transforms("trim", "case"), transforms("shorten", "phone", "date")},
+		{"add puts one at the end of the way there", "own", "add", transforms("trim", "case", "round"), transforms("shorten", "phone")},
+		{"remove takes one out", "own", "remove-back:0", transforms("trim", "case"), transforms("phone")},
+		{"up swaps with the one before", "own", "up-back:1", transforms("trim", "case"), transforms("phone", "shorten")},
+		{"remove there leaves the way back", "own", "remove:0", transforms("case"), transforms("shorten", "phone")},
+		{"without a way of its own there are none", "", "save", transforms("trim", "case"), nil},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := mappingui.ReadRow(url.Values{"back": {c.own}, "do": {c.do}, "add": {"round"}, "addback": {"date"}, "direction": {"both"}, "clear": {"true"},
+				"transform.0.name": {"trim"}, "transform.1.name": {"case"}, "back.0.name": {"shorten"}, "back.1.name": {"phone"}})
+			if diff := cmp.Diff(c.want, got.Transforms); diff != "" {
+				t.Errorf("there: -want +got:\n%s", diff)
+			}
+			if diff := cmp.Diff(c.back, got.Back); diff != "" {
+				t.Errorf("back: -want +got:\n%s", diff)
+			}
+			if got.Direction != mappingui.Both || !got.Clear || got.OwnBack != (c.own == "own") {
+				t.Errorf("read as %+v", got)
+			}
+		})
+	}
+}
+
 func TestParametersTravelWithTheirTransform(t *testing.T) {
 	t.Parallel()
 	got := mappingui.ReadRow(url.Values{"transform.0.name": {"lookup"}, "transform.0.param.pairs": {"a = b"}, "transform.0.param.keep": {"true"}})

@@ -4,7 +4,8 @@
 // All ways to connect fill and submit one form per target field:
 //
 //	POST /automations/:id/rows            source, target, version; an empty
-//	                                      source disconnects
+//	                                      source disconnects; direction=to_source
+//	                                      with fills adds a row that leads back
 //	POST /automations/:id/rows/:row       the row editor, see [ReadRow]
 //	POST /automations/:id/rows/:row/delete
 //	POST /automations/:id/undo, /redo     version
@@ -56,6 +57,7 @@ type Target struct {
 	Gone             bool
 	ReadOnly         bool
 	Row              *Row
+	Backs            []*Row   // rows that only lead from this field back to a source field
 	Result           *ui.Diff // for the sample record; Field is not used
 	Suggestion       *Suggestion
 }
@@ -63,15 +65,36 @@ type Target struct {
 // Suggestion is a likely source with its reason.
 type Suggestion struct{ Source, Label, Reason string }
 
-// Row is a mapped target's way from its sources.
+// Direction says which way a row leads.
+type Direction string
+
+// The directions; the zero value leads to the target.
+const (
+	ToTarget Direction = "to_target"
+	ToSource Direction = "to_source"
+	Both     Direction = "both"
+)
+
+// Row is a mapped target's way from its sources, or back to them.
 type Row struct {
 	ID         string
 	Sources    []string // keys
 	Transforms []Transform
-	Policy     string // one of Policies
+	Direction  Direction
+	Back       Back     // of a row that leads both ways
+	Clear      bool     // emptying it on one side empties it on the other
+	Policy     string   // one of the View's policies
+	BackResult *ui.Diff // what the sample would become on the source side
 	Warnings   []Warning
 	Error      string // the sample's value cannot be mapped, in words
 	Open       bool   // show the editor at once, e.g. after a refused save
+}
+
+// Back is how a value of a two-way row goes back.
+type Back struct {
+	Own        bool        // it has transforms of its own
+	Transforms []Transform // those
+	Told       string      // what its transforms tell by themselves; empty when they tell nothing
 }
 
 // Transform is one function on the wire.
@@ -95,13 +118,63 @@ type Warning struct {
 	Fix, FixLabel string
 }
 
-// Policies are the owner policies of a row.
-var Policies = []ui.Option{
-	{Value: "always", Label: "Always keep it the same"},
-	{Value: "only_if_empty", Label: "Only fill it when it is empty"},
-	{Value: "newest", Label: "The newest edit wins"},
-	{Value: "ask", Label: "Ask me when both sides changed"},
+// policies are the owner policies of a row, with the words of both sides.
+func (v View) policies() []ui.Option {
+	return []ui.Option{
+		{Value: "source", Label: v.From.Side.Name() + " wins"},
+		{Value: "target", Label: v.To.Side.Name() + " wins"},
+		{Value: "newest", Label: "The newest edit wins"},
+		{Value: "only_if_empty", Label: "Only fill what is empty"},
+		{Value: "ask", Label: "Ask me"},
+	}
 }
+
+// directions are the ways a row may lead, with the words of both sides.
+func (v View) directions() []ui.Option {
+	return []ui.Option{
+		{Value: string(ToTarget), Label: "to " + v.To.Side.Name()},
+		{Value: string(ToSource), Label: "to " + v.From.Side.Name()},
+		{Value: string(Both), Label: "both ways"},
+	}
+}
+
+// leads says the direction of a row for those who do not see the wire.
+func (v View) leads(r *Row) string {
+	for _, d := range v.directions() {
+		if d.Value == string(r.direction()) {
+			return d.Label
+		}
+	}
+	return ""
+}
+
+func (r *Row) direction() Direction {
+	if r.Direction == "" {
+		return ToTarget
+	}
+	return r.Direction
+}
+
+// arrow is the direction as a sign.
+func (r *Row) arrow() string {
+	switch r.Direction {
+	case ToSource:
+		return "←"
+	case Both:
+		return "↔"
+	}
+	return "→"
+}
+
+// title names the field a row fills.
+func (v View) title(t Target, r *Row) string {
+	if r.Direction == ToSource && len(r.Sources) > 0 {
+		return v.sourceLabel(r.Sources[0]) + " from " + t.Label
+	}
+	return t.Label
+}
+
+func (r *Row) id(what string, n int) string { return what + "-" + r.ID + "-" + strconv.Itoa(n) }
 
 func (v View) sourceOptions() []ui.Option {
 	options := []ui.Option{{Value: "", Label: "not connected"}}
@@ -156,16 +229,24 @@ func (t Target) state() string {
 	switch {
 	case t.Gone:
 		return "gone"
-	case t.Row != nil && t.Row.Error != "":
-		return "error"
-	case t.Row != nil && len(t.Row.Warnings) > 0:
-		return "warning"
 	case t.Row != nil:
-		return "mapped"
+		return t.Row.state()
 	case t.Required:
 		return "required"
+	case len(t.Backs) > 0:
+		return "mapped"
 	}
 	return "open"
+}
+
+func (r *Row) state() string {
+	switch {
+	case r.Error != "":
+		return "error"
+	case len(r.Warnings) > 0:
+		return "warning"
+	}
+	return "mapped"
 }
 
 func (r Row) summary() string {

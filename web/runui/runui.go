@@ -73,6 +73,7 @@ type View struct {
 	CanRetry       bool
 	CanUndo        bool   // it wrote something
 	DecideHref     string // the question it left to a person, while that is open
+	TimelineHref   string // everything that happened to the record
 	Steps          []Step
 }
 

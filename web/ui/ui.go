@@ -19,6 +19,7 @@ const (
 	Automations Section = "automations"
 	Reviews     Section = "reviews"
 	Runs        Section = "runs"
+	Records     Section = "records"
 	Drift       Section = "drift"
 	Connections Section = "connections"
 	Settings    Section = "settings"

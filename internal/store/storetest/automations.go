@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -67,6 +69,7 @@ func testAutomations(t *testing.T, b *bundle) {
 		"save":    second(b.SaveDefinition(ctx, a.ID, 2, d, "", "")),
 		"rename":  b.Rename(ctx, a.ID, "x"),
 		"switch":  b.SetState(ctx, a.ID, automation.On, ""),
+		"resume":  b.ResumeAutomation(ctx, a.ID),
 		"delete":  b.DeleteAutomation(ctx, a.ID),
 		"version": second(b.Version(ctx, a.ID, 9)),
 		"unknown": second(b.Automation(ctx, "au_none")),
@@ -74,6 +77,54 @@ func testAutomations(t *testing.T, b *bundle) {
 		if !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("%s after delete: %v, want not found", what, err)
 		}
+	}
+}
+
+func testResume(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	a := draft("au_1")
+	a.State = automation.On
+	ok(t, b.CreateAutomation(ctx, a, ""))
+	id := b.queued(t, contact("1"))
+	b.claim(t, id, "w1")
+	limits := automation.Limits{ChangesPerHour: 2, DeletesPerHour: 2}
+	writes := 0
+	write := func() error {
+		writes++
+		name := fmt.Sprint(writes)
+		r := b.run("rn_"+name, contact(name))
+		return b.Intend(ctx, r, b.change("ch_"+name, r), limits)
+	}
+	braked := func(what string, err error) {
+		t.Helper()
+		if _, isBrake := errors.AsType[*engine.Brake](err); !isBrake {
+			t.Errorf("%s: %v, want a brake", what, err)
+		}
+	}
+	ok(t, write())
+	ok(t, write())
+	braked("beyond the limit", write())
+	ok(t, b.SetState(ctx, a.ID, automation.Paused, "limit reached"))
+	ok(t, b.Release(ctx, id, "w1", b.now.Add(24*time.Hour), "rn_3"))
+	b.jobs.take()
+
+	ok(t, b.ResumeAutomation(ctx, a.ID))
+	got, err := b.Automation(ctx, a.ID)
+	ok(t, err)
+	if got.State != automation.On || got.PausedWhy != "" || got.Version != 1 {
+		t.Errorf("it is %s (%q), version %d", got.State, got.PausedWhy, got.Version)
+	}
+	if kinds := b.jobs.kinds(); kinds[engine.JobReconcile] != 1 {
+		t.Errorf("what waited was not woken: %v", kinds)
+	}
+	b.claim(t, id, "w2")
+	// The counter begins anew, and the limit is the same.
+	b.now = b.now.Add(time.Second)
+	ok(t, write())
+	ok(t, write())
+	braked("beyond the limit again", write())
+	if err := b.ResumeAutomation(ctx, "au_none"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("an automation there is none of: %v", err)
 	}
 }
 

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a key whose lease ended is rescued and continues its run":     testRescueExpired,
 		"a key that lost its job gets another":                         testRescueJobless,
 		"at start the leases of the process that died are void":        testReleaseAllLeases,
+		"an automation that is let go on may write again":              testResume,
 		"what waits can be woken":                                      testWakeWaiting,
 		"an event nobody was woken for is rescued":                     testRescueEvents,
 		"an intent is open until it is answered":                       testIntent,
@@ -106,6 +107,10 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a job of River's is stored with its row or not at all":        testRiverShares,
 		"migrating again does nothing":                                 testMigrateTwice,
 		"a write whose caller has gone is not begun":                   testCallerGone,
+		"a record is found by name, email and id":                      testFindRecords,
+		"a record's timeline has both sides, newest first":             testTimeline,
+		"a timeline pages without gaps or repeats":                     testTimelinePages,
+		"the last run of each automation is told":                      testLatestRuns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,488 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
+	"crosswalk/web/automationui"
+	"crosswalk/web/ui"
+)
+
+// brakeLimit is one brake of an automation, as the forms show it.
+type brakeLimit struct {
+	name, label string
+	fallback    int
+	most        int
+	of          func(*automation.Limits) *int
+}
+
+var brakeLimits = []brakeLimit{
+	{"changes", "Changes an hour", automation.DefaultChangesPerHour, 1_000_000, func(l *automation.Limits) *int { return &l.ChangesPerHour }},
+	{"deletes-limit", "Deletes an hour", automation.DefaultDeletesPerHour, 1_000_000, func(l *automation.Limits) *int { return &l.DeletesPerHour }},
+	{"share", "Share of everyone a single run may change, in percent", automation.DefaultShare, 100, func(l *automation.Limits) *int { return &l.Share }},
+}
+
+// maxMark is the longest value a deleted record's counterpart is marked with, in characters.
+const maxMark = 200
+
+// policyForm is the form of the policies as it was posted, with what is wrong in it by control.
+type policyForm struct {
+	def    automation.Definition
+	limits map[string]string // as typed
+	wrong  map[string]string
+}
+
+// readPolicies makes the posted policies to a definition.
+func readPolicies(d desk, form url.Values) policyForm {
+	p := policyForm{def: d.a.Definition, limits: map[string]string{}, wrong: map[string]string{}}
+	p.def.Create, p.def.Update = form.Get("create") == "true", form.Get("update") == "true"
+	if d.a.Definition.TwoWay() {
+		p.def.CreateSource = form.Get("create-source") == "true"
+	}
+	if p.def.First = automation.FirstMeeting(form.Get("first")); !p.def.First.Valid() {
+		p.wrong["first"] = "Choose what becomes of records that differ."
+	}
+	p.def.Deletes = automation.Deletes{
+		Policy: automation.DeletePolicy(form.Get("deletes")), Field: form.Get("mark-field"), SourceField: form.Get("mark-source-field"),
+		Value: strings.TrimSpace(form.Get("mark-value")),
+	}
+	p.checkDeletes(d)
+	for _, l := range brakeLimits {
+		p.limits[l.name] = strings.TrimSpace(form.Get(l.name))
+		n, why := readLimit(p.limits[l.name], l.most)
+		if form.Get(l.name+"-none") == "true" {
+			n, why = -1, ""
+		}
+		*l.of(&p.def.Limits) = n
+		if why != "" {
+			p.wrong[l.name] = why
+		}
+	}
+	return p
+}
+
+func readLimit(typed string, most int) (n int, why string) {
+	if typed == "" {
+		return 0, ""
+	}
+	n, err := strconv.Atoi(strings.NewReplacer(",", "", " ", "").Replace(typed))
+	if err != nil || n < 1 || n > most {
+		return 0, "Type a whole number from 1 to " + ui.Number(most) + ", or leave it empty."
+	}
+	return n, ""
+}
+
+func (p policyForm) checkDeletes(d desk) {
+	del := p.def.Deletes
+	switch {
+	case !del.Valid():
+		p.wrong["deletes"] = "Choose what becomes of the counterpart of a deleted record."
+	case del.Policy == automation.DeleteDelete && !canDelete(d):
+		p.wrong["deletes"] = "Neither account lets its records be deleted from outside."
+	case del.Policy != automation.DeleteMark:
+		return
+	}
+	if del.Policy != automation.DeleteMark {
+		return
+	}
+	mark := func(control, key string, e end) {
+		spec, ok := e.schema.Field(key)
+		if !ok || spec.ReadOnly {
+			p.wrong[control] = "Choose a field that can be written."
+			return
+		}
+		if _, err := record.Coerce(record.TextOf(del.Value), spec, d.a.Definition.Locale()); err != nil && spec.Kind != record.Set && del.Value != "" {
+			p.wrong["mark-value"] = spec.Label + " does not hold this: " + err.Error()
+		}
+	}
+	mark("mark-field", del.Field, d.target)
+	if del.SourceField != "" {
+		mark("mark-source-field", del.SourceField, d.source)
+	}
+	switch {
+	case del.Value == "":
+		p.wrong["mark-value"] = "Type what to mark it with."
+	case utf8.RuneCountInString(del.Value) > maxMark || !utf8.ValidString(del.Value):
+		p.wrong["mark-value"] = "Type at most " + ui.Number(maxMark) + " characters."
+	}
+}
+
+func canDelete(d desk) bool { return d.source.object.Delete || d.target.object.Delete }
+
+// policiesSave saves what an automation may do.
+func (s *Server) policiesSave(c echo.Context) error {
+	d, err := s.desk(c)
+	if err != nil {
+		return err
+	}
+	form, err := c.FormParams()
+	if err != nil {
+		return err
+	}
+	p := readPolicies(d, form)
+	if len(p.wrong) > 0 {
+		v, err := s.liveView(c, d)
+		if err != nil {
+			return err
+		}
+		v.Policies = s.policiesView(d, p)
+		v.Policies.Open = true
+		v.Problems = append(v.Problems, ui.Problem{Title: "What it may do was not saved", Detail: p.complaints(), Href: "#policies", HrefLabel: "Put it right", Code: "policies"})
+		return s.showLive(c, problemStatus, v)
+	}
+	return s.savePolicies(c, d, "changed what it may do", func(def automation.Definition) automation.Definition {
+		def.Create, def.CreateSource, def.Update = p.def.Create, p.def.CreateSource, p.def.Update
+		def.First, def.Deletes, def.Limits = p.def.First, p.def.Deletes, p.def.Limits
+		return def
+	})
+}
+
+// savePolicies saves a change made on the live page, or shows there what somebody else saved meanwhile.
+func (s *Server) savePolicies(c echo.Context, d desk, note string, mine func(automation.Definition) automation.Definition) error {
+	here := "/automations/" + string(d.a.ID) + "/live"
+	_, err := s.save(c, d.a, mine(d.a.Definition), note)
+	if errors.Is(err, engine.ErrConflict) {
+		return s.liveConflict(c, d, mine)
+	}
+	if err != nil {
+		return err
+	}
+	s.flash(c, ui.Good, "Saved", "It counts from the next event.")
+	return again(c, here)
+}
+
+func (s *Server) liveConflict(c echo.Context, d desk, mine func(automation.Definition) automation.Definition) error {
+	newest, err := s.fresh(c.Request().Context(), d.a.ID)
+	if err != nil {
+		return err
+	}
+	v, err := s.liveView(c, newest)
+	if err != nil {
+		return err
+	}
+	if v.Conflict, err = s.conflict(c, newest, v.URL("/live"), mine); err != nil {
+		return err
+	}
+	return s.showLive(c, http.StatusConflict, v)
+}
+
+func (p policyForm) complaints() string {
+	var out []string
+	for _, name := range []string{"first", "deletes", "mark-field", "mark-source-field", "mark-value", "changes", "deletes-limit", "share"} {
+		if p.wrong[name] != "" {
+			out = append(out, p.wrong[name])
+		}
+	}
+	return strings.Join(slices.Compact(out), " ")
+}
+
+// policiesAsStored is the form of the policies as they are stored.
+func policiesAsStored(d desk) policyForm {
+	p := policyForm{def: d.a.Definition, limits: map[string]string{}}
+	for _, l := range brakeLimits {
+		if n := *l.of(&p.def.Limits); n > 0 {
+			p.limits[l.name] = strconv.Itoa(n)
+		}
+	}
+	return p
+}
+
+func (s *Server) policiesView(d desk, p policyForm) automationui.Policies {
+	from, to := d.source.side().Name(), d.target.side().Name()
+	def, del := p.def, p.def.Deletes
+	tick := func(name, label string, on bool) ui.Input {
+		return ui.Input{ID: "policy-" + name, Name: name, Label: label, Type: "checkbox", Checked: on}
+	}
+	v := automationui.Policies{
+		Create: tick("create", "Create a "+d.target.schema.Label+" where there is none", def.Create),
+		Update: tick("update", "Update records that are there already", def.Update),
+		First:  string(def.First),
+		FirstOptions: []ui.Option{
+			{Value: string(automation.FillEmpty), Label: "Only fill what is empty (recommended). What differs stays as it is; later edits are carried."},
+			{Value: "", Label: "Each row decides by who wins. Values that differ are overwritten."},
+			{Value: string(automation.LinkOnly), Label: "Only link them, write nothing. Later edits are carried."},
+		},
+		Deletes: string(del.Policy),
+		DeleteOptions: []ui.Option{
+			{Value: string(automation.DeleteNothing), Label: "Do nothing. Should it come back, the two are taken up again."},
+			{Value: string(automation.DeleteUnlink), Label: "Unlink the other one, and leave it alone for good"},
+			{Value: string(automation.DeleteMark), Label: "Mark the other one with a value, and leave it alone"},
+			{Value: string(automation.DeleteDelete), Label: "Delete the other one too. This cannot be undone.", Disabled: !canDelete(d)},
+		},
+		MarkField:       ui.Input{ID: "mark-field", Name: "mark-field", Label: "Mark it in " + to + ", in", Type: "select", Value: del.Field, Options: markOptions(d.target, del.Field), Error: p.wrong["mark-field"]},
+		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in " + from + ", in", Type: "select", Value: del.SourceField, Options: markOptions(d.source, del.SourceField), Error: p.wrong["mark-source-field"]},
+		MarkValue:       ui.Input{ID: "mark-value", Name: "mark-value", Label: "Mark it with", Value: del.Value, Error: p.wrong["mark-value"], Autocomplete: "off"},
+		Sentences:       policySentences(d, d.a.Definition),
+	}
+	if d.a.Definition.TwoWay() {
+		v.CreateSource = tick("create-source", "Create a "+d.source.schema.Label+" where there is none", def.CreateSource)
+	}
+	for _, l := range brakeLimits {
+		none := *l.of(&def.Limits) < 0
+		v.Limits = append(v.Limits, automationui.Limit{
+			Number: ui.Input{ID: "limit-" + l.name, Name: l.name, Label: l.label, Type: "number", Value: p.limits[l.name], Placeholder: strconv.Itoa(l.fallback), Error: p.wrong[l.name], Autocomplete: "off"},
+			None:   ui.Input{ID: "limit-" + l.name + "-none", Name: l.name + "-none", Label: "No limit for " + strings.ToLower(l.label[:1]) + l.label[1:], Type: "checkbox", Checked: none},
+		})
+	}
+	return v
+}
+
+// markOptions are the fields a record can be marked in. One that is chosen and gone stays to be seen.
+func markOptions(e end, chosen string) []ui.Option {
+	out := []ui.Option{{Value: "", Label: "Choose…"}}
+	found := chosen == ""
+	for _, f := range e.schema.Fields {
+		if f.ReadOnly {
+			continue
+		}
+		found = found || f.Key == chosen
+		out = append(out, ui.Option{Value: f.Key, Label: f.Label})
+	}
+	if !found {
+		out = append(out, ui.Option{Value: chosen, Label: chosen + " (deleted)"})
+	}
+	return out
+}
+
+// policyAreas are the areas of a definition the policies' form holds, in its order.
+var policyAreas = []automation.Area{automation.AreaCreate, automation.AreaCreateSource, automation.AreaUpdate, automation.AreaFirst, automation.AreaDeletes, automation.AreaLimits}
+
+// policySentences say what a definition may do.
+func policySentences(d desk, def automation.Definition) []string {
+	var out []string
+	for _, area := range policyAreas {
+		if area == automation.AreaCreateSource && !def.TwoWay() {
+			continue
+		}
+		out = append(out, areaLine(d, area, def)+".")
+	}
+	return out
+}
+
+// areaTitle names a part of a definition.
+func areaTitle(d desk, area automation.Area) string {
+	switch area {
+	case automation.AreaSource:
+		return d.source.side().Name() + " account"
+	case automation.AreaTarget:
+		return d.target.side().Name() + " account"
+	case automation.AreaTrigger:
+		return "When it looks"
+	case automation.AreaRule:
+		return "Only if"
+	case automation.AreaOrder:
+		return "Order of the rows"
+	case automation.AreaMatch:
+		return "How counterparts are found"
+	case automation.AreaCreate:
+		return "New records in " + d.target.side().Name()
+	case automation.AreaCreateSource:
+		return "New records in " + d.source.side().Name()
+	case automation.AreaUpdate:
+		return "Known records"
+	case automation.AreaFirst:
+		return "First meeting"
+	case automation.AreaDeletes:
+		return "Deleted records"
+	case automation.AreaLimits:
+		return "Brakes"
+	case automation.AreaRegion:
+		return "Country of national phone numbers"
+	}
+	return string(area)
+}
+
+// areaLine says what a definition says about a part of it, in one sentence without its full stop.
+func areaLine(d desk, area automation.Area, def automation.Definition) string {
+	words := areaWords(d, area, def)
+	switch {
+	case words == "":
+		return areaTitle(d, area) + ": nothing"
+	case area == automation.AreaRule:
+		return areaTitle(d, area) + ": " + words
+	}
+	return words
+}
+
+// areaWords is what a definition says about a part of it; empty when it says nothing.
+func areaWords(d desk, area automation.Area, def automation.Definition) string {
+	switch area {
+	case automation.AreaTrigger:
+		return "It looks when the " + d.source.schema.Label + " is " + eventWords(def.Trigger.On)
+	case automation.AreaRule:
+		if words := ruleWords(def.Rule.Sentence(d.source.schema)); words != "" {
+			return words
+		}
+		return "no conditions"
+	case automation.AreaOrder:
+		titles := make([]string, 0, len(def.Mapping.Rows))
+		for _, r := range def.Mapping.Rows {
+			titles = append(titles, rowTitle(d, r))
+		}
+		return "Rows in this order: " + strings.Join(titles, ", ")
+	case automation.AreaMatch:
+		return matchWords(d, def)
+	case automation.AreaCreate:
+		return mayCreate(d.target, def.Create)
+	case automation.AreaCreateSource:
+		return mayCreate(d.source, def.CreateSource)
+	case automation.AreaUpdate:
+		if def.Update {
+			return "Records that are there already are updated"
+		}
+		return "Records that are there already are never changed"
+	case automation.AreaFirst:
+		return firstWords(def.First)
+	case automation.AreaDeletes:
+		return deleteWords(d, def.Deletes)
+	case automation.AreaLimits:
+		return limitWords(def.Limits)
+	case automation.AreaRegion:
+		if def.Region == "" {
+			return "National phone numbers are left out"
+		}
+		return "National phone numbers are taken to be of " + strings.ToUpper(def.Region)
+	}
+	return ""
+}
+
+func mayCreate(e end, may bool) string {
+	if may {
+		return "A " + e.schema.Label + " is created where there is none"
+	}
+	return "No " + e.schema.Label + " is ever created"
+}
+
+func matchWords(d desk, def automation.Definition) string {
+	if len(def.Match) == 0 {
+		return ""
+	}
+	words := make([]string, 0, len(def.Match))
+	for _, m := range def.Match {
+		words = append(words, d.source.label(m.Source)+" as "+d.target.label(m.Target))
+	}
+	return "Counterparts are found by " + strings.Join(words, ", then by ")
+}
+
+func firstWords(f automation.FirstMeeting) string {
+	switch f {
+	case automation.FillEmpty:
+		return "When two records meet for the first time, only what is empty is filled"
+	case automation.LinkOnly:
+		return "When two records meet for the first time, they are linked and nothing is written"
+	}
+	return "When two records meet for the first time, each row decides by who wins"
+}
+
+func deleteWords(d desk, del automation.Deletes) string {
+	switch del.Policy {
+	case automation.DeleteUnlink:
+		return "When a record is deleted, the other one is unlinked and left alone"
+	case automation.DeleteMark:
+		words := "When a record is deleted, the other one is marked with “" + del.Value + "” in " + d.target.label(del.Field)
+		if del.SourceField != "" {
+			words += " or " + d.source.label(del.SourceField)
+		}
+		return words
+	case automation.DeleteDelete:
+		return "When a record is deleted, the other one is deleted too, which cannot be undone"
+	}
+	return "When a record is deleted, nothing happens to the other one"
+}
+
+func limitWords(l automation.Limits) string {
+	eff := l.Effective()
+	say := func(n int, words string) string {
+		if n == 0 {
+			return "no limit of " + words
+		}
+		return ui.Number(n) + " " + words
+	}
+	share := ui.Number(eff.Share) + "% of everyone in one run"
+	if eff.Share == 0 {
+		share = "any share of everyone in one run"
+	}
+	return "It stops and asks beyond " + say(eff.ChangesPerHour, "changes an hour") + ", " + say(eff.DeletesPerHour, "deletes an hour") + ", or " + share
+}
+
+// brakeOf asks what to do with an automation that paused by itself; nil when a person paused it, or nobody did.
+func brakeOf(d desk, ready bool) *automationui.Brake {
+	if d.a.State != automation.Paused || d.a.PausedWhy == "" {
+		return nil
+	}
+	b := &automationui.Brake{Why: d.a.PausedWhy, Ready: ready, Version: d.a.Version}
+	eff := d.a.Definition.Limits.Effective()
+	for _, l := range brakeLimits[:2] {
+		value := "" // no limit: nothing to raise
+		if n := *l.of(&eff); n > 0 {
+			value = strconv.Itoa(n)
+		}
+		b.Raise = append(b.Raise, ui.Input{ID: "raise-" + l.name, Name: l.name, Label: l.label, Type: "number", Value: value, Placeholder: "no limit", Autocomplete: "off"})
+	}
+	return b
+}
+
+// limitsRaise saves other brakes and lets a paused automation go on.
+func (s *Server) limitsRaise(c echo.Context) error {
+	ctx := c.Request().Context()
+	d, err := s.desk(c)
+	if err != nil {
+		return err
+	}
+	limits, wrong := d.a.Definition.Limits, map[string]string{}
+	for _, l := range brakeLimits[:2] {
+		typed := strings.TrimSpace(c.FormValue(l.name))
+		n, why := readLimit(typed, l.most)
+		switch {
+		case why != "":
+			wrong[l.name] = why
+		case typed == "" && *l.of(&limits) >= 0:
+			wrong[l.name] = "Type a whole number. To have no limit at all, change what it may do."
+		case typed != "":
+			*l.of(&limits) = n
+		}
+	}
+	v, err := s.liveView(c, d)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		if v.Brake != nil {
+			for i, in := range v.Brake.Raise {
+				v.Brake.Raise[i].Error, v.Brake.Raise[i].Value = wrong[in.Name], c.FormValue(in.Name)
+			}
+		}
+		v.Problems = append(v.Problems, ui.Problem{Title: "The limit was not saved", Detail: wrong["changes"] + " " + wrong["deletes-limit"], Href: "#brake", HrefLabel: "Put it right", Code: "limits"})
+		return s.showLive(c, problemStatus, v)
+	}
+	if refusal := notReady(v); refusal != nil {
+		v.Problems = append(v.Problems, *refusal)
+		return s.showLive(c, problemStatus, v)
+	}
+	mine := func(def automation.Definition) automation.Definition {
+		def.Limits.ChangesPerHour, def.Limits.DeletesPerHour = limits.ChangesPerHour, limits.DeletesPerHour
+		return def
+	}
+	_, err = s.save(c, d.a, mine(d.a.Definition), "raised the limit")
+	if errors.Is(err, engine.ErrConflict) {
+		return s.liveConflict(c, d, mine)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.Store.ResumeAutomation(ctx, d.a.ID); err != nil {
+		return err
+	}
+	s.flash(c, ui.Good, "It goes on", "With the new limit, counted from now.")
+	return again(c, "/automations/"+string(d.a.ID)+"/live")
+}
