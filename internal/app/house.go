@@ -366,6 +366,9 @@ func (h *house) compareAll(ctx context.Context) error {
 		if a.State != automation.On || time.Since(a.UpdatedAt) < h.cfg.CompareEvery {
 			continue
 		}
+		if object, _ := h.providers.descriptors()[a.Definition.Target.Provider].Object(a.Definition.Target.Object); object.ParentRequired && !object.Poll {
+			continue // listed by its parent only, so that there is no everyone to compare with
+		}
 		last, ok, err := h.store.LatestPopulation(ctx, a.ID)
 		switch {
 		case err != nil:

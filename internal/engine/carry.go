@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -32,6 +33,9 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 	}
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
+	}
+	if source.Ref != x.work.Source {
+		return x.elsewhere(ctx, source.Ref, x.work.Event)
 	}
 	x.run.Title = source.Title
 	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"})
@@ -66,8 +70,71 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
+	if at.targetGone && c.TargetObject.ParentRequired && c.Def.Deletes.Policy == automation.DeleteDelete {
+		alone, err := x.withItsParent(ctx, c, target, source, &at)
+		if err != nil {
+			return x.fail(ctx, err, c.Target.Label)
+		}
+		if alone {
+			x.decided(automation.Skip, "parent_gone", "The "+c.Target.Label+" is gone together with the "+string(c.TargetObject.Parent)+" it lived under. The "+c.Source.Label+" is not deleted.")
+			x.step(automation.Step{Kind: automation.StepPlan, OK: true, Title: "It is gone with its " + string(c.TargetObject.Parent), Detail: x.run.Summary, Code: x.run.Code})
+			return x.finish(ctx, automation.Succeeded, Finish{Sever: at.link, Settle: true})
+		}
+	}
 	at.base = c.acknowledge(at, source, x.recovered)
 	return x.apply(ctx, c, source, at, false)
+}
+
+// withItsParent tells a child that somebody deleted from one that went along with its parent, or moved with it when that
+// was merged into another: nobody has asked for the counterparts of those to be deleted. gone: the parent is.
+func (x *execution) withItsParent(ctx context.Context, c *Compiled, targets provider.Client, source record.Record, at *found) (gone bool, err error) {
+	byParent, ok := targets.(provider.Children)
+	if !ok {
+		return false, nil
+	}
+	parent, waits, err := x.parentOf(ctx, c, source)
+	if err != nil || waits {
+		return waits, err
+	}
+	children, err := byParent.Children(ctx, c.Def.Target.Object, parent)
+	if provider.IsKind(err, provider.NotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, r := range children {
+		if !c.heldAs(r, at.base) {
+			continue
+		}
+		free, err := x.free(ctx, r.Ref)
+		if err != nil {
+			return false, err
+		}
+		if free {
+			at.gone, at.link, at.base, at.target, at.targetGone = at.link, nil, nil, &r, false
+			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what its counterpart held before it moved", Value: record.TextOf(r.Title), Found: 1}}}
+			return false, nil
+		}
+	}
+	return false, nil
+}
+
+// heldAs reports whether a target record holds what the counterpart held when both sides last agreed.
+func (c *Compiled) heldAs(r record.Record, base *automation.Base) bool {
+	some := false
+	for _, row := range c.Def.Mapping.Rows {
+		v, agreed := base.Target[row.Target]
+		if !row.Direction.ToTarget() || !agreed {
+			continue
+		}
+		spec, _ := c.Target.Field(row.Target)
+		if !record.Same(spec.Kind, r.Fields[row.Target], v, c.locale) {
+			return false
+		}
+		some = some || !v.IsEmpty()
+	}
+	return some
 }
 
 // recover notes writes of an earlier attempt that were never answered. Looking the counterpart up, which
@@ -106,13 +173,6 @@ func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provid
 		if !ok {
 			continue
 		}
-		owner, _, taken, err := x.Links.FindLink(ctx, rec.Ref, x.work.Source.Connection, x.work.Source.Type, x.a.ID)
-		if err != nil {
-			return at, err
-		}
-		if taken && other(owner, rec.Ref) != x.work.Source {
-			continue
-		}
 		at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(rec.Title), Found: 1}}}
 		at.target = &rec
 		return at, nil
@@ -120,7 +180,14 @@ func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provid
 	return at, nil
 }
 
-// made finds the record a create may have made: under its parent, or among what changed since.
+// free reports whether a record is nobody else's counterpart.
+func (x *execution) free(ctx context.Context, ref record.Ref) (bool, error) {
+	owner, _, taken, err := x.Links.FindLink(ctx, ref, x.work.Source.Connection, x.work.Source.Type, x.a.ID)
+	return err == nil && (!taken || other(owner, ref) == x.work.Source), err
+}
+
+// made finds the record a create may have made: under its parent, or among what changed since. Of several that are
+// alike, as short notes are, it is one that is nobody else's.
 func (x *execution) made(ctx context.Context, c *Compiled, client provider.Client, ch automation.Change) (record.Record, bool, error) {
 	var all []record.Record
 	if !ch.Parent.IsZero() {
@@ -138,8 +205,12 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 		all = records
 	} else {
 		r, ok, err := c.madeByKey(ctx, client, ch)
-		if err != nil || ok {
+		if err == nil && ok {
+			ok, err = x.free(ctx, r.Ref)
 			return r, ok, err
+		}
+		if err != nil {
+			return r, false, err
 		}
 		const clocksApart = 5 * 60 * 1e9 // five minutes: the provider dates its records by its own clock
 		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
@@ -150,8 +221,11 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 		}
 	}
 	for _, r := range all {
-		if c.holds(r, ch.Fields) {
-			return r, true, nil
+		if !c.holds(r, ch.Fields) {
+			continue
+		}
+		if free, err := x.free(ctx, r.Ref); err != nil || free {
+			return r, free, err
 		}
 	}
 	return record.Record{}, false, nil
@@ -191,11 +265,30 @@ func (c *Compiled) holds(r record.Record, asked []automation.FieldPlan) bool {
 			continue
 		}
 		some = true
-		if !record.Same(f.Kind, r.Fields[f.Field], f.After, c.locale) {
+		if !c.took(f, r.Fields[f.Field]) {
 			return false
 		}
 	}
 	return some
+}
+
+// took reports whether a value is the one that was asked for, whatever the provider did to it: space, case, and the
+// parts of a second.
+func (c *Compiled) took(f automation.FieldPlan, now record.Value) bool {
+	if record.Same(f.Kind, now, f.After, c.locale) || alike(now, f.After) {
+		return true
+	}
+	if f.Kind != record.DateTime {
+		return false
+	}
+	instant := func(v record.Value) (time.Time, bool) {
+		read, err := record.Coerce(v, record.FieldSpec{Kind: f.Kind}, c.locale)
+		at, ok := read.AsTime()
+		return at.Truncate(time.Second), err == nil && ok
+	}
+	a, fine := instant(now)
+	b, too := instant(f.After)
+	return fine && too && a.Equal(b)
 }
 
 // answered puts a person's answer to an identity review in the place of a doubtful identity.
@@ -345,20 +438,14 @@ func (x *execution) neighbor(ref record.Ref) automation.Event {
 // is left to do is to wake that, so that one worker at a time has the pair (I5).
 func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error) {
 	from := c.Def.Source
-	link, _, ok, err := x.Links.FindLink(ctx, x.work.Source, from.Connection, from.Object, x.a.ID)
-	if err != nil {
-		return Result{}, err
+	pair, ok, err := x.pairOf(ctx, c, x.work.Source)
+	if err != nil || ok {
+		return pair, err
 	}
-	if ok {
-		e := x.work.Event
-		e.Kind = automation.Neighbor
-		if x.work.Event.Kind == automation.Manual {
-			e.Kind = automation.Manual
-		}
-		if err := x.settleHere(ctx, link.Target); err != nil {
-			return Result{}, err
-		}
-		return Result{State: automation.Succeeded}, x.Routing.Wake(ctx, Key{x.a.ID, link.Target}, e)
+	if e := x.work.Event; (e.Kind == automation.Poll || e.Kind == automation.Webhook && e.Change == provider.Created) && x.work.RunID == "" && !c.takesIn() {
+		// A listing shows everything there is, and what is new may be our own work. What nothing can become of costs no
+		// call and leaves no run.
+		return Result{State: automation.Succeeded}, nil
 	}
 	client, err := x.Gateway.Client(ctx, x.work.Source.Connection)
 	if err != nil {
@@ -371,6 +458,12 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	}
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
+	}
+	if target.Ref != x.work.Source {
+		if pair, ok, err := x.pairOf(ctx, c, target.Ref); err != nil || ok {
+			return pair, err
+		}
+		return x.elsewhere(ctx, target.Ref, x.work.Event)
 	}
 	x.run.Title = target.Title
 	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Target.Label + " as it is now"})
@@ -404,19 +497,54 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
+	if at.identity.How == automation.NotFound && !c.flipped.Def.Create {
+		x.decided(automation.Skip, "create_off", "It has no "+c.Source.Label+", and this automation may not create one.")
+		x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c.flipped, at), Detail: x.run.Summary, Code: x.run.Code})
+		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
+	}
 	if at.target == nil {
 		return x.apply(ctx, c.flipped, target, at, false)
 	}
 	now := x.Now()
-	pair := automation.Link{ID: x.NewID("ln"), Source: at.target.Ref, Target: target.Ref, Evidence: identityTitle(c.flipped, at), CreatedAt: now}
+	met := automation.Link{ID: x.NewID("ln"), Source: at.target.Ref, Target: target.Ref, Evidence: identityTitle(c.flipped, at), CreatedAt: now}
 	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c.flipped, at), Detail: identityDetail(at)})
 	x.decided(automation.Linked, "linked", "It is linked with the "+c.Source.Label+"; the two are compared next.")
 	x.run.Target = at.target.Ref
-	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &pair, Settle: true})
+	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &met, Settle: true})
 	if err != nil {
 		return res, err
 	}
 	return res, x.Routing.Wake(ctx, Key{x.a.ID, at.target.Ref}, x.neighbor(at.target.Ref))
+}
+
+// takesIn reports whether a target record without a counterpart could get one.
+func (c *Compiled) takesIn() bool {
+	return c.TwoWay() && (c.Def.CreateSource || len(c.Def.Match) > 0)
+}
+
+// pairOf wakes the pair a target record is part of; !ok: it is in none.
+func (x *execution) pairOf(ctx context.Context, c *Compiled, target record.Ref) (Result, bool, error) {
+	from := c.Def.Source
+	link, _, ok, err := x.Links.FindLink(ctx, target, from.Connection, from.Object, x.a.ID)
+	if err != nil || !ok {
+		return Result{}, false, err
+	}
+	e := x.work.Event
+	e.Kind = automation.Neighbor
+	if x.work.Event.Kind == automation.Manual {
+		e.Kind = automation.Manual
+	}
+	res, err := x.elsewhere(ctx, link.Target, e)
+	return res, true, err
+}
+
+// elsewhere leaves the work to another key: that of the pair, or that of the record's whole name, where a delivery told
+// less than that.
+func (x *execution) elsewhere(ctx context.Context, key record.Ref, e automation.Event) (Result, error) {
+	if err := x.settleHere(ctx, key); err != nil {
+		return Result{}, err
+	}
+	return Result{State: automation.Succeeded}, x.Routing.Wake(ctx, Key{x.a.ID, key}, e)
 }
 
 // settleHere ends what is open under a target's key, now that its pair has another: the pair's own key looks at both

@@ -118,16 +118,16 @@ func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowRes
 		}
 		p.Fields = append(p.Fields, f)
 	}
-	if blocked := c.missing(p.Fields); blocked != "" {
-		return settle(p, automation.Blocked, "required", blocked)
-	}
-	if c.Def.Create && in.ParentMissing {
-		return settle(p, automation.Blocked, codeNoParent, "A "+c.Target.Label+" lives under another record, whose counterpart is not linked yet. It waits for that.")
-	}
-	p.Parent = in.Parent
 	if !c.Def.Create {
 		return settle(p, automation.Skip, "create_off", "No counterpart was found, and this automation may not create one.")
 	}
+	if blocked := c.missing(p.Fields); blocked != "" {
+		return settle(p, automation.Blocked, "required", blocked)
+	}
+	if in.ParentMissing {
+		return settle(p, automation.Blocked, codeNoParent, "A "+c.Target.Label+" lives under another record, whose counterpart is not linked yet. It waits for that.")
+	}
+	p.Parent = in.Parent
 	reason := "No " + c.Target.Label + " was found, so a new one would be made."
 	if problems > 0 {
 		reason += " " + count(problems, "field needs", "fields need") + " attention and would be left out."

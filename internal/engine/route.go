@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -114,13 +115,22 @@ func interested(a automation.Automation, e automation.Event) (automation.Side, b
 // event, so an overlap costs a few rows of a listing and nothing else.
 const pollOverlap = 30 * time.Second
 
-// Poller finds changes where no webhook tells of them.
+// Poller finds changes where no webhook tells of them. It is safe for concurrent use.
 type Poller struct {
 	Inbox   Inbox
 	Cursors Cursors
 	Gateway Gateway
 	Now     func() time.Time
 	NewID   func(prefix string) string
+
+	mu   sync.Mutex
+	seen map[shelf]map[string]string // of records that do not say when they changed: id → digest as last polled
+}
+
+// shelf is one object of one connection.
+type shelf struct {
+	connection record.ConnectionID
+	object     record.ObjectType
 }
 
 // Poll lists what changed since the cursor, stores it as events, and only then moves the cursor (I4).
@@ -157,6 +167,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor) (fresh int, newest
 	if !since.IsZero() {
 		since = since.Add(-pollOverlap)
 	}
+	before, undated := p.recall(cursor), map[string]string{}
 	for page, err := range client.List(ctx, provider.Query{Type: cursor.Object, ChangedSince: since}) {
 		if err != nil {
 			return fresh, newest, err
@@ -167,7 +178,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor) (fresh int, newest
 			if !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(since) {
 				continue
 			}
-			batch = append(batch, automation.Delivery{Event: p.event(rec, cursor)})
+			batch = append(batch, automation.Delivery{Event: p.event(rec, cursor, before, undated)})
 			if rec.UpdatedAt.After(newest) {
 				newest = rec.UpdatedAt
 			}
@@ -178,10 +189,31 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor) (fresh int, newest
 		}
 		fresh += n
 	}
+	p.remember(cursor, undated)
 	return fresh, newest, nil
 }
 
-func (p *Poller) event(rec record.Record, cursor PollCursor) automation.Event {
+// recall is what this process saw last of the records that do not say when they changed.
+func (p *Poller) recall(at PollCursor) map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[shelf{at.Connection, at.Object}]
+}
+
+// remember takes the place of what was seen before: such records are listed as a whole every time.
+func (p *Poller) remember(at PollCursor, undated map[string]string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen == nil {
+		p.seen = map[shelf]map[string]string{}
+	}
+	p.seen[shelf{at.Connection, at.Object}] = undated
+}
+
+// event is one record's event. A record that does not say when it changed is known by its digest, which is the same
+// again once an edit is taken back; so one that looks otherwise than this process saw it last is an event of its own.
+// After a restart the digest alone must do, and what was taken back meanwhile is left to the daily comparison.
+func (p *Poller) event(rec record.Record, cursor PollCursor, before, undated map[string]string) automation.Event {
 	change := provider.Updated
 	if !rec.CreatedAt.IsZero() && !rec.CreatedAt.Before(cursor.Since) {
 		change = provider.Created
@@ -189,6 +221,11 @@ func (p *Poller) event(rec record.Record, cursor PollCursor) automation.Event {
 	version := rec.UpdatedAt.UTC().Format(time.RFC3339Nano)
 	if rec.UpdatedAt.IsZero() {
 		version = digest(rec.Fields)
+		last, known := before[rec.Ref.ID]
+		undated[rec.Ref.ID] = version
+		if known && last != version {
+			version += "/" + p.Now().UTC().Format(time.RFC3339Nano)
+		}
 	}
 	kind := automation.Poll
 	if cursor.Since.IsZero() {

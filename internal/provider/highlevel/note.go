@@ -169,7 +169,8 @@ func (c *Client) childBody(op operation, w provider.Write, kinds map[string]reco
 	return b, nil
 }
 
-// wireInstant is a time as the examples have it, in UTC: §4.5.
+// wireInstant is a time as the examples have it, in UTC: §4.5. Parts of a second are told where there are any, so that a
+// time that is read back is the one that was written.
 func wireInstant(v record.Value) (any, string) {
 	at, ok := v.AsTime()
 	if !ok {
@@ -178,5 +179,5 @@ func wireInstant(v record.Value) (any, string) {
 	if at.IsZero() {
 		return nil, "is not a date and time"
 	}
-	return at.UTC().Format("2006-01-02T15:04:05Z"), ""
+	return at.UTC().Format("2006-01-02T15:04:05.999Z"), ""
 }
