@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type PopulationRunner struct {
 	Populations Populations
 	Works       Works
 	Deliveries  Deliveries // nil: nobody asks which webhooks never came
+	Versions    Versions   // for comparing with an earlier version
 	Owner       string
 	Wait        func(context.Context, time.Duration) error
 }
@@ -32,6 +34,11 @@ type PopulationRunner struct {
 type Deliveries interface {
 	// LastTold is when the last webhook about each record came, for those that had one.
 	LastTold(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error)
+}
+
+// Versions reads earlier definitions.
+type Versions interface {
+	Version(ctx context.Context, id automation.ID, n int) (automation.Version, error)
 }
 
 const (
@@ -104,7 +111,8 @@ type sweep struct {
 	c      *Compiled
 	known  *counterparts
 	reads  *atomic.Int64
-	direct int // records looked at one by one so far
+	direct int       // records looked at one by one so far
+	old    *Compiled // the version that is compared with; nil: none
 	looked time.Time
 }
 
@@ -124,6 +132,11 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 	}
 	if p.Mode == ModeUndo || p.Mode == ModeTake {
 		return s.undo(ctx)
+	}
+	if p.Mode == ModeCompare {
+		if s.old, err = s.earlier(ctx); err != nil {
+			return err
+		}
 	}
 	p.Phase = "Reading every " + s.c.Target.Label
 	if err := r.save(ctx, p, nil); err != nil {
@@ -174,9 +187,12 @@ func (s *sweep) chunk(ctx context.Context, records []record.Record, fromTarget b
 	if s.p.Mode.Applies() {
 		return s.carry(ctx, records, fromTarget)
 	}
-	plans, _, err := s.plan(ctx, records, fromTarget)
+	plans, ats, err := s.plan(ctx, records, fromTarget)
 	if err != nil {
 		return err
+	}
+	if s.old != nil {
+		return s.compare(ctx, records, plans, ats, fromTarget)
 	}
 	if err := s.missed(ctx, records, plans); err != nil {
 		return err
@@ -189,6 +205,58 @@ func (s *sweep) chunk(ctx context.Context, records []record.Record, fromTarget b
 	s.p.Done += len(plans)
 	s.p.Reads = int(s.reads.Load())
 	return s.save(ctx, s.p, plans)
+}
+
+// earlier compiles the version that is compared with.
+func (s *sweep) earlier(ctx context.Context) (*Compiled, error) {
+	refuse := func(why string) error {
+		return &provider.Error{Op: "compare versions", Kind: provider.Invalid, Detail: why}
+	}
+	n, err := strconv.Atoi(s.p.Of)
+	if err != nil || s.Versions == nil {
+		return nil, refuse("it does not say which version to compare with")
+	}
+	v, err := s.Versions.Version(ctx, s.a.ID, n)
+	if errors.Is(err, ErrNotFound) {
+		return nil, refuse(fmt.Sprintf("there is no version %d", n))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Definition.Source != s.a.Definition.Source || v.Definition.Target != s.a.Definition.Target {
+		return nil, refuse(fmt.Sprintf("version %d was about other accounts or objects", n))
+	}
+	old := s.a
+	old.Version, old.Definition = n, v.Definition
+	return s.Reconciler.Definitions.Compile(ctx, old)
+}
+
+// compare keeps the records that the two versions would treat otherwise, with both outcomes in words.
+func (s *sweep) compare(ctx context.Context, records []record.Record, plans []automation.Plan, ats []found, fromTarget bool) error {
+	before := *s
+	before.c, before.old = s.old, nil
+	var differ []automation.Plan
+	for i, r := range records {
+		was := s.old.Plan(Input{Source: r, Target: ats[i].target, Link: ats[i].link, Base: ats[i].base, Identity: ats[i].identity, TargetGone: ats[i].targetGone, Parent: plans[i].Parent})
+		if fromTarget {
+			then, _, err := before.planOneBack(ctx, r, map[record.Ref]LinkBase{})
+			if err != nil {
+				return err
+			}
+			was = then
+		}
+		if Fingerprint(was) == Fingerprint(plans[i]) && was.Code == plans[i].Code {
+			continue
+		}
+		p := plans[i]
+		p.Reason = fmt.Sprintf("%s Version %d would have come to “%s”: %s", p.Reason, s.old.Version, was.Outcome, was.Reason)
+		differ = append(differ, p)
+		s.p.Counts[p.Outcome]++
+		s.p.Writes += writesOf(p)
+	}
+	s.p.Done += len(records)
+	s.p.Reads = int(s.reads.Load())
+	return s.save(ctx, s.p, differ)
 }
 
 // missed counts records that differ although their provider should have told us long ago.
@@ -228,6 +296,8 @@ type counterparts struct {
 	met   map[string]bool // ids that were somebody's counterpart in this walk
 	// planned are creates of this walk, so that a second record with the same key is seen as its double.
 	planned map[string]string
+	// old is the version that is compared with; its fields are kept too.
+	old *Compiled
 	// sources are the source records by the details a target record is looked up by, as far as they were listed.
 	sources map[string][]automation.Candidate
 }
@@ -268,7 +338,7 @@ func (k *counterparts) claims(c *Compiled, t record.Record) automation.Identity 
 }
 
 func (s *sweep) index(ctx context.Context) error {
-	s.known = &counterparts{byID: map[string]record.Record{}, byKey: map[string][]string{}, taken: map[string]record.Ref{}, met: map[string]bool{}, planned: map[string]string{}, sources: map[string][]automation.Candidate{}}
+	s.known = &counterparts{byID: map[string]record.Record{}, byKey: map[string][]string{}, taken: map[string]record.Ref{}, met: map[string]bool{}, planned: map[string]string{}, sources: map[string][]automation.Candidate{}, old: s.old}
 	target, err := s.Reconciler.Gateway.Client(ctx, s.c.Def.Target.Connection)
 	if err != nil {
 		return err
@@ -292,7 +362,7 @@ func (s *sweep) index(ctx context.Context) error {
 
 func (k *counterparts) add(c *Compiled, r record.Record) {
 	k.forget(c, r.Ref.ID)
-	k.byID[r.Ref.ID] = c.slim(r)
+	k.byID[r.Ref.ID] = c.slim(r, k.old)
 	for _, m := range c.Def.Match {
 		spec, ok := c.Target.Field(m.Target)
 		if v := r.Fields[m.Target]; ok && !v.IsEmpty() {
@@ -320,8 +390,11 @@ func (k *counterparts) forget(c *Compiled, id string) {
 }
 
 // slim keeps only the fields a plan reads, so that a large population fits in memory.
-func (c *Compiled) slim(r record.Record) record.Record {
+func (c *Compiled) slim(r record.Record, also *Compiled) record.Record {
 	kept := make(record.Fields, len(c.Def.Mapping.Rows))
+	if also != nil {
+		kept = also.slim(r, nil).Fields
+	}
 	keep := func(key string) {
 		if v, ok := r.Fields[key]; ok {
 			kept[key] = v
@@ -710,7 +783,7 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 		if fresh, ok := news[r.Ref]; ok {
 			out[i] = fresh
 			if fromTarget {
-				out[i] = s.c.slim(fresh)
+				out[i] = s.c.slim(fresh, nil)
 			}
 		}
 	}

@@ -190,7 +190,7 @@ type Population struct {
 	Automation  automation.ID
 	Version     int
 	Mode        PopulationMode
-	Of          string // what an undo takes back: "change:ch_…", "run:rn_…" or "plan:pl_…"
+	Of          string // what an undo takes back (Undo.String), or the version number compared with
 	State       PopulationState
 	Phase       string // what it is doing, in words
 	Done, Total int    // records looked at; Total 0 = unknown yet
@@ -218,7 +218,9 @@ const (
 	// ModeFill carries everyone over without showing it first: how an automation begins when a person says so.
 	ModeFill PopulationMode = "fill"
 	ModeUndo PopulationMode = "undo"
-	ModeTake PopulationMode = "take_back" // an undo that is carried out
+	// ModeCompare shows only what the automation would do otherwise than an earlier version of it.
+	ModeCompare PopulationMode = "compare"
+	ModeTake    PopulationMode = "take_back" // an undo that is carried out
 )
 
 // Applies reports whether the population writes.

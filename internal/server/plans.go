@@ -33,6 +33,13 @@ func (s *Server) planCreate(c echo.Context) error {
 	if !a.Definition.Connected() {
 		return &pageError{http.StatusConflict, "Both accounts must be connected first", "A dry run reads both sides, and one is not connected yet.", "Open Connections and connect it.", "not_connected"}
 	}
+	if n, err := strconv.Atoi(c.FormValue("compare")); err == nil && n > 0 && n != a.Version {
+		p := engine.Population{ID: s.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeCompare, Of: strconv.Itoa(n), State: engine.PopulationQueued, CreatedAt: s.Now(), StartedBy: user(c).Email}
+		if err := s.Store.CreatePopulation(ctx, p); err != nil {
+			return err
+		}
+		return redirect(c, "/plans/"+p.ID)
+	}
 	id := c.FormValue("record")
 	if id == "" {
 		id = c.FormValue("again") // of a plan for one record, which is known by the record's id
@@ -111,7 +118,7 @@ func (s *Server) planPage(c echo.Context) error {
 		}
 		v.Results = planResults(counts)
 		v.CanUndo = p.Mode != engine.ModeTake && counts[engine.ItemDone] > 0 && v.State != planui.Running
-	} else if p.State == engine.PopulationDone {
+	} else if p.State == engine.PopulationDone && p.Mode != engine.ModeCompare {
 		v.Apply = applyForm(p, a, c.QueryParam("unconfirmed") != "")
 	}
 	if err := s.planItems(c, &v, p); err != nil {
@@ -126,6 +133,8 @@ func planTitle(p engine.Population, a automation.Automation) string {
 		return "Plan: " + a.Name
 	case engine.ModeFill:
 		return "Everyone: " + a.Name
+	case engine.ModeCompare:
+		return fmt.Sprintf("Version %d against %s: %s", p.Version, p.Of, a.Name)
 	case engine.ModeUndo, engine.ModeTake:
 		return "Take back: " + a.Name
 	}

@@ -356,3 +356,57 @@ func TestEveryoneIsCarriedOverWhenItIsSwitchedOn(t *testing.T) {
 		t.Errorf("carried over again: %d written, %d writes", again.Written, writes(h)-before)
 	}
 }
+
+func TestTwoVersionsAreComparedOverEveryone(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	carryOut(t, h, show(t, h, a, engine.ModeShow, ""), engine.Choice{})
+	// The new version carries no company over, and nobody's name back: it says so about those it matters to, and of
+	// nobody else.
+	for i, s := range h.Gleap.Sessions() {
+		if i < 3 {
+			edit(t, h.Gleap.PersonEditsContact(fmt.Sprint(s["id"]), map[string]any{"companyName": fmt.Sprintf("Changed %d", i)}))
+		}
+	}
+	d := a.Definition
+	d.Mapping.Rows = nil
+	for _, r := range a.Definition.Mapping.Rows {
+		if r.Target != "companyName" {
+			d.Mapping.Rows = append(d.Mapping.Rows, r)
+		}
+	}
+	now, err := h.Store.SaveDefinition(t.Context(), a.ID, a.Version, d, "test", "no company")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := writes(h)
+	p := show(t, h, now, engine.ModeCompare, "1")
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Limit: 100})
+	if err != nil || len(items) != 3 || p.Done != 20 || writes(h) != before {
+		for _, item := range items {
+			t.Log(item.Plan.SourceTitle, item.Plan.Reason)
+		}
+		t.Fatalf("%d of %d differ, %v, %v", len(items), p.Done, p.Counts, err)
+	}
+	for _, item := range items {
+		if !strings.Contains(item.Plan.Reason, "Version 1 would have come to “update”") || item.Plan.Writes() {
+			t.Errorf("%s: %s", item.Plan.SourceTitle, item.Plan.Reason)
+		}
+	}
+	if p := compareWith(t, h, now, "77"); p.State != engine.PopulationFailed || p.Problem == "" {
+		t.Errorf("a version that is not there: %s %s", p.State, p.Problem)
+	}
+}
+
+// compareWith plans against a version that cannot be compared with.
+func compareWith(t *testing.T, h *enginetest.House, a automation.Automation, of string) engine.Population {
+	t.Helper()
+	p := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeCompare, Of: of, State: engine.PopulationQueued}
+	edit(t, h.Store.CreatePopulation(t.Context(), p))
+	h.Drain()
+	got, err := h.Store.Population(t.Context(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
