@@ -162,6 +162,10 @@ func (f *fakeStore) CreatePopulation(_ context.Context, p engine.Population) err
 	return nil
 }
 
+func (f *fakeStore) ChangesToUndo(context.Context, string, string, int) ([]automation.Change, error) {
+	return nil, nil
+}
+
 func (f *fakeStore) Rename(_ context.Context, id automation.ID, name string) error {
 	return f.update(id, func(a *automation.Automation) { a.Name = name })
 }

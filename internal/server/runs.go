@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,6 +123,45 @@ func runState(r automation.Run) runui.State {
 	return runui.Done
 }
 
+// writesOf shows what a run wrote, oldest first, each field as something that can be taken back.
+func (s *Server) writesOf(ctx context.Context, r automation.Run) ([]runui.Write, error) {
+	changes, err := s.Store.ChangesToUndo(ctx, "run:"+r.ID, "", 50)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(changes)
+	out := make([]runui.Write, 0, len(changes))
+	for _, ch := range changes {
+		w := runui.Write{ID: ch.ID, Title: writeTitle(ch), CanUndo: ch.State == automation.Done}
+		for _, f := range ch.Fields {
+			o := ui.Update
+			if f.Before.IsEmpty() {
+				o = ui.Create
+			}
+			w.Diffs = append(w.Diffs, runui.WriteField{Key: f.Field, Diff: ui.Diff{Field: f.Label, Before: f.Before.String(), After: ch.After[f.Field].String(), Outcome: o}})
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+func writeTitle(ch automation.Change) string {
+	what := string(ch.Target.Type)
+	switch ch.State {
+	case automation.Refused:
+		return "Refused: a write to the " + what
+	case automation.Intended, automation.Unclear, automation.Settled:
+		return "Never answered: a write to the " + what
+	}
+	switch ch.Op {
+	case automation.Create:
+		return "Created the " + what
+	case automation.Delete:
+		return "Deleted the " + what
+	}
+	return "Updated the " + what
+}
+
 func (s *Server) runPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	r, err := s.Store.Run(ctx, c.Param("id"))
@@ -143,6 +183,11 @@ func (s *Server) runPage(c echo.Context) error {
 		State: item.State, Outcome: item.Outcome, Text: r.Summary, At: item.At,
 		CanUndo:  names[r.Automation] != "" && r.State == automation.Succeeded && (r.Outcome == automation.Create || r.Outcome == automation.Update || r.Outcome == automation.Delete),
 		CanRetry: names[r.Automation] != "" && r.Event.Kind != automation.TestSend && r.State != automation.Running,
+	}
+	if v.CanUndo {
+		if v.Writes, err = s.writesOf(ctx, r); err != nil {
+			return err
+		}
 	}
 	add := func(name, value string) {
 		if value != "" {

@@ -35,6 +35,13 @@ func runs() []State {
 				{Field: "Lifecycle", Before: "Lead", After: "Customer", Outcome: ui.Update}, {Field: "Phone", After: "+15550102233", Outcome: ui.Create}}, Calls: exchanges()},
 			{At: at("09:41:09"), Kind: runui.StepEcho, Title: "Echo of our own write, nothing to do"},
 		}}
+	wrote := view
+	wrote.CanUndo = true
+	wrote.Writes = []runui.Write{
+		{ID: "ch_1", Title: "Updated the contact", CanUndo: true, Diffs: []runui.WriteField{
+			{Key: "lifecycle", Diff: ui.Diff{Field: "Lifecycle", Before: "Lead", After: "Customer", Outcome: ui.Update}}, {Key: "phone", Diff: ui.Diff{Field: "Phone", After: "+15550102233", Outcome: ui.Create}}}},
+		{ID: "ch_2", Title: "Refused: a write to the contact", Diffs: []runui.WriteField{{Key: "email", Diff: ui.Diff{Field: "Email", Before: "a@acme.io", After: "b@acme.io", Outcome: ui.Update}}}},
+	}
 	failed := view
 	failed.State, failed.Outcome, failed.CanRetry, failed.Text = runui.Failed, ui.Blocked, true, "Stopped after 1 attempt"
 	failed.Problem = &ui.Problem{Title: "HighLevel refused the phone number", Detail: "It says “call me” is not a phone number, so this contact was not updated. Nothing else was changed.", Next: "Correct the phone number in Gleap, or add “Only valid phone numbers” to the row, then retry.",
@@ -56,6 +63,7 @@ func runs() []State {
 		{"runs", "runs", runui.ListPage(shell(ui.Runs), list)},
 		{"runs-none-match", "runs", runui.ListPage(shell(ui.Runs), filtered)},
 		{"run", "runs", runui.DetailPage(shell(ui.Runs), view)},
+		{"run-written", "runs", runui.DetailPage(shell(ui.Runs), wrote)},
 		{"run-failed", "runs", runui.DetailPage(shell(ui.Runs), failed)},
 		{"run-decide", "runs", runui.DetailPage(shell(ui.Runs), decide)},
 		{"run-waiting", "runs", runui.DetailPage(shell(ui.Runs), waiting)},

@@ -71,10 +71,24 @@ type View struct {
 	Facts          []Fact
 	Problem        *ui.Problem
 	CanRetry       bool
-	CanUndo        bool   // it wrote something
+	CanUndo        bool // it wrote something
+	Writes         []Write
 	DecideHref     string // the question it left to a person, while that is open
 	TimelineHref   string // everything that happened to the record
 	Steps          []Step
+}
+
+// Write is one write of the run. Taking it back, or one of its fields, is POST /undo.
+type Write struct {
+	ID, Title string
+	Diffs     []WriteField
+	CanUndo   bool
+}
+
+// WriteField is one field that was written.
+type WriteField struct {
+	Key  string
+	Diff ui.Diff
 }
 
 // Fact is one line beside the timeline.
