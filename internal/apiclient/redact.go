@@ -26,8 +26,10 @@ var secretNames = map[string]bool{
 // secretEndings catch the families: refresh_token, secretShareToken, client_secret, x-api-key.
 var secretEndings = []string{"token", "secret", "password", "apikey"}
 
+var nameSeparators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
+
 func isSecretName(name string) bool {
-	name = strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(name))
+	name = strings.ToLower(nameSeparators.Replace(name))
 	if secretNames[name] {
 		return true
 	}
