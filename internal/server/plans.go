@@ -242,6 +242,13 @@ func (s *Server) planApply(c echo.Context) error {
 		choice.Outcomes = append(choice.Outcomes, outcomesUnder(ui.Outcome(sign))...)
 		deletes = deletes || sign == string(automation.Delete)
 	}
+	for _, word := range form["position"] {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest)
+		}
+		choice.Positions = append(choice.Positions, n)
+	}
 	if len(choice.Outcomes) == 0 {
 		return redirect(c, "/plans/"+p.ID)
 	}
@@ -331,6 +338,9 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 		}
 		if !it.Plan.Source.IsZero() {
 			r.Href = recordHref(it.Plan.Source)
+		}
+		if it.Plan.Writes() || it.Plan.Outcome == automation.Linked {
+			r.Position = strconv.FormatInt(it.Position, 10)
 		}
 		if it.Run != "" {
 			r.RunHref = "/runs/" + it.Run

@@ -36,6 +36,8 @@ func plans() []State {
 	failed.Problem = &ui.Problem{Title: "HighLevel stopped answering", Detail: "The dry run stopped half-way. What it found so far is below.", Next: "Run it again in a few minutes.", Side: ui.HighLevel, Words: "503 Service Temporarily Unavailable", Code: "unavailable"}
 	single := finished
 	single.Single, single.Title, single.Records, single.Text = true, "Dry run: Jane Doe", records[:1], "A moment ago"
+	finished.Records = append([]planui.Record{}, records...)
+	finished.Records[0].Position, finished.Records[1].Position = "1", "2"
 	finished.Apply = &planui.Apply{
 		Parts:    []planui.Part{{Outcome: ui.Create, Words: "create 312 records"}, {Outcome: ui.Update, Words: "update 1,904 records"}, {Outcome: ui.Delete, Words: "delete 3 records"}},
 		Warnings: []string{"Created records can be deleted or unlinked later.", "A deleted record can be made anew from its mapped fields only, and gets another id."},

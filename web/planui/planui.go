@@ -91,6 +91,7 @@ type Record struct {
 	Reason       string // always set for same, decide and blocked
 	Diffs        []ui.Diff
 	Evidence     []string // why this counterpart: "same email, jane@acme.io"
+	Position     string   // in the plan, when it may be chosen to be carried out alone
 	Result       string   // what became of it, when it was carried out
 	ResultTone   ui.Tone
 	RunHref      string

@@ -155,6 +155,21 @@ func TestOnlyWhatWasChosenIsCarriedOut(t *testing.T) {
 	}
 }
 
+func TestOnlyTheRecordsTickedAreCarriedOut(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	p := show(t, h, a, engine.ModeShow, "")
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Outcomes: []automation.Outcome{automation.Create}, Limit: 2})
+	if err != nil || len(items) != 2 {
+		t.Fatalf("%d items, %v", len(items), err)
+	}
+	before := writes(h)
+	_, results := carryOut(t, h, p, engine.Choice{Positions: []int64{items[0].Position, items[1].Position}})
+	if results[engine.ItemDone] != 2 || results[engine.ItemLeft] != 18 || writes(h)-before > 4 {
+		t.Errorf("results %v, %d writes", results, writes(h)-before)
+	}
+}
+
 func TestAPausedPlanGoesOnWhereItWas(t *testing.T) {
 	t.Parallel()
 	h, a := peopled(t, nil)
