@@ -287,8 +287,12 @@ func (s *Store) ResultCounts(ctx context.Context, id string) (map[engine.ItemSta
 
 // ChangesToUndo pages through the writes an undo takes back, newest first: "change:ch_…", "run:rn_…" or "plan:pl_…".
 func (s *Store) ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error) {
+	return s.changesToUndo(ctx, everywhere, of, after, limit)
+}
+
+func (s *Store) changesToUndo(ctx context.Context, sc scope, of, after string, limit int) ([]automation.Change, error) {
 	kind, id, _ := strings.Cut(of, ":")
-	q := s.read(ctx).Model(&changeRow{}).Order("id DESC").Limit(limited(limit))
+	q := sc.ofAutomation(s.read(ctx).Model(&changeRow{})).Order("id DESC").Limit(limited(limit))
 	switch kind {
 	case "change":
 		q = q.Where("id = ?", clean(id))

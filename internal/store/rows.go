@@ -66,6 +66,7 @@ type automationRow struct {
 	DeletedAt stamp
 	// BrakesSince is from when on the brakes count, when a person has let the automation go on.
 	BrakesSince stamp
+	WorkspaceID string
 }
 
 func (automationRow) TableName() string { return "automations" }
