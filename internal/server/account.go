@@ -181,9 +181,9 @@ func (s *Server) signOut(c echo.Context) error {
 	return redirect(c, "/sign-in")
 }
 
-func (s *Server) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }
+func (s *scoped) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }
 
-func (s *Server) showSettings(c echo.Context, status int, problems map[string]string) error {
+func (s *scoped) showSettings(c echo.Context, status int, problems map[string]string) error {
 	sh, err := s.shell(c, ui.Settings)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (s *Server) settingsTheme(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, back)
 }
 
-func (s *Server) settingsPassword(c echo.Context) error {
+func (s *scoped) settingsPassword(c echo.Context) error {
 	ctx := c.Request().Context()
 	u := user(c)
 	problems := map[string]string{}

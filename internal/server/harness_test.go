@@ -194,7 +194,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 	ids := 0
 	var mu sync.Mutex
 	cfg := Config{
-		Store: d.store, Sessions: memstore.NewWithCleanupInterval(0), Webhooks: Hooks{highLevel: hl, gleap: gleapapi.NewWebhooks()}, Providers: doorProviders{},
+		Store: d.store, In: func(string) (Store, connection.Store) { return d.store, d.connections }, Sessions: memstore.NewWithCleanupInterval(0), Webhooks: Hooks{highLevel: hl, gleap: gleapapi.NewWebhooks()}, Providers: doorProviders{},
 		Descriptors: map[provider.ID]provider.Descriptor{highLevel: highlevelapi.Descriptor(), gleap: gleapapi.Descriptor()},
 		Connections: &connection.Service{
 			Store: d.connections, Grants: connection.Grants{Store: d.connections, Vault: keys}, Names: map[provider.ID]string{highLevel: "HighLevel", gleap: "Gleap"},

@@ -17,7 +17,7 @@ import (
 	"crosswalk/web/ui"
 )
 
-func (s *Server) mapPage(c echo.Context) error {
+func (s *scoped) mapPage(c echo.Context) error {
 	d, err := s.opened(c)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *Server) mapPage(c echo.Context) error {
 }
 
 // showMap renders the canvas as it is stored; change puts in what a person has typed and not saved.
-func (s *Server) showMap(c echo.Context, status int, d desk, change func(*mappingui.View)) error {
+func (s *scoped) showMap(c echo.Context, status int, d desk, change func(*mappingui.View)) error {
 	v, err := s.mapView(c, d)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func rowIn(v *mappingui.View, id string) (*mappingui.Target, *mappingui.Row) {
 	return nil, nil
 }
 
-func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
+func (s *scoped) mapView(c echo.Context, d desk) (mappingui.View, error) {
 	ctx := c.Request().Context()
 	v := mappingui.View{
 		Builder: s.head(d, automationui.Map),
@@ -121,7 +121,7 @@ func toneOf(sev mapping.Severity) ui.Tone {
 }
 
 // needsOneOf says when a create would always be refused, or nothing.
-func (s *Server) needsOneOf(d desk) string {
+func (s *scoped) needsOneOf(d desk) string {
 	def := d.a.Definition
 	if words := lacking(d.target, def.Create, d.compiled.NeedsOneOf, def.Mapping); words != "" {
 		return words
@@ -356,7 +356,7 @@ func joinSentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 // showResults shows what the sample would become, row by row, against the counterpart as it is now. It answers
 // why the counterpart cannot be seen, if it cannot; then the mapped values alone are shown.
-func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
+func (s *scoped) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
 	planned, back := map[string]automation.FieldPlan{}, map[string]automation.FieldPlan{}
 	if d.target.problem == nil {
 		plan, err := s.planOf(c.Request().Context(), d, sample)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
-	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
@@ -22,6 +21,15 @@ type Users interface {
 	SetPasswordHash(ctx context.Context, id, hash string) error
 }
 
+// Workspaces keeps who is in which workspace.
+type Workspaces interface {
+	// MembershipsOf are the workspaces of a person, the one they joined first coming first.
+	MembershipsOf(ctx context.Context, user string) ([]people.Membership, error)
+	// CreateWorkspace stores a new workspace, which is empty but for its owner.
+	CreateWorkspace(ctx context.Context, w people.Workspace, owner string) error
+	RenameWorkspace(ctx context.Context, id, name string) error
+}
+
 // Runs reads the run log.
 type Runs interface {
 	Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error)
@@ -35,7 +43,11 @@ type Runs interface {
 
 // Plans reads and starts dry runs over everyone.
 type Plans interface {
-	engine.Populations
+	// CreatePopulation stores it and enqueues its job in the same transaction.
+	CreatePopulation(ctx context.Context, p engine.Population) error
+	Population(ctx context.Context, id string) (engine.Population, error)
+	// ChangesToUndo pages through the writes an undo takes back, newest first; after is the last change seen.
+	ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error)
 	PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error)
 	CancelPopulation(ctx context.Context, id string) error
 	PausePopulation(ctx context.Context, id string) error
@@ -84,19 +96,25 @@ type Deliveries interface {
 	PollCursors(ctx context.Context) ([]engine.PollCursor, error)
 }
 
-// Store is everything the pages need; internal/store has it all.
-type Store interface {
+// House is what belongs to no workspace: the people, and the doors that machines knock at. internal/store is it.
+type House interface {
 	Users
+	Workspaces
+	engine.Inbox
+	Ping(ctx context.Context) error
+	MigrationsPending(ctx context.Context) (bool, error)
+}
+
+// Store is everything the pages of one workspace need. Its lists hold nothing of another one, and what belongs to
+// another is answered with engine.ErrNotFound.
+type Store interface {
 	Runs
 	Plans
 	Definitions
 	Reviews
 	Records
 	Deliveries
-	engine.Inbox
 	engine.Cursors
-	Ping(ctx context.Context) error
-	MigrationsPending(ctx context.Context) (bool, error)
 }
 
 // Trials previews and test-sends; engine.Reconciler is it.
@@ -104,11 +122,6 @@ type Trials interface {
 	Preview(ctx context.Context, a automation.Automation, source record.Ref) (automation.Plan, error)
 	PreviewRecord(ctx context.Context, c *engine.Compiled, source record.Record) (automation.Plan, error)
 	Send(ctx context.Context, a automation.Automation, fields record.Fields) (automation.Run, error)
-}
-
-// Accounts is connection.Service as the pages use it.
-type Accounts interface {
-	List(ctx context.Context) ([]connection.Connection, error)
 }
 
 // QuotaLeft tells what is left of a connection's rate budget; ok is false when nothing is known yet.

@@ -26,7 +26,7 @@ func (e edit) definition(d automation.Definition) automation.Definition {
 }
 
 // desk lays out the automation a form was sent about.
-func (s *Server) desk(c echo.Context) (desk, error) {
+func (s *scoped) desk(c echo.Context) (desk, error) {
 	a, err := s.read(c)
 	if err != nil {
 		return desk{}, err
@@ -35,7 +35,7 @@ func (s *Server) desk(c echo.Context) (desk, error) {
 }
 
 // change saves an edit, or shows what somebody else saved meanwhile beside it.
-func (s *Server) change(c echo.Context, d desk, e edit, note, open string) error {
+func (s *scoped) change(c echo.Context, d desk, e edit, note, open string) error {
 	_, err := s.save(c, d.a, e.definition(d.a.Definition), note)
 	page := "/automations/" + string(d.a.ID) + "/map"
 	if errors.Is(err, engine.ErrConflict) {
@@ -59,12 +59,12 @@ func (s *Server) change(c echo.Context, d desk, e edit, note, open string) error
 }
 
 // refuse shows the canvas with a problem; nothing was saved.
-func (s *Server) refuse(c echo.Context, status int, d desk, p ui.Problem) error {
+func (s *scoped) refuse(c echo.Context, status int, d desk, p ui.Problem) error {
 	return s.showMap(c, status, d, func(v *mappingui.View) { v.Problems = append([]ui.Problem{p}, v.Problems...) })
 }
 
 // rowConnect makes a source fill a target; an empty source takes the row away.
-func (s *Server) rowConnect(c echo.Context) error {
+func (s *scoped) rowConnect(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func mappingFull() ui.Problem {
 }
 
 // leadBack adds a row that fills a source field from a target field.
-func (s *Server) leadBack(c echo.Context, d desk, target, source string) error {
+func (s *scoped) leadBack(c echo.Context, d desk, target, source string) error {
 	from, ok := d.target.schema.Field(target)
 	if !ok {
 		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
@@ -164,7 +164,7 @@ func (s *Server) leadBack(c echo.Context, d desk, target, source string) error {
 }
 
 // taken says that another row fills the same field already, or nothing.
-func (s *Server) taken(d desk, row mapping.Row) string {
+func (s *scoped) taken(d desk, row mapping.Row) string {
 	for _, other := range d.a.Definition.Mapping.Rows {
 		switch {
 		case other.ID == row.ID:
@@ -177,7 +177,7 @@ func (s *Server) taken(d desk, row mapping.Row) string {
 	return ""
 }
 
-func (s *Server) rowDelete(c echo.Context) error {
+func (s *scoped) rowDelete(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -191,7 +191,7 @@ func (s *Server) rowDelete(c echo.Context) error {
 }
 
 // rowSave is the row editor: its buttons change the list of transforms, and what is complete is saved.
-func (s *Server) rowSave(c echo.Context) error {
+func (s *scoped) rowSave(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -251,7 +251,7 @@ func (s *Server) rowSave(c echo.Context) error {
 
 // rowToSave is the row as it is stored. One that was removed since the page was opened is found in the version
 // the page showed, so that what a person typed is not lost; here is false then.
-func (s *Server) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, err error) {
+func (s *scoped) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, err error) {
 	id := c.Param("row")
 	if row, ok := d.a.Definition.Mapping.RowByID(id); ok {
 		return row, true, nil
@@ -269,7 +269,7 @@ func (s *Server) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, 
 }
 
 // rowFix carries out the change a warning offers.
-func (s *Server) rowFix(c echo.Context, d desk, row mapping.Row, name string) error {
+func (s *scoped) rowFix(c echo.Context, d desk, row mapping.Row, name string) error {
 	for _, p := range d.compiled.MappingProblems {
 		if p.RowID == row.ID && p.Fix != nil && p.Fix.Name == name {
 			fixed := row
@@ -386,7 +386,7 @@ func (w wrong) onlyStep(back bool, i int) bool {
 }
 
 // wrongIn checks a row before it is saved: every transform for itself, then the row as a whole.
-func (s *Server) wrongIn(d desk, row mapping.Row) wrong {
+func (s *scoped) wrongIn(d desk, row mapping.Row) wrong {
 	var out wrong
 	locale := d.a.Definition.Locale()
 	check := func(back bool, steps []mapping.Step) {
@@ -422,7 +422,7 @@ func (s *Server) wrongIn(d desk, row mapping.Row) wrong {
 }
 
 // typed shows the editor open with what a person has typed, and what is wrong with it.
-func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
+func (s *scoped) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 	_, here := rowIn(v, row.ID)
 	if here == nil {
 		// The row was removed meanwhile; its target shows what was typed.
@@ -454,16 +454,16 @@ func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 	*here = *shown
 }
 
-func (s *Server) mapUndo(c echo.Context) error {
+func (s *scoped) mapUndo(c echo.Context) error {
 	return s.step(c, undoNote, track.back)
 }
 
-func (s *Server) mapRedo(c echo.Context) error {
+func (s *scoped) mapRedo(c echo.Context) error {
 	return s.step(c, redoNote, track.forth)
 }
 
 // step saves an earlier or later state of the definition as a new version. The accounts stay as they are.
-func (s *Server) step(c echo.Context, prefix string, which func(track) (automation.Version, string, bool)) error {
+func (s *scoped) step(c echo.Context, prefix string, which func(track) (automation.Version, string, bool)) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err

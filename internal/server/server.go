@@ -17,7 +17,9 @@ import (
 
 // Config is what the server is made of. Everything is required unless it says otherwise.
 type Config struct {
-	Store       Store
+	Store House
+	// In answers the two stores as one workspace sees them. Pages get nothing else.
+	In          func(workspace string) (Store, connection.Store)
 	Sessions    scs.Store
 	Connections *connection.Service
 	Flow        *connection.Flow
@@ -50,7 +52,7 @@ type Server struct {
 	Config
 	echo     *echo.Echo
 	sessions *scs.SessionManager
-	live     *live
+	live     *lives
 	setup    *setupGate
 	signIns  *throttle
 	recall   *recall
@@ -62,7 +64,7 @@ var blankSessions = scs.New()
 
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
+	s := &Server{Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions
