@@ -27,6 +27,7 @@ type HourCount struct {
 // PlanFilter narrows the items of a dry run. After is the position to page from.
 type PlanFilter struct {
 	Outcomes []automation.Outcome // any of these
+	Matching automation.Matching
 	State    ItemState
 	Search   string
 	After    int64
@@ -60,5 +61,6 @@ type ReviewFilter struct {
 // Choice narrows what is carried out of a plan; zero values leave nothing out.
 type Choice struct {
 	Outcomes  []automation.Outcome
+	Matchings []automation.Matching
 	Positions []int64
 }

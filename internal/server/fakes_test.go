@@ -69,6 +69,11 @@ func (f *fakeStore) ReviewCounts(context.Context) (map[automation.ReviewKind]int
 	return out, nil
 }
 func (f *fakeStore) LatestPopulation(context.Context, automation.ID) (engine.Population, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.populations); n > 0 {
+		return f.populations[n-1], true, nil
+	}
 	return engine.Population{}, false, nil
 }
 func (f *fakeStore) DeliveryStats(context.Context, record.ConnectionID) (engine.DeliveryStats, error) {

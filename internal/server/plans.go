@@ -109,7 +109,7 @@ func (s *scoped) planPage(c echo.Context) error {
 	v := planui.View{
 		ID: p.ID, Title: planTitle(p, a), AutomationID: string(p.Automation), AutomationName: a.Name,
 		State: planState(p.State), Done: p.Done, Total: p.Total, Counts: map[ui.Outcome]int{},
-		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")), Result: c.QueryParam("result"),
+		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")), Result: c.QueryParam("result"), Matching: c.QueryParam("matching"),
 		Writing: p.Mode.Applies(), Undo: p.Mode == engine.ModeUndo || p.Mode == engine.ModeTake,
 	}
 	for o, n := range p.Counts {
@@ -254,17 +254,27 @@ func (s *scoped) planApply(c echo.Context) error {
 		}
 		choice.Positions = append(choice.Positions, n)
 	}
-	if len(choice.Outcomes) == 0 {
-		return redirect(c, "/plans/"+p.ID)
+	here, confirm := "/plans/"+p.ID, "?unconfirmed=1#apply-title"
+	if form.Get("back") == "first-sync" {
+		here, confirm = "/automations/"+string(a.ID)+"/first-sync", "?unconfirmed=1#carry-title"
+	}
+	for _, words := range form["matching"] {
+		for _, word := range strings.Fields(words) {
+			choice.Matchings = append(choice.Matchings, automation.Matching(word))
+		}
+		deletes = deletes || p.Counts[automation.Delete] > 0 && strings.Contains(words, string(automation.MatchLinked))
+	}
+	if len(choice.Outcomes)+len(choice.Matchings) == 0 {
+		return redirect(c, here)
 	}
 	_, over := engine.ShareOf(p, a.Definition.Limits)
 	if (over || deletes) && form.Get("confirm") == "" {
-		return redirect(c, "/plans/"+p.ID+"?unconfirmed=1#apply-title")
+		return redirect(c, here+confirm)
 	}
 	if err := s.Store.ApplyPopulation(ctx, p.ID, choice); err != nil && !errors.Is(err, engine.ErrConflict) {
 		return err
 	}
-	return redirect(c, "/plans/"+p.ID)
+	return redirect(c, here)
 }
 
 func (s *scoped) planPause(c echo.Context) error  { return s.planSwitch(c, s.Store.PausePopulation) }
@@ -311,7 +321,7 @@ func (s *scoped) undoCreate(c echo.Context) error {
 
 func (s *scoped) planItems(c echo.Context, v *planui.View, p engine.Population) error {
 	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64)
-	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), State: engine.ItemState(v.Result), Search: v.Query, After: after, Limit: plansPerPage + 1}
+	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), Matching: automation.Matching(v.Matching), State: engine.ItemState(v.Result), Search: v.Query, After: after, Limit: plansPerPage + 1}
 	items, err := s.Store.PlanItems(c.Request().Context(), p.ID, f)
 	if err != nil {
 		return err
@@ -319,6 +329,9 @@ func (s *scoped) planItems(c echo.Context, v *planui.View, p engine.Population) 
 	q := url.Values{}
 	if v.Outcome != "" {
 		q.Set("outcome", string(v.Outcome))
+	}
+	if v.Matching != "" {
+		q.Set("matching", v.Matching)
 	}
 	if v.Query != "" {
 		q.Set("q", v.Query)

@@ -94,6 +94,8 @@ func (s *Server) Routes() []Route {
 		{post, "/automations/:id/tests", Edit, within((*scoped).testSend)},
 		{post, "/automations/:id/plans", Edit, within((*scoped).planCreate)},
 		{get, "/automations/:id/live", View, within((*scoped).livePage)},
+		{get, "/automations/:id/first-sync", View, within((*scoped).firstSyncPage)},
+		{post, "/automations/:id/first-sync", Edit, within((*scoped).firstSyncLook)},
 		{post, "/automations/:id/activation", Edit, within((*scoped).activation)},
 		{post, "/automations/:id/policies", Edit, within((*scoped).policiesSave)},
 		{post, "/automations/:id/limits", Edit, within((*scoped).limitsRaise)},

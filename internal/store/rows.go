@@ -349,6 +349,7 @@ type planItemRow struct {
 	Plan         string
 	Result       string
 	RunID        string
+	Matching     string
 }
 
 func (planItemRow) TableName() string { return "plan_items" }
