@@ -197,7 +197,7 @@ func (s *scoped) showSettings(c echo.Context, status int, problems map[string]st
 		return err
 	}
 	for _, cn := range connections {
-		if u := s.hookURL(cn); u != "" {
+		if u := s.hookURL(cn); u != "" && s.can(people.Editor) {
 			v.Webhooks = append(v.Webhooks, accountui.Webhook{Side: side(cn.Provider), Label: cn.Name, URL: u, Hint: s.hookHint(cn)})
 		}
 	}

@@ -126,7 +126,9 @@ func (s *Server) Routes() []Route {
 func (s *Server) routes() {
 	e := s.echo
 	e.Use(s.requestID, s.logRequests, s.secureHeaders, s.catchPanics)
+	s.permissions = map[string]Permission{}
 	for _, r := range s.Routes() {
+		s.permissions[r.Method+" "+r.Path] = r.Permission
 		e.Add(r.Method, r.Path, r.handle, s.guards(r.Permission)...)
 	}
 	e.RouteNotFound("/*", func(c echo.Context) error { return echo.NewHTTPError(http.StatusNotFound) }, s.withSession)

@@ -56,6 +56,8 @@ type Server struct {
 	setup    *setupGate
 	signIns  *throttle
 	recall   *recall
+	// permissions are those of the routes, by method and path.
+	permissions map[string]Permission
 }
 
 // blankSessions is copied, not made anew: scs starts a cleaner with each, for a store we replace, and nobody

@@ -62,6 +62,50 @@ func TestAStrangerIsSentToSignInWhateverTheyOpen(t *testing.T) {
 	}
 }
 
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	table := map[string]Permission{}
+	for _, r := range d.Routes() {
+		name := r.Method + " " + r.Path
+		if _, twice := table[name]; twice {
+			t.Errorf("%s is in the table twice", name)
+		}
+		table[name] = r.Permission
+	}
+	registered := map[string]bool{}
+	everyRoute(d, func(name, _, _ string) {
+		registered[name] = true
+		if table[name] == "" {
+			t.Errorf("%s is registered, and the table does not say who may use it", name)
+		}
+	})
+	for name := range table {
+		if !registered[name] {
+			t.Errorf("%s is in the table, and is not registered", name)
+		}
+	}
+}
+
+func TestAPermissionNobodyKnowsIsTheOwners(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	if got, want := len(d.guards("nonsense")), len(d.guards(Own)); got != want {
+		t.Errorf("%d guards stand before it, want %d", got, want)
+	}
+	for _, p := range []Permission{View, Edit, Own} {
+		if roleOf(p) == "" {
+			t.Errorf("%s asks for no role", p)
+		}
+	}
+	w := d.signsIn().call(newGet("/settings"))
+	shows(t, w, http.StatusOK, "Settings")
+	c := d.echo.NewContext(newGet("/"), nil)
+	if err := within(func(*scoped, echo.Context) error { return nil })(c); err == nil {
+		t.Error("a handler runs without a workspace")
+	}
+}
+
 func TestBeforeThereIsAnAccountEverythingLeadsToSettingUp(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)

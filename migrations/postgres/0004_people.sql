@@ -38,3 +38,49 @@ WHERE state <> 'removed' AND account_id <> '' AND EXISTS (
     AND (n.created_at > connections.created_at OR n.created_at = connections.created_at AND n.id > connections.id));
 DELETE FROM grants WHERE connection_id IN (SELECT id FROM connections WHERE state = 'removed');
 CREATE UNIQUE INDEX connections_account_once ON connections (provider, account_id) WHERE state <> 'removed' AND account_id <> '';
+
+-- A link that lets one person in. Only a hash of what the link holds is kept.
+CREATE TABLE invites (
+    id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    role         TEXT    NOT NULL,
+    email        TEXT    NOT NULL DEFAULT '',
+    token_hash   BYTEA   NOT NULL,
+    made_by      TEXT    NOT NULL DEFAULT '',
+    created_at   BIGINT  NOT NULL,
+    expires_at   BIGINT  NOT NULL,
+    accepted_by  TEXT    NOT NULL DEFAULT '',
+    accepted_at  BIGINT  NOT NULL DEFAULT 0,
+    revoked_at   BIGINT  NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX invites_token ON invites (token_hash);
+CREATE INDEX invites_workspace ON invites (workspace_id, created_at);
+
+-- Who did what, from where. Entries are only ever added; what retention takes away is older than a month.
+CREATE TABLE audit_entries (
+    id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at           BIGINT  NOT NULL,
+    workspace_id TEXT COLLATE "C" NOT NULL DEFAULT '',
+    user_id      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    actor        TEXT    NOT NULL DEFAULT '',
+    address      TEXT    NOT NULL DEFAULT '',
+    kind         TEXT    NOT NULL,
+    subject      TEXT    NOT NULL DEFAULT '',
+    object       TEXT    NOT NULL DEFAULT '',
+    before       TEXT    NOT NULL DEFAULT '',
+    after        TEXT    NOT NULL DEFAULT '',
+    request_id   TEXT    NOT NULL DEFAULT ''
+);
+CREATE INDEX audit_entries_workspace ON audit_entries (workspace_id, at, id);
+CREATE INDEX audit_entries_at ON audit_entries (at);
+
+-- +goose StatementBegin
+CREATE FUNCTION audit_entries_stay() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND OLD.at <= (EXTRACT(EPOCH FROM clock_timestamp())::BIGINT - 2592000) * 1000000 THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'audit entries are never changed, and kept for a month at least';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_entries_stay BEFORE UPDATE OR DELETE ON audit_entries FOR EACH ROW EXECUTE FUNCTION audit_entries_stay();

@@ -38,3 +38,50 @@ WHERE state <> 'removed' AND account_id <> '' AND EXISTS (
     AND (n.created_at > connections.created_at OR n.created_at = connections.created_at AND n.id > connections.id));
 DELETE FROM grants WHERE connection_id IN (SELECT id FROM connections WHERE state = 'removed');
 CREATE UNIQUE INDEX connections_account_once ON connections (provider, account_id) WHERE state <> 'removed' AND account_id <> '';
+
+-- A link that lets one person in. Only a hash of what the link holds is kept.
+CREATE TABLE invites (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    workspace_id TEXT    NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    role         TEXT    NOT NULL,
+    email        TEXT    NOT NULL DEFAULT '',
+    token_hash   BLOB    NOT NULL,
+    made_by      TEXT    NOT NULL DEFAULT '',
+    created_at   INTEGER NOT NULL,
+    expires_at   INTEGER NOT NULL,
+    accepted_by  TEXT    NOT NULL DEFAULT '',
+    accepted_at  INTEGER NOT NULL DEFAULT 0,
+    revoked_at   INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX invites_token ON invites (token_hash);
+CREATE INDEX invites_workspace ON invites (workspace_id, created_at);
+
+-- Who did what, from where. Entries are only ever added; what retention takes away is older than a month.
+CREATE TABLE audit_entries (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    at           INTEGER NOT NULL,
+    workspace_id TEXT    NOT NULL DEFAULT '',
+    user_id      TEXT    NOT NULL DEFAULT '',
+    actor        TEXT    NOT NULL DEFAULT '',
+    address      TEXT    NOT NULL DEFAULT '',
+    kind         TEXT    NOT NULL,
+    subject      TEXT    NOT NULL DEFAULT '',
+    object       TEXT    NOT NULL DEFAULT '',
+    before       TEXT    NOT NULL DEFAULT '',
+    after        TEXT    NOT NULL DEFAULT '',
+    request_id   TEXT    NOT NULL DEFAULT ''
+);
+CREATE INDEX audit_entries_workspace ON audit_entries (workspace_id, at, id);
+CREATE INDEX audit_entries_at ON audit_entries (at);
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_entries_stay BEFORE UPDATE ON audit_entries BEGIN
+    SELECT RAISE(ABORT, 'audit entries are never changed');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_entries_last BEFORE DELETE ON audit_entries
+WHEN OLD.at > (CAST(strftime('%s', 'now') AS INTEGER) - 2592000) * 1000000 BEGIN
+    SELECT RAISE(ABORT, 'audit entries are kept for a month at least');
+END;
+-- +goose StatementEnd

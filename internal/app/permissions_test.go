@@ -1,0 +1,299 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/config"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/recipe"
+	"crosswalk/internal/record"
+	"crosswalk/internal/server"
+)
+
+const everybodysPassword = "correct horse battery staple"
+
+// peopledHouse is the whole house over a real store. Workspace A has a person of each role and one of each object;
+// workspace B has an owner of its own, and is empty.
+type peopledHouse struct {
+	*house
+	t       *testing.T
+	a, b    string
+	cookies map[string]string // by email
+}
+
+// secretName is what nobody of another workspace may ever read.
+const secretName = "Confidential Bakery"
+
+func newPeopledHouse(t *testing.T) *peopledHouse {
+	t.Helper()
+	ctx := t.Context()
+	cfg, err := config.Load([]string{"CROSSWALK_DATA=" + t.TempDir()}, config.Overrides{})
+	check(t, err)
+	h, err := build(ctx, cfg, roles{serve: true}, slog.New(slog.DiscardHandler))
+	check(t, err)
+	t.Cleanup(func() { h.server.Close(); _ = h.close() })
+	p := &peopledHouse{house: h, t: t, b: "ws_b", cookies: map[string]string{}}
+	hash, err := people.Hash(everybodysPassword)
+	check(t, err)
+	check(t, h.store.CreateFirstUser(ctx, people.User{ID: "us_owner", Email: "owner@a.io", PasswordHash: hash}))
+	all, err := h.store.MembershipsOf(ctx, "us_owner")
+	check(t, err)
+	p.a = all[0].Workspace.ID
+	check(t, h.store.CreateWorkspace(ctx, people.Workspace{ID: p.b, Name: "B"}, "us_owner"))
+	invite := func(workspace, name, email string, role people.Role) {
+		now := time.Now()
+		check(t, h.store.CreateInvite(ctx, people.Invite{ID: "iv_" + name, Workspace: people.Workspace{ID: workspace}, Role: role, CreatedAt: now, ExpiresAt: now.Add(time.Hour)}, people.HashInviteToken(name)))
+		_, err := h.store.AcceptInvite(ctx, people.HashInviteToken(name), people.User{ID: "us_" + name, Email: email, PasswordHash: hash}, true, now)
+		check(t, err)
+	}
+	invite(p.a, "editor", "editor@a.io", people.Editor)
+	invite(p.a, "viewer", "viewer@a.io", people.Viewer)
+	invite(p.b, "b", "owner@b.io", people.Owner)
+	check(t, h.store.RemoveMember(ctx, p.b, "us_owner"))
+	for _, email := range []string{"owner@a.io", "editor@a.io", "viewer@a.io", "owner@b.io"} {
+		w := p.send("", http.MethodPost, "/sign-in", url.Values{"email": {email}, "password": {everybodysPassword}})
+		for _, c := range w.Result().Cookies() {
+			p.cookies[email] = c.Name + "=" + c.Value
+		}
+	}
+	p.furnish()
+	return p
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// furnish puts one of everything into workspace A.
+func (p *peopledHouse) furnish() {
+	ctx, st := p.t.Context(), p.store
+	for id, by := range map[record.ConnectionID]provider.ID{"cn_gl": "gleap", "cn_hl": "highlevel"} {
+		c := connection.Connection{ID: id, Workspace: p.a, Provider: by, Name: secretName, Account: provider.Account{ID: "secret " + string(by)}, Auth: connection.ByKey, State: connection.Active, HookSecret: "unguessable-" + string(by), CreatedAt: time.Now()}
+		check(p.t, st.SaveConnection(ctx, c, []byte("not sealed by us")))
+	}
+	r, _ := recipe.Find("gleap-contact-to-highlevel")
+	def := r.Definition
+	def.Source.Connection, def.Target.Connection = "cn_gl", "cn_hl"
+	check(p.t, st.CreateAutomation(ctx, automation.Automation{ID: "au_a", Workspace: p.a, Name: secretName, State: automation.Draft, Definition: def}, "owner@a.io"))
+	source := record.Ref{Connection: "cn_gl", Type: record.Contact, ID: "g1"}
+	target := record.Ref{Connection: "cn_hl", Type: record.Contact, ID: "h1"}
+	run := automation.Run{ID: "rn_a", Automation: "au_a", Version: 1, Source: source, Target: target, Title: secretName, State: automation.Succeeded, Outcome: automation.Create, Attempts: 1, StartedAt: time.Now(), FinishedAt: time.Now()}
+	run.Event = automation.Event{ID: "ev_a", Kind: automation.Webhook, Ref: source, Change: provider.Updated, ReceivedAt: time.Now()}
+	change := automation.Change{ID: "ch_a", Run: "rn_a", Automation: "au_a", Source: source, Target: target, Op: automation.Create, State: automation.Done, Before: record.Fields{}, IntendedAt: time.Now()}
+	review := automation.Review{ID: "rv_a", Automation: "au_a", Source: source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Title: secretName, Run: "rn_a", OpenedAt: time.Now()}
+	check(p.t, st.Finish(ctx, engine.Finish{Run: run, Change: &change, Review: &review}))
+	check(p.t, st.CreatePopulation(ctx, engine.Population{ID: "pl_a", Automation: "au_a", Version: 1, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now()}))
+	check(p.t, st.CreateInvite(ctx, people.Invite{ID: "iv_a", Workspace: people.Workspace{ID: p.a}, Role: people.Viewer, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, people.HashInviteToken("a")))
+}
+
+// addressOf is a route's address with ids of workspace A in it; named tells whether it names an object.
+func addressOf(t *testing.T, r server.Route) (address string, named bool) {
+	address = r.Path
+	for _, object := range [][2]string{
+		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"},
+		{"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"},
+		{"/people/:id", "/people/us_viewer"}, {"/invites/:id", "/invites/iv_a"},
+	} {
+		if strings.Contains(address, object[0]) {
+			address, named = strings.Replace(address, object[0], object[1], 1), true
+		}
+	}
+	address = strings.Replace(address, ":row", "r1", 1)
+	if strings.ContainsAny(address, ":*") {
+		t.Errorf("%s %s names an object this test does not know: give it one of workspace A", r.Method, r.Path)
+	}
+	return address, named
+}
+
+func (p *peopledHouse) send(who, method, address string, form url.Values) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if cookie := p.cookies[who]; cookie != "" {
+		r.Header.Set("Cookie", cookie)
+	}
+	w := httptest.NewRecorder()
+	p.server.ServeHTTP(w, r)
+	return w
+}
+
+// formFor is a form that gets as far as the object it is about.
+func formFor(r server.Route) url.Values {
+	if r.Path == "/undo" {
+		return url.Values{"kind": {"run"}, "id": {"rn_a"}}
+	}
+	return nil
+}
+
+// person are routes for people, but those that never end or end the session.
+func person(h *house) []server.Route {
+	var out []server.Route
+	for _, r := range h.server.Routes() {
+		if r.Permission != server.Machine && r.Path != "/live" && r.Path != "/sign-out" {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func TestWhoMayUseWhich(t *testing.T) {
+	t.Parallel()
+	for who, may := range map[string]map[server.Permission]bool{
+		"":            {server.Public: true},
+		"viewer@a.io": {server.Public: true, server.SignedIn: true, server.View: true},
+		"editor@a.io": {server.Public: true, server.SignedIn: true, server.View: true, server.Edit: true},
+		"owner@a.io":  {server.Public: true, server.SignedIn: true, server.View: true, server.Edit: true, server.Own: true},
+	} {
+		t.Run(who, func(t *testing.T) {
+			t.Parallel()
+			p := newPeopledHouse(t)
+			for _, r := range person(p.house) {
+				address, _ := addressOf(t, r)
+				name := fmt.Sprint(r.Method, " ", address)
+				w := p.send(who, r.Method, address, formFor(r))
+				to := w.Header().Get("Location")
+				turnedAway := w.Code == http.StatusForbidden || strings.HasPrefix(to, "/sign-in") && r.Permission != server.Public
+				if turnedAway == may[r.Permission] {
+					t.Errorf("%s (%s) answers %d to %q", name, r.Permission, w.Code, to)
+				}
+				if w.Code == http.StatusForbidden && !strings.Contains(w.Body.String(), "Nothing was changed") {
+					t.Errorf("%s does not say plainly that nothing was changed:\n%s", name, w.Body)
+				}
+				if w.Code >= 500 && w.Code != http.StatusBadGateway {
+					t.Errorf("%s answers %d:\n%s", name, w.Code, w.Body)
+				}
+				if who == "viewer@a.io" && strings.Contains(w.Body.String(), "unguessable-gleap") {
+					t.Errorf("%s shows a viewer the webhook's secret", name)
+				}
+			}
+		})
+	}
+}
+
+func TestAnotherWorkspaceIsNotThere(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	tried := 0
+	for _, r := range person(p.house) {
+		address, named := addressOf(t, r)
+		if r.Path == "/undo" {
+			named = true
+		}
+		w := p.send("owner@b.io", r.Method, address, formFor(r))
+		if named {
+			tried++
+			if w.Code != http.StatusNotFound {
+				t.Errorf("%s %s answers %d to %q: %s", r.Method, address, w.Code, w.Header().Get("Location"), w.Body)
+			}
+		}
+		for _, secret := range []string{secretName, "owner@a.io", "unguessable", "rn_a", "cn_gl\"", "secret gleap"} {
+			if strings.Contains(w.Body.String(), secret) {
+				t.Errorf("%s %s shows %q to somebody of another workspace", r.Method, address, secret)
+			}
+		}
+	}
+	if tried < 35 {
+		t.Errorf("only %d objects of another workspace were asked for", tried)
+	}
+	for _, q := range []string{"Confidential", "g1", "h1", "cn_gl/contact/g1", "rn_a"} {
+		if w := p.send("owner@b.io", http.MethodGet, "/records?q="+url.QueryEscape(q), nil); strings.Contains(w.Body.String(), secretName) || strings.Contains(w.Body.String(), "/records/cn_") {
+			t.Errorf("a search for %q finds what is of another workspace", q)
+		}
+	}
+	for _, address := range []string{"/runs?automation=au_a", "/runs?q=Confidential", "/reviews?automation=au_a", "/reviews?tab=settled"} {
+		if w := p.send("owner@b.io", http.MethodGet, address, nil); strings.Contains(w.Body.String(), secretName) {
+			t.Errorf("%s shows what is of another workspace", address)
+		}
+	}
+	a, err := p.store.Automation(t.Context(), "au_a")
+	check(t, err)
+	pl, err := p.store.Population(t.Context(), "pl_a")
+	check(t, err)
+	if a.Version != 1 || a.Name != secretName || a.State != automation.Draft || pl.State != engine.PopulationQueued {
+		t.Errorf("something was changed: %+v, %+v", a, pl)
+	}
+}
+
+func TestAWorkspaceIsChosenAndChecked(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	if w := p.send("owner@a.io", http.MethodPost, "/workspace", url.Values{"workspace": {p.b}}); w.Code != http.StatusNotFound {
+		t.Errorf("going to a workspace one is not in answers %d", w.Code)
+	}
+	if w := p.send("owner@a.io", http.MethodGet, "/automations", nil); strings.Contains(w.Body.String(), `action="/workspace"`) {
+		t.Error("there is a switch though there is nothing to choose")
+	}
+	if w := p.send("owner@a.io", http.MethodPost, "/workspaces", url.Values{"name": {"Second"}}); w.Code != http.StatusSeeOther {
+		t.Fatalf("making a workspace answers %d: %s", w.Code, w.Body)
+	}
+	w := p.send("owner@a.io", http.MethodGet, "/automations", nil)
+	if body := w.Body.String(); strings.Contains(body, secretName) || !strings.Contains(body, `action="/workspace"`) || !strings.Contains(body, "Second") {
+		t.Errorf("the new workspace shows:\n%s", body)
+	}
+	if w := p.send("owner@a.io", http.MethodPost, "/automations/au_a/name", url.Values{"name": {"Moved"}}); w.Code != http.StatusNotFound {
+		t.Errorf("from a workspace into another one writes: %d", w.Code)
+	}
+	p.send("owner@a.io", http.MethodPost, "/workspace", url.Values{"workspace": {p.a}})
+	if w := p.send("owner@a.io", http.MethodGet, "/automations", nil); !strings.Contains(w.Body.String(), secretName) {
+		t.Error("the way back does not lead back")
+	}
+	// Somebody who is removed is out at once, whatever their session says.
+	p.send("editor@a.io", http.MethodGet, "/automations", nil)
+	check(t, p.store.RemoveMember(t.Context(), p.a, "us_editor"))
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if w := p.send("editor@a.io", method, "/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}}); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), secretName) {
+			t.Errorf("somebody who was removed is answered %d: %s", w.Code, w.Body)
+		}
+	}
+}
+
+func TestAViewerSeesNoButtonThatWouldBeRefused(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	for _, r := range person(p.house) {
+		if r.Method != http.MethodGet || r.Permission != server.View {
+			continue
+		}
+		address, _ := addressOf(t, r)
+		body := p.send("viewer@a.io", http.MethodGet, address, nil).Body.String()
+		for _, form := range strings.Split(body, "<form")[1:] {
+			head, rest, _ := strings.Cut(form, ">")
+			if !strings.Contains(head, `method="post"`) || strings.Contains(head, `action="/settings`) || strings.Contains(head, `action="/sign-out"`) || strings.Contains(head, `action="/workspace"`) {
+				continue
+			}
+			if !strings.HasPrefix(rest, `<fieldset class="not-yours" disabled`) {
+				t.Errorf("%s offers a viewer <form%s>", address, head)
+			}
+		}
+		for _, link := range []string{`href="/connections/gleap/new"`, `href="/workspaces/new"`} {
+			if strings.Contains(body, link) {
+				t.Errorf("%s leads a viewer to %s", address, link)
+			}
+		}
+	}
+	owner := p.send("owner@a.io", http.MethodGet, "/automations/au_a/live", nil).Body.String()
+	if strings.Contains(owner, "not-yours") || !strings.Contains(owner, `action="/automations/au_a/activation"`) {
+		t.Error("an owner's page is switched off")
+	}
+	if w := p.send("viewer@a.io", http.MethodGet, "/plans/pl_a?format=csv", nil); w.Code != http.StatusForbidden {
+		t.Errorf("a viewer's export answers %d", w.Code)
+	}
+	if w := p.send("editor@a.io", http.MethodGet, "/plans/pl_a?format=csv", nil); w.Code != http.StatusOK {
+		t.Errorf("an editor's export answers %d", w.Code)
+	}
+}
