@@ -112,7 +112,7 @@ func addressOf(t *testing.T, r server.Route) (address string, named bool) {
 			address, named = strings.Replace(address, object[0], object[1], 1), true
 		}
 	}
-	address = strings.Replace(address, ":row", "r1", 1)
+	address = strings.NewReplacer(":row", "r1", ":token", "nobody-has-this").Replace(address)
 	if strings.ContainsAny(address, ":*") {
 		t.Errorf("%s %s names an object this test does not know: give it one of workspace A", r.Method, r.Path)
 	}
@@ -130,6 +130,12 @@ func (p *peopledHouse) send(who, method, address string, form url.Values) *httpt
 	w := httptest.NewRecorder()
 	p.server.ServeHTTP(w, r)
 	return w
+}
+
+// gist is the middle of a page.
+func gist(w *httptest.ResponseRecorder) string {
+	_, body, _ := strings.Cut(w.Body.String(), "<main")
+	return body[:min(len(body), 400)]
 }
 
 // formFor is a form that gets as far as the object it is about.
@@ -172,10 +178,10 @@ func TestWhoMayUseWhich(t *testing.T) {
 					t.Errorf("%s (%s) answers %d to %q", name, r.Permission, w.Code, to)
 				}
 				if w.Code == http.StatusForbidden && !strings.Contains(w.Body.String(), "Nothing was changed") {
-					t.Errorf("%s does not say plainly that nothing was changed:\n%s", name, w.Body)
+					t.Errorf("%s does not say plainly that nothing was changed:\n%s", name, gist(w))
 				}
 				if w.Code >= 500 && w.Code != http.StatusBadGateway {
-					t.Errorf("%s answers %d:\n%s", name, w.Code, w.Body)
+					t.Errorf("%s answers %d:\n%s", name, w.Code, gist(w))
 				}
 				if who == "viewer@a.io" && strings.Contains(w.Body.String(), "unguessable-gleap") {
 					t.Errorf("%s shows a viewer the webhook's secret", name)
@@ -198,7 +204,7 @@ func TestAnotherWorkspaceIsNotThere(t *testing.T) {
 		if named {
 			tried++
 			if w.Code != http.StatusNotFound {
-				t.Errorf("%s %s answers %d to %q: %s", r.Method, address, w.Code, w.Header().Get("Location"), w.Body)
+				t.Errorf("%s %s answers %d to %q: %s", r.Method, address, w.Code, w.Header().Get("Location"), gist(w))
 			}
 		}
 		for _, secret := range []string{secretName, "owner@a.io", "unguessable", "rn_a", "cn_gl\"", "secret gleap"} {
@@ -239,7 +245,7 @@ func TestAWorkspaceIsChosenAndChecked(t *testing.T) {
 		t.Error("there is a switch though there is nothing to choose")
 	}
 	if w := p.send("owner@a.io", http.MethodPost, "/workspaces", url.Values{"name": {"Second"}}); w.Code != http.StatusSeeOther {
-		t.Fatalf("making a workspace answers %d: %s", w.Code, w.Body)
+		t.Fatalf("making a workspace answers %d: %s", w.Code, gist(w))
 	}
 	w := p.send("owner@a.io", http.MethodGet, "/automations", nil)
 	if body := w.Body.String(); strings.Contains(body, secretName) || !strings.Contains(body, `action="/workspace"`) || !strings.Contains(body, "Second") {
@@ -257,7 +263,7 @@ func TestAWorkspaceIsChosenAndChecked(t *testing.T) {
 	check(t, p.store.RemoveMember(t.Context(), p.a, "us_editor"))
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		if w := p.send("editor@a.io", method, "/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}}); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), secretName) {
-			t.Errorf("somebody who was removed is answered %d: %s", w.Code, w.Body)
+			t.Errorf("somebody who was removed is answered %d: %s", w.Code, gist(w))
 		}
 	}
 }
@@ -295,5 +301,135 @@ func TestAViewerSeesNoButtonThatWouldBeRefused(t *testing.T) {
 	}
 	if w := p.send("editor@a.io", http.MethodGet, "/plans/pl_a?format=csv", nil); w.Code != http.StatusOK {
 		t.Errorf("an editor's export answers %d", w.Code)
+	}
+}
+
+func TestTheLastOwnerStays(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	ctx := t.Context()
+	role := func(who string) people.Role {
+		all, err := p.store.MembershipsOf(ctx, who)
+		check(t, err)
+		if len(all) == 0 {
+			return ""
+		}
+		return all[0].Role
+	}
+	p.send("owner@a.io", http.MethodPost, "/people/us_owner/role", url.Values{"role": {"viewer"}})
+	p.send("owner@a.io", http.MethodPost, "/people/us_owner/remove", nil)
+	if got := role("us_owner"); got != people.Owner {
+		t.Fatalf("the last owner is %q", got)
+	}
+	if w := p.send("owner@a.io", http.MethodPost, "/people/us_viewer/role", url.Values{"role": {"owner"}}); w.Code != http.StatusSeeOther || role("us_viewer") != people.Owner {
+		t.Fatalf("%d, and the viewer is %q", w.Code, role("us_viewer"))
+	}
+	if w := p.send("viewer@a.io", http.MethodPost, "/people/us_owner/remove", nil); w.Code != http.StatusSeeOther || role("us_owner") != "" {
+		t.Fatalf("%d, and the first owner is %q", w.Code, role("us_owner"))
+	}
+	if w := p.send("owner@a.io", http.MethodGet, "/automations", nil); w.Code != http.StatusForbidden {
+		t.Errorf("who was removed is answered %d", w.Code)
+	}
+	for _, nonsense := range []string{"", "king", "OWNER"} {
+		if w := p.send("viewer@a.io", http.MethodPost, "/people/us_editor/role", url.Values{"role": {nonsense}}); w.Code != http.StatusUnprocessableEntity || role("us_editor") != people.Editor {
+			t.Errorf("the role %q is answered %d, and the editor is %q", nonsense, w.Code, role("us_editor"))
+		}
+	}
+	if w := p.send("viewer@a.io", http.MethodPost, "/people/us_b/remove", nil); w.Code != http.StatusNotFound || role("us_b") != people.Owner {
+		t.Errorf("somebody of another workspace is removed: %d", w.Code)
+	}
+}
+
+// linkOf is the one place a link is shown.
+func linkOf(t *testing.T, w *httptest.ResponseRecorder) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(w.Body.String(), "/invite/")
+	if !ok {
+		t.Fatalf("%d shows no link: %s", w.Code, gist(w))
+	}
+	token, _, _ := strings.Cut(rest, `"`)
+	return "/invite/" + token
+}
+
+func TestAnInviteLetsOnePersonInOnce(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	invite := func(form url.Values) string {
+		return linkOf(t, p.send("owner@a.io", http.MethodPost, "/invites", form))
+	}
+	// with is a browser that followed a link.
+	with := func(who, link string) *httptest.ResponseRecorder {
+		w := p.send(who, http.MethodGet, link, nil)
+		for _, c := range w.Result().Cookies() {
+			p.cookies[who] = c.Name + "=" + c.Value
+		}
+		return w
+	}
+	account := func(email string) url.Values {
+		return url.Values{"email": {email}, "password": {everybodysPassword}, "password_again": {everybodysPassword}}
+	}
+	link := invite(url.Values{"role": {"editor"}})
+	if len(link) < len("/invite/")+43 {
+		t.Errorf("the link holds less than 256 bits: %s", link)
+	}
+	if again := p.send("owner@a.io", http.MethodGet, "/settings/people", nil).Body.String(); strings.Contains(again, link) {
+		t.Error("the link is shown a second time")
+	}
+	if w := with("new", link); w.Header().Get("Location") != "/invite" {
+		t.Fatalf("following the link: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if w := p.send("new", http.MethodGet, "/invite", nil); w.Code != http.StatusOK || strings.Contains(w.Body.String(), link) || !strings.Contains(w.Body.String(), "First workspace") {
+		t.Errorf("the page of the invite: %d %s", w.Code, gist(w))
+	}
+	for name, bad := range map[string]url.Values{
+		"no email": account(""), "a short password": {"email": {"new@a.io"}, "password": {"x"}, "password_again": {"x"}}, "an email that is taken": account("viewer@a.io"),
+	} {
+		if w := p.send("new", http.MethodPost, "/invite", bad); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+	}
+	w := p.send("new", http.MethodPost, "/invite", account("new@a.io"))
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("joining: %d %s", w.Code, gist(w))
+	}
+	for _, c := range w.Result().Cookies() {
+		p.cookies["new"] = c.Name + "=" + c.Value
+	}
+	if w := p.send("new", http.MethodGet, "/automations", nil); !strings.Contains(w.Body.String(), secretName) {
+		t.Errorf("who joined sees %d %s", w.Code, gist(w))
+	}
+	for _, who := range []string{"late", "owner@b.io"} {
+		if w := with(who, link); w.Code != http.StatusNotFound {
+			t.Errorf("a used link answers %s %d", who, w.Code)
+		}
+	}
+	// One that is for somebody lets nobody else in.
+	bound := invite(url.Values{"role": {"viewer"}, "email": {"owner@b.io"}})
+	with("thief", bound)
+	if w := p.send("thief", http.MethodPost, "/invite", account("thief@a.io")); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("another email is answered %d", w.Code)
+	}
+	with("editor@a.io", bound)
+	if w := p.send("editor@a.io", http.MethodPost, "/invite", nil); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("another account is answered %d", w.Code)
+	}
+	with("owner@b.io", bound)
+	if w := p.send("owner@b.io", http.MethodPost, "/invite", nil); w.Code != http.StatusSeeOther {
+		t.Errorf("who it is for is answered %d %s", w.Code, gist(w))
+	}
+	if w := p.send("owner@b.io", http.MethodGet, "/automations", nil); !strings.Contains(w.Body.String(), secretName) {
+		t.Error("who joined does not find themselves in the workspace")
+	}
+	// One that was revoked leads nowhere, also for who had followed it before.
+	gone := invite(url.Values{"role": {"owner"}})
+	with("early", gone)
+	all, err := p.store.Invites(t.Context(), p.a)
+	check(t, err)
+	if w := p.send("editor@a.io", http.MethodPost, "/invites/"+all[0].ID+"/revoke", nil); w.Code != http.StatusForbidden {
+		t.Errorf("an editor's revoking answers %d", w.Code)
+	}
+	p.send("owner@a.io", http.MethodPost, "/invites/"+all[0].ID+"/revoke", nil)
+	if w := p.send("early", http.MethodPost, "/invite", account("early@a.io")); w.Code != http.StatusNotFound {
+		t.Errorf("a revoked invite answers %d", w.Code)
 	}
 }

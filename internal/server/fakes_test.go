@@ -47,6 +47,9 @@ type fakeStore struct {
 func (f *fakeStore) MembershipsOf(_ context.Context, user string) ([]people.Membership, error) {
 	return []people.Membership{{Workspace: people.Workspace{ID: "ws_1", Name: "Acme"}, User: user, Role: people.Owner}}, nil
 }
+func (f *fakeStore) InviteByToken(context.Context, []byte, time.Time) (people.Invite, error) {
+	return people.Invite{}, engine.ErrNotFound
+}
 func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }
 func (f *fakeStore) UserByID(_ context.Context, id string) (people.User, error) {
 	return people.User{ID: id, Email: "jane@acme.io"}, nil

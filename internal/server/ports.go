@@ -30,6 +30,23 @@ type Workspaces interface {
 	RenameWorkspace(ctx context.Context, id, name string) error
 }
 
+// Members keeps who may do what in a workspace, and who is invited. Changes that would leave a workspace without an
+// owner answer people.ErrLastOwner.
+type Members interface {
+	Members(ctx context.Context, workspace string) ([]people.Member, error)
+	SetRole(ctx context.Context, workspace, user string, role people.Role) error
+	RemoveMember(ctx context.Context, workspace, user string) error
+	// CreateInvite stores an invite with the hash of what its link holds.
+	CreateInvite(ctx context.Context, i people.Invite, tokenHash []byte) error
+	Invites(ctx context.Context, workspace string) ([]people.Invite, error)
+	// RevokeInvite answers engine.ErrConflict when it was accepted or revoked before.
+	RevokeInvite(ctx context.Context, workspace, id string) error
+	// InviteByToken finds one that may be accepted.
+	InviteByToken(ctx context.Context, tokenHash []byte, now time.Time) (people.Invite, error)
+	// AcceptInvite makes a user a member, once; a new one is stored along. engine.ErrConflict: the email is taken.
+	AcceptInvite(ctx context.Context, tokenHash []byte, u people.User, isNew bool, now time.Time) (people.Invite, error)
+}
+
 // Runs reads the run log.
 type Runs interface {
 	Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error)
@@ -100,6 +117,7 @@ type Deliveries interface {
 type House interface {
 	Users
 	Workspaces
+	Members
 	engine.Inbox
 	Ping(ctx context.Context) error
 	MigrationsPending(ctx context.Context) (bool, error)

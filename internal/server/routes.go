@@ -54,6 +54,9 @@ func (s *Server) Routes() []Route {
 		{post, "/setup", Public, s.setupCreate},
 		{get, "/sign-in", Public, s.signInPage},
 		{post, "/sign-in", Public, s.signIn},
+		{get, "/invite/:token", Public, s.inviteOpen},
+		{get, "/invite", Public, s.invitePage},
+		{post, "/invite", Public, s.inviteAccept},
 
 		{post, "/sign-out", SignedIn, s.signOut},
 		{post, "/settings/theme", SignedIn, s.settingsTheme},
@@ -65,6 +68,11 @@ func (s *Server) Routes() []Route {
 		{get, "/workspaces/new", Own, within((*scoped).workspaceNewPage)},
 		{post, "/workspaces", Own, within((*scoped).workspaceCreate)},
 		{post, "/workspace/name", Own, within((*scoped).workspaceRename)},
+		{get, "/settings/people", Own, within((*scoped).peoplePage)},
+		{post, "/people/:id/role", Own, within((*scoped).memberRole)},
+		{post, "/people/:id/remove", Own, within((*scoped).memberRemove)},
+		{post, "/invites", Own, within((*scoped).inviteCreate)},
+		{post, "/invites/:id/revoke", Own, within((*scoped).inviteRevoke)},
 
 		{get, "/connections", View, within((*scoped).connectionsPage)},
 		{get, "/connections/highlevel/new", Edit, within((*scoped).connectHighLevelPage)},

@@ -14,7 +14,7 @@ var open = map[string]int{
 	"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 403, "GET /static/*": 404,
 	"POST /hooks/highlevel": 401, "POST /hooks/gleap/:secret": 401,
 	"GET /setup": 303, "POST /setup": 303, "GET /sign-in": 200, "POST /sign-in": 422,
-	"GET /live": 401,
+	"GET /live": 401, "GET /invite/:token": 404, "GET /invite": 404, "POST /invite": 404,
 }
 
 // everyRoute calls f for each route there is, with a path that fits it.
@@ -24,7 +24,7 @@ func everyRoute(d *door, f func(name, method, path string)) {
 			continue
 		}
 		path := r.Path
-		for _, parameter := range []string{":secret", ":connection", ":type", ":row", ":id"} {
+		for _, parameter := range []string{":secret", ":token", ":connection", ":type", ":row", ":id"} {
 			path = strings.ReplaceAll(path, parameter, "x1")
 		}
 		f(r.Method+" "+r.Path, r.Method, strings.ReplaceAll(path, "*", "no-such-file.css"))

@@ -192,11 +192,11 @@ func (s *scoped) workspaceRename(c echo.Context) error {
 	name := strings.Join(strings.Fields(c.FormValue("name")), " ")
 	if words := people.CheckWorkspaceName(name); words != "" {
 		s.flash(c, ui.Stop, "Not renamed", words)
-		return redirect(c, "/settings")
+		return redirect(c, "/settings/people")
 	}
 	if err := s.Server.Store.RenameWorkspace(c.Request().Context(), s.member.Workspace.ID, name); err != nil {
 		return err
 	}
 	s.flash(c, ui.Good, "Renamed", "")
-	return redirect(c, "/settings")
+	return redirect(c, "/settings/people")
 }

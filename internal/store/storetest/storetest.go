@@ -115,6 +115,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"lists hold what is of the workspace":                          testOwnLists,
 		"a provider's account lives in one workspace":                  testOneAccountOneWorkspace,
 		"the first account takes over what is there":                   testFounderTakesOver,
+		"an invite lets one person in, once":                           testInvites,
+		"a workspace keeps an owner":                                   testLastOwner,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

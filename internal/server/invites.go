@@ -1,0 +1,148 @@
+package server
+
+import (
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+	"crosswalk/web/peopleui"
+)
+
+// sessionInvite keeps the hash of the invite a browser came with, so that the link itself leaves the address bar at
+// once: it is in no page's address, and no request names it as where it came from.
+const sessionInvite = "invite"
+
+// inviteOpen takes what a link holds, and goes on without it.
+func (s *Server) inviteOpen(c echo.Context) error {
+	ctx := c.Request().Context()
+	hash := people.HashInviteToken(c.Param("token"))
+	_, err := s.Store.InviteByToken(ctx, hash, s.Now())
+	if errors.Is(err, engine.ErrNotFound) {
+		return inviteGone()
+	}
+	if err != nil {
+		return err
+	}
+	s.sessions.Put(ctx, sessionInvite, hex.EncodeToString(hash))
+	return redirect(c, "/invite")
+}
+
+func inviteGone() *pageError {
+	return &pageError{http.StatusNotFound, "This invite leads nowhere", "It was used, was revoked, or is older than seven days.", "Ask who sent it for another one.", "invite"}
+}
+
+// invited finds the invite the browser came with.
+func (s *Server) invited(c echo.Context) (people.Invite, []byte, error) {
+	ctx := c.Request().Context()
+	hash, err := hex.DecodeString(s.sessions.GetString(ctx, sessionInvite))
+	if err != nil || len(hash) == 0 {
+		return people.Invite{}, nil, inviteGone()
+	}
+	i, err := s.Store.InviteByToken(ctx, hash, s.Now())
+	if errors.Is(err, engine.ErrNotFound) {
+		return people.Invite{}, nil, inviteGone()
+	}
+	return i, hash, err
+}
+
+// visitor is who is signed in on a page that is for everybody; nobody is one too.
+func (s *Server) visitor(c echo.Context) (people.User, bool, error) {
+	ctx := c.Request().Context()
+	id := s.sessions.GetString(ctx, "user")
+	if id == "" {
+		return people.User{}, false, nil
+	}
+	u, err := s.Store.UserByID(ctx, id)
+	if errors.Is(err, engine.ErrNotFound) {
+		return people.User{}, false, nil
+	}
+	return u, err == nil, err
+}
+
+func (s *Server) invitePage(c echo.Context) error {
+	i, _, err := s.invited(c)
+	if err != nil {
+		return err
+	}
+	u, _, err := s.visitor(c)
+	if err != nil {
+		return err
+	}
+	return s.showInvite(c, http.StatusOK, i, u, peopleui.Joining{Email: i.Email})
+}
+
+func (s *Server) showInvite(c echo.Context, status int, i people.Invite, u people.User, v peopleui.Joining) error {
+	v.Workspace, v.Role, v.MadeBy, v.Bound, v.SignedIn = i.Workspace.Name, string(i.Role), i.MadeBy, i.Email, u.Email
+	if u.Email != "" && i.Email != "" && !strings.EqualFold(u.Email, i.Email) {
+		v.Errors = map[string]string{"bound": "It was made out to " + i.Email + ", and you are signed in as " + u.Email + "."}
+	}
+	return s.render(c, status, peopleui.JoinPage(s.bareShell(c), v))
+}
+
+// inviteAccept makes who is signed in a member, or somebody new with an account of their own.
+func (s *Server) inviteAccept(c echo.Context) error {
+	ctx := c.Request().Context()
+	i, hash, err := s.invited(c)
+	if err != nil {
+		return err
+	}
+	u, known, err := s.visitor(c)
+	if err != nil {
+		return err
+	}
+	v := peopleui.Joining{Errors: map[string]string{}}
+	if !known {
+		if u, err = s.newcomer(c, i, &v); err != nil {
+			return err
+		}
+	}
+	if len(v.Errors) > 0 {
+		return s.showInvite(c, problemStatus, i, people.User{}, v)
+	}
+	if i.Email != "" && !strings.EqualFold(u.Email, i.Email) {
+		return s.showInvite(c, problemStatus, i, u, v)
+	}
+	_, err = s.Store.AcceptInvite(ctx, hash, u, !known, s.Now())
+	switch {
+	case errors.Is(err, engine.ErrConflict):
+		v.Errors["email"] = "There is an account of this email. Sign in with it, below."
+		return s.showInvite(c, problemStatus, i, people.User{}, v)
+	case errors.Is(err, engine.ErrNotFound):
+		return inviteGone()
+	case err != nil:
+		return err
+	}
+	s.sessions.Remove(ctx, sessionInvite)
+	s.sessions.Put(ctx, sessionWorkspace, i.Workspace.ID)
+	if known {
+		return redirect(c, "/")
+	}
+	return s.enter(c, u.ID, "/")
+}
+
+// newcomer reads the form of somebody who has no account yet; what is wrong with it is left in v.
+func (s *Server) newcomer(c echo.Context, i people.Invite, v *peopleui.Joining) (people.User, error) {
+	v.Email = strings.TrimSpace(c.FormValue("email"))
+	password := c.FormValue("password")
+	if words := people.CheckEmail(v.Email); words != "" {
+		v.Errors["email"] = words
+	} else if i.Email != "" && !strings.EqualFold(v.Email, i.Email) {
+		v.Errors["email"] = "The invite is for " + i.Email + "."
+	}
+	if words := people.CheckPassword(password, v.Email); words != "" {
+		v.Errors["password"] = words
+	}
+	if password != c.FormValue("password_again") {
+		v.Errors["password_again"] = "The two passwords differ."
+	}
+	if len(v.Errors) > 0 {
+		return people.User{}, nil
+	}
+	hash, err := people.Hash(password)
+	return people.User{ID: s.NewID("us"), Email: v.Email, PasswordHash: hash, CreatedAt: s.Now()}, err
+}
