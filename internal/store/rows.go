@@ -141,9 +141,24 @@ type deliveryRow struct {
 	Connection string
 	ReceivedAt stamp
 	Body       []byte
+	Verdict    string
+	Repeats    int
+	RepeatedAt stamp
+	Size       int
 }
 
 func (deliveryRow) TableName() string { return "deliveries" }
+
+type refusalRow struct {
+	Provider   string `gorm:"primaryKey"`
+	Connection string `gorm:"primaryKey"`
+	Reason     string `gorm:"primaryKey"`
+	Hour       stamp  `gorm:"primaryKey;autoIncrement:false"`
+	Count      int
+	LastAt     stamp
+}
+
+func (refusalRow) TableName() string { return "refusals" }
 
 type workRow struct {
 	ID           int64 `gorm:"primaryKey;autoIncrement"`

@@ -19,6 +19,7 @@ var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{},
+	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{},
 }
 
 // notInRows are columns only one database has, for itself.

@@ -95,6 +95,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"plan items page without gaps or repeats":                      testPlanPages,
 		"a plan reads back as it was":                                  testPlanRoundTrip,
 		"poll cursors are kept":                                        testCursors,
+		"the use of a call budget adds up":                             testQuotaUse,
+		"a ledger is changed by one at a time":                         testLedger,
 		"only one first user is created":                               testFirstUser,
 		"a user is found whatever the case of the email":               testUsers,
 		"sessions end, and their tokens are not in the database":       testSessions,
