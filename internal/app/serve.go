@@ -139,6 +139,7 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 		demo.hl.SetWebhookURL(cfg.PublicURL + "/hooks/highlevel")
 	}
 	greet(out, cfg, h.setupToken, demo)
+	g.Go(func() error { h.keepBooks(run); return nil })
 	g.Go(func() error {
 		<-run.Done()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
@@ -146,7 +147,36 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 		h.server.Close()
 		return errors.Join(web.Shutdown(end), h.queue.Stop(end))
 	})
-	return g.Wait()
+	err = g.Wait()
+	h.bookNow(context.WithoutCancel(ctx))
+	return err
+}
+
+// booksEvery is how often counts kept in memory are stored.
+const booksEvery = 10 * time.Second
+
+// keepBooks stores counts that are kept in memory, until ctx ends.
+func (h *house) keepBooks(ctx context.Context) {
+	tick := time.NewTicker(booksEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			h.bookNow(ctx)
+		}
+	}
+}
+
+func (h *house) bookNow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if h.server != nil {
+		if err := h.server.StoreRefusals(ctx); err != nil {
+			h.log.WarnContext(ctx, "counts of refused deliveries are not stored", "err", err)
+		}
+	}
 }
 
 // greet says where to go next, on standard output, once.

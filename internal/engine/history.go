@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/record"
 )
 
 // RunFilter narrows a list of runs; zero values do not narrow. Before is a run id to page from: only older
@@ -46,6 +47,17 @@ type PlanItem struct {
 type DeliveryStats struct {
 	Count  int
 	LastAt time.Time
+}
+
+// DeliveryFilter narrows the log of deliveries; zero values do not narrow. Before is an event id to page from: only
+// older ones are listed, newest first.
+type DeliveryFilter struct {
+	Connections []record.ConnectionID // any of these
+	Verdict     automation.Verdict
+	Repeated    bool   // only what came more than once
+	Search      string // a record's id, or a type of event
+	Before      string
+	Limit       int
 }
 
 // ReviewFilter narrows a list of questions; zero values do not narrow. Before is a review id to page from.

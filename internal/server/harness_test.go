@@ -41,6 +41,7 @@ type doorStore struct {
 	mu        sync.Mutex
 	users     []people.User
 	inbox     []automation.Delivery
+	refused   []automation.Refusal
 	runs      []automation.Run
 	down      error
 	pending   bool
@@ -140,6 +141,15 @@ func (d *doorStore) MigrationsPending(context.Context) (bool, error) {
 	return d.pending, nil
 }
 
+func (d *doorStore) AddRefusals(_ context.Context, all ...automation.Refusal) error {
+	defer d.hold()()
+	if d.down != nil {
+		return d.down
+	}
+	d.refused = append(d.refused, all...)
+	return nil
+}
+
 func (d *doorStore) deliveries() []automation.Delivery {
 	defer d.hold()()
 	return d.inbox
@@ -175,6 +185,15 @@ type door struct {
 	jar         map[string]string
 	log         *bytes.Buffer
 	now         time.Time
+	keys        *vault.Vault
+}
+
+// unsealed is a stored delivery's body as it was sent, but for secrets.
+func (d *door) unsealed(one automation.Delivery) string {
+	d.t.Helper()
+	body, err := d.keys.Open(one.Body, "delivery/"+one.Event.ID)
+	ok(d.t, err)
+	return string(body)
 }
 
 func newDoor(t *testing.T, change ...func(*Config)) *door {
@@ -183,13 +202,13 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 	ok(t, err)
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	ok(t, err)
-	hl, err := highlevelapi.NewWebhooks(highlevelapi.WebhookConfig{PublicKey: base64.StdEncoding.EncodeToString(spki)})
+	hl, err := highlevelapi.NewWebhooks(highlevelapi.WebhookConfig{PublicKeys: []string{base64.StdEncoding.EncodeToString(spki)}})
 	ok(t, err)
 	sealing, err := vault.NewKey(bytes.Repeat([]byte("k"), 32))
 	ok(t, err)
 	keys, err := vault.New(sealing)
 	ok(t, err)
-	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, connections: connectiontest.NewStore()}
+	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, keys: keys, connections: connectiontest.NewStore()}
 	d.store = &doorStore{fakeStore: &fakeStore{all: map[automation.ID]automation.Automation{}, cursors: map[string]engine.PollCursor{}}}
 	ids := 0
 	var mu sync.Mutex
@@ -200,6 +219,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 			Store: d.connections, Grants: connection.Grants{Store: d.connections, Vault: keys}, Names: map[provider.ID]string{highLevel: "HighLevel", gleap: "Gleap"},
 			Now: func() time.Time { return d.now }, NewID: automation.NewID, Changed: func(context.Context, record.ConnectionID) {},
 		},
+		Vault:      keys,
 		Flow:       &connection.Flow{Store: d.connections, Vault: keys, HTTP: http.DefaultClient, Now: func() time.Time { return d.now }},
 		Quota:      func(record.ConnectionID) (int, int, string, bool) { return 0, 0, "", false },
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "runs_total 7") }),

@@ -109,6 +109,12 @@ type Records interface {
 
 // Deliveries reads what arrived.
 type Deliveries interface {
+	// Delivery reads one, with its body as it is stored: sealed.
+	Delivery(ctx context.Context, eventID string) (automation.Delivery, error)
+	// Deliveries lists them, newest first, without bodies.
+	Deliveries(ctx context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error)
+	// Refusals adds up what was refused, also where it could not be told whose it was.
+	Refusals(ctx context.Context, since time.Time) ([]automation.Refusal, error)
 	DeliveryStats(ctx context.Context, c record.ConnectionID) (engine.DeliveryStats, error)
 	PollCursors(ctx context.Context) ([]engine.PollCursor, error)
 }
@@ -119,6 +125,8 @@ type House interface {
 	Workspaces
 	Members
 	engine.Inbox
+	// AddRefusals adds to the counts of what was refused.
+	AddRefusals(ctx context.Context, all ...automation.Refusal) error
 	Ping(ctx context.Context) error
 	MigrationsPending(ctx context.Context) (bool, error)
 }
@@ -144,6 +152,12 @@ type Trials interface {
 
 // QuotaLeft tells what is left of a connection's rate budget; ok is false when nothing is known yet.
 type QuotaLeft func(c record.ConnectionID) (used, limit int, label string, ok bool)
+
+// Sealer encrypts what is stored and binds it to its place; vault.Vault is one.
+type Sealer interface {
+	Seal(plain []byte, place string) ([]byte, error)
+	Open(sealed []byte, place string) ([]byte, error)
+}
 
 // Hooks are the webhook readers by provider.
 type Hooks map[provider.ID]provider.Webhooks

@@ -256,6 +256,8 @@ func (t teller) arrival(out *recordui.Entry, a engine.Arrival) {
 		}
 	case automation.Poll:
 		out.Title = "A poll found this " + who.Kind + " " + string(a.Event.Change)
+	case automation.Replay:
+		out.Title = "A delivery about this " + who.Kind + " was replayed: " + a.Event.Name
 	case automation.Backfill:
 		out.Title = "Everyone was looked at, this " + who.Kind + " too"
 	default:
@@ -276,11 +278,8 @@ func (t teller) arrival(out *recordui.Entry, a engine.Arrival) {
 	if len(out.Fates) == 0 {
 		out.Text, out.Code = strings.TrimSpace(out.Text+" No automation watches this."), engine.WhyUnwatched
 	}
-	if len(a.Body) > 0 {
-		out.Body = pretty(string(a.Body))
-		if a.Size > len(a.Body) {
-			out.Body += "\n… " + ui.Number(a.Size-len(a.Body)) + " more bytes"
-		}
+	if a.Kept {
+		out.Href, out.HrefLabel = deliveryHref(a.Event.ID), "What was sent"
 	}
 }
 

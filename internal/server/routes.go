@@ -47,6 +47,7 @@ func (s *Server) Routes() []Route {
 		{get, "/readyz", Machine, s.readyz},
 		{get, "/metrics", Machine, s.metrics},
 		{post, "/hooks/highlevel", Machine, s.hookSigned("highlevel")},
+		{post, "/hooks/gleap", Machine, s.hookSecret("gleap")},
 		{post, "/hooks/gleap/:secret", Machine, s.hookSecret("gleap")},
 		{get, static.Root + "*", Machine, echo.WrapHandler(static.Handler())},
 

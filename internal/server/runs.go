@@ -258,6 +258,8 @@ func beganWith(r automation.Run) string {
 		return "webhook " + r.Event.Name
 	case automation.Poll:
 		return "a change found by polling"
+	case automation.Replay:
+		return "a replayed delivery, " + r.Event.Name
 	case automation.Backfill:
 		return "a look at everyone"
 	case automation.Manual:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
@@ -28,9 +29,11 @@ type Config struct {
 	Trials      Trials
 	Descriptors map[provider.ID]provider.Descriptor
 	Webhooks    Hooks
-	Providers   Providers
-	Quota       QuotaLeft
-	Metrics     http.Handler
+	// Vault seals the bodies of deliveries.
+	Vault     Sealer
+	Providers Providers
+	Quota     QuotaLeft
+	Metrics   http.Handler
 	// SetupToken is what the first account must show; empty once there is one.
 	SetupToken string
 	PublicURL  string
@@ -58,6 +61,9 @@ type Server struct {
 	recall   *recall
 	// permissions are those of the routes, by method and path.
 	permissions map[string]Permission
+	directory   *directory
+	refusals    *refusals
+	held        *semaphore.Weighted // bodies of deliveries that are not stored yet
 }
 
 // blankSessions is copied, not made anew: scs starts a cleaner with each, for a store we replace, and nobody
@@ -66,7 +72,10 @@ var blankSessions = scs.New()
 
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
+	s := &Server{
+		Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall(),
+		directory: &directory{list: cfg.Connections.List, now: cfg.Now}, refusals: &refusals{now: cfg.Now}, held: semaphore.NewWeighted(maxHeld),
+	}
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions

@@ -145,7 +145,7 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		return nil, err
 	}
 	w.gleapReady, w.highLevelReady = w.gleap.Ready("http://gleap.twin"), w.highLevel.Ready("http://highlevel.twin")
-	key, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: w.highLevelReady.WebhookPublicKey})
+	key, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: []string{w.highLevelReady.WebhookPublicKey}})
 	if err != nil {
 		return nil, err
 	}

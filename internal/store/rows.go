@@ -149,6 +149,10 @@ type deliveryRow struct {
 
 func (deliveryRow) TableName() string { return "deliveries" }
 
+func (r deliveryRow) delivery(e automation.Event) automation.Delivery {
+	return automation.Delivery{Event: e, Body: r.Body, Size: r.Size, Verdict: automation.Verdict(r.Verdict), Repeats: r.Repeats, RepeatedAt: r.RepeatedAt.time()}
+}
+
 type refusalRow struct {
 	Provider   string `gorm:"primaryKey"`
 	Connection string `gorm:"primaryKey"`

@@ -355,6 +355,36 @@ func (x *Scoped) DeliveryStats(ctx context.Context, c record.ConnectionID) (engi
 	return x.store.DeliveryStats(ctx, c)
 }
 
+// Delivery reads a webhook as it is stored.
+func (x *Scoped) Delivery(ctx context.Context, eventID string) (automation.Delivery, error) {
+	d, err := x.store.Delivery(ctx, eventID)
+	if err != nil {
+		return automation.Delivery{}, err
+	}
+	if err := x.ownConnection(ctx, d.Event.Ref.Connection); err != nil {
+		return automation.Delivery{}, err
+	}
+	return d, nil
+}
+
+// Deliveries lists what arrived about the workspace's accounts, newest first.
+func (x *Scoped) Deliveries(ctx context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error) {
+	return x.store.deliveries(ctx, x.scope, f)
+}
+
+// Refusals adds up what was refused; where it could not be told whose it was, it is everybody's.
+func (x *Scoped) Refusals(ctx context.Context, since time.Time) ([]automation.Refusal, error) {
+	return x.store.refusals(ctx, x.scope, since)
+}
+
+// QuotaUses is what an account of the workspace spent of its call budget.
+func (x *Scoped) QuotaUses(ctx context.Context, c record.ConnectionID, since time.Time) ([]engine.QuotaUse, error) {
+	if err := x.ownConnection(ctx, c); err != nil {
+		return nil, err
+	}
+	return x.store.QuotaUses(ctx, c, since)
+}
+
 // PollCursors are those of the workspace's accounts.
 func (x *Scoped) PollCursors(ctx context.Context) ([]engine.PollCursor, error) {
 	return x.store.pollCursors(ctx, x.scope)

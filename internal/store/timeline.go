@@ -277,7 +277,7 @@ func (s *Store) fill(ctx context.Context, refs []record.Ref, entries []engine.Ti
 	if err := s.fillBases(ctx, links); err != nil {
 		return err
 	}
-	if err := s.fillBodies(ctx, arrivals); err != nil {
+	if err := s.fillKept(ctx, arrivals); err != nil {
 		return err
 	}
 	return s.fillLed(ctx, refs, arrivals)
@@ -319,19 +319,15 @@ func (s *Store) fillBases(ctx context.Context, links map[string]*engine.LinkStor
 	return nil
 }
 
-func (s *Store) fillBodies(ctx context.Context, arrivals map[string]*engine.Arrival) error {
+// fillKept tells which arrivals have a delivery in the log still.
+func (s *Store) fillKept(ctx context.Context, arrivals map[string]*engine.Arrival) error {
 	if len(arrivals) == 0 {
 		return nil
 	}
-	var rows []struct {
-		EventID string
-		Body    []byte
-		Size    int
-	}
-	err := s.read(ctx).Raw("SELECT event_id, SUBSTR(body, 1, CAST(? AS INTEGER)) AS body, LENGTH(body) AS size FROM deliveries WHERE event_id IN ?",
-		engine.ArrivalBody, slices.Collect(maps.Keys(arrivals))).Scan(&rows).Error
-	for _, r := range rows {
-		arrivals[r.EventID].Body, arrivals[r.EventID].Size = r.Body, r.Size
+	var ids []string
+	err := s.read(ctx).Raw("SELECT event_id FROM deliveries WHERE event_id IN ?", slices.Collect(maps.Keys(arrivals))).Scan(&ids).Error
+	for _, id := range ids {
+		arrivals[id].Kept = true
 	}
 	return err
 }

@@ -124,6 +124,8 @@ func testForeign(t *testing.T, b *bundle) {
 		"LatestRuns":           second(x.LatestRuns(ctx, f.source)),
 		"LinksAt":              second(x.LinksAt(ctx, f.source)),
 		"DeliveryStats":        second(x.DeliveryStats(ctx, f.gleap)),
+		"Delivery":             second(x.Delivery(ctx, "ev_theirs")),
+		"QuotaUses":            second(x.QuotaUses(ctx, f.gleap, time.Time{})),
 		"PollCursor":           third(x.PollCursor(ctx, f.gleap, record.Contact)),
 		"SavePollCursor":       x.SavePollCursor(ctx, engine.PollCursor{Connection: f.gleap, Object: record.Contact}),
 		"Connection":           second(x.Connection(ctx, f.gleap)),
@@ -141,7 +143,7 @@ func testForeign(t *testing.T, b *bundle) {
 		}
 	}
 	// The others list, and are tried below; or store what no id is given for.
-	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "PollCursors", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending"}
+	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending"}
 	for method := range reflect.TypeFor[*store.Scoped]().Methods() {
 		if _, tried := byID[method.Name]; !tried && !slices.Contains(lists, method.Name) {
 			t.Errorf("nobody tries %s of another workspace: add it here", method.Name)
@@ -163,6 +165,9 @@ func testOwnLists(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	ours, theirs := b.twoEstates(t)
 	b.news(t, 0, func(ids []string) bool { return len(ids) == 4 })
+	for i, c := range []record.ConnectionID{"", ours.gleap, theirs.gleap} {
+		ok(t, b.AddRefusals(ctx, automation.Refusal{Provider: "gleap", Connection: string(c), Reason: automation.Malformed, Hour: b.now.Truncate(time.Hour), Count: 1, LastAt: b.now.Add(-time.Duration(i) * time.Second)}))
+	}
 	for _, e := range []estate{ours, theirs} {
 		x := b.In(e.workspace)
 		got := map[string][]string{}
@@ -217,6 +222,18 @@ func testOwnLists(t *testing.T, b *bundle) {
 				see("changes", c.ID)
 			}
 		}
+		for _, f := range []engine.DeliveryFilter{{Limit: 50}, {Limit: 50, Connections: []record.ConnectionID{ours.gleap, theirs.gleap}}} {
+			arrived, err := x.Deliveries(ctx, f)
+			ok(t, err)
+			for _, d := range arrived {
+				see("deliveries", d.Event.ID)
+			}
+		}
+		refused, err := x.Refusals(ctx, b.now.Add(-time.Hour))
+		ok(t, err)
+		for _, r := range refused {
+			see("refusals", r.Connection)
+		}
 		cursors, err := x.PollCursors(ctx)
 		ok(t, err)
 		for _, c := range cursors {
@@ -254,6 +271,7 @@ func testOwnLists(t *testing.T, b *bundle) {
 		want := map[string][]string{
 			"automations": {"au_" + e.name + " of " + e.workspace}, "runs": {"rn_" + e.name, "rn_2" + e.name}, "runs found": {"rn_" + e.name}, "news": {"rn_" + e.name, "rn_2" + e.name},
 			"reviews": {"rv_" + e.name}, "changes": {"ch_" + e.name}, "cursors": {"cn_gl_" + e.name}, "accounts": {"cn_gl_" + e.name, "cn_hl_" + e.name},
+			"deliveries": {"ev_" + e.name, "ev_" + e.name}, "refusals": {"", "cn_gl_" + e.name},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", e.name, diff)

@@ -1,0 +1,5 @@
+package server
+
+import "net/url"
+
+func deliveryHref(event string) string { return "/deliveries/" + url.PathEscape(event) }
