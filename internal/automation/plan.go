@@ -129,10 +129,12 @@ type FieldPlan struct {
 	After  record.Value `json:"after"`
 	// Offered is what the other side holds, in this field's terms, where the two are left apart.
 	Offered record.Value `json:"offered,omitzero"`
-	Add     []string     `json:"add,omitempty"`
-	Remove  []string     `json:"remove,omitempty"`
-	Code    string       `json:"code,omitempty"`
-	Reason  string       `json:"reason,omitempty"`
+	// Whole is the joined value that goes back, of a field that gets one part of it.
+	Whole  record.Value `json:"whole,omitzero"`
+	Add    []string     `json:"add,omitempty"`
+	Remove []string     `json:"remove,omitempty"`
+	Code   string       `json:"code,omitempty"`
+	Reason string       `json:"reason,omitempty"`
 }
 
 // Identity says how the counterpart was found, with the evidence.

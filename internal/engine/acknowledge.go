@@ -67,8 +67,11 @@ func alike(a, b record.Value) bool {
 	return bare(a) == bare(b)
 }
 
-// gives is what a value of a source field gives its row's target field.
+// gives is what a value of a source field gives its row's target field: the whole, of one that was taken apart.
 func (c *Compiled) gives(f automation.FieldPlan, v record.Value) (record.Value, bool) {
+	if row, ok := c.Def.Mapping.RowByID(f.Row); ok && row.Joins() {
+		return f.Whole, true
+	}
 	for _, r := range c.program.Apply(record.Fields{f.Field: v}).Rows {
 		if r.Row.ID == f.Row {
 			return r.Value, r.Err == nil

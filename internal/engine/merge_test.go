@@ -422,3 +422,107 @@ func TestTheNewestWinsWhereBothSidesSayWhen(t *testing.T) {
 		}
 	}
 }
+
+// joins is twoWays with a name that is two fields in the source.
+func joins(change func(*automation.Definition)) automation.Definition {
+	return twoWays(func(d *automation.Definition) {
+		d.Mapping.Rows[0].Sources = []string{"firstName", "lastName"}
+		d.Mapping.Rows[0].Steps = []mapping.Step{{Use: "join"}}
+		if change != nil {
+			change(d)
+		}
+	})
+}
+
+func (p *couple) joined() string {
+	return strings.TrimSpace(p.source["firstName"].String() + " " + p.source["lastName"].String())
+}
+
+// editName is a person's edit of a name, on one side.
+func (p *couple) editName(t *rapid.T) automation.Side {
+	side := rapid.SampledFrom([]automation.Side{automation.TargetSide, automation.SourceSide}).Draw(t, "side")
+	if side == automation.TargetSide {
+		p.target["name"] = record.TextOf(rapid.SampledFrom([]string{"JANE DOE", "MARY JANE ROE", "ANNA MARIA VAN DYK", "ROE", "MARY JANE", ""}).Draw(t, "name"))
+		return side
+	}
+	if rapid.Bool().Draw(t, "first name") {
+		p.source["firstName"] = record.TextOf(rapid.SampledFrom([]string{"JANE", "MARY JANE", "Anna", ""}).Draw(t, "first"))
+	} else {
+		p.source["lastName"] = record.TextOf(rapid.SampledFrom([]string{"DOE", "JANE ROE", "van Dyk", ""}).Draw(t, "last"))
+	}
+	return side
+}
+
+// TestJoinedNamesComeTogether: whoever edits a name, it arrives; a side that was edited is left as it was typed, and a
+// run after the run has nothing to do.
+func TestJoinedNamesComeTogether(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := &couple{c: compile(joins(nil)), source: fields("firstName", "MARY JANE", "lastName", "SMITH", "email", "jane@acme.io"), target: fields("name", "MARY JANE SMITH", "email", "jane@acme.io")}
+		p.reconcile(t)
+		for range rapid.IntRange(1, 10).Draw(t, "edits") {
+			side := p.editName(t)
+			first, last, whole := p.source["firstName"], p.source["lastName"], p.target["name"]
+			p.reconcile(t)
+			if !strings.EqualFold(p.joined(), p.target["name"].String()) {
+				t.Fatalf("%q and %q", p.joined(), p.target["name"])
+			}
+			if side == automation.SourceSide && (!p.source["firstName"].Equal(first) || !p.source["lastName"].Equal(last)) {
+				t.Fatalf("%q|%q became %q|%q", first, last, p.source["firstName"], p.source["lastName"])
+			}
+			if side == automation.TargetSide && !p.target["name"].Equal(whole) {
+				t.Fatalf("%q became %q", whole, p.target["name"])
+			}
+			if again := p.reconcile(t); again.Writes() {
+				t.Fatalf("and again: %s %+v", again.Reason, again.Fields)
+			}
+		}
+	})
+}
+
+// TestJoinedNamesMovedApartAreDecidedOnce: a conflict is about the joined value, so no name is half one person's and half
+// another's, and what loses is in the journal.
+func TestJoinedNamesMovedApartAreDecidedOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		owner := rapid.SampledFrom([]mapping.Owner{mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerAsk}).Draw(t, "owner")
+		p := &couple{c: compile(joins(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = owner })), source: fields("firstName", "MARY JANE", "lastName", "SMITH"), target: fields("name", "MARY JANE SMITH")}
+		p.reconcile(t)
+		part := rapid.SampledFrom([]string{"firstName", "lastName"}).Draw(t, "part")
+		p.source[part] = record.TextOf("PAULA")
+		theirs := rapid.SampledFrom([]string{"MARY JANE ROE", "ANNA SMITH", "OMAR VAN DYK"}).Draw(t, "name")
+		p.target["name"] = record.TextOf(theirs)
+		ours := p.joined()
+		plan := p.reconcile(t)
+		switch owner {
+		case mapping.OwnerAsk:
+			if len(plan.Asks()) != 1 || p.joined() != ours || p.target["name"].String() != theirs {
+				t.Fatalf("%+v", plan.Fields)
+			}
+		case mapping.OwnerTarget:
+			if p.joined() != theirs || !slices.Contains(p.lost, "PAULA") {
+				t.Fatalf("%q, lost %v", p.joined(), p.lost)
+			}
+		default:
+			if p.target["name"].String() != ours || p.joined() != ours || !slices.Contains(p.lost, theirs) {
+				t.Fatalf("%q, lost %v", p.target["name"], p.lost)
+			}
+		}
+	})
+}
+
+// TestAnEditOfTheOtherPartWhileWeWriteIsCarried: a part is written back, and meanwhile somebody edits the other one.
+func TestAnEditOfTheOtherPartWhileWeWriteIsCarried(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := &couple{c: compile(joins(nil)), source: fields("firstName", "MARY JANE", "lastName", "SMITH"), target: fields("name", "MARY JANE SMITH")}
+		p.reconcile(t)
+		p.target["name"] = record.TextOf("MARY JANE ROE")
+		p.between = func() { p.source["firstName"] = record.TextOf("PAULA") }
+		p.reconcile(t)
+		p.reconcile(t)
+		if p.joined() != "PAULA ROE" || p.target["name"].String() != "PAULA ROE" {
+			t.Fatalf("%q and %q", p.joined(), p.target["name"])
+		}
+	})
+}
