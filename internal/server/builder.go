@@ -226,6 +226,8 @@ func rowWords(d desk, r mapping.Row) string {
 	switch {
 	case r.Direction == mapping.ToSource:
 		words = rowTitle(d, r) + " is made from " + d.target.label(r.Target)
+	case r.Joins():
+		words = sourceLabels(d, r) + ", put together, and " + d.target.label(r.Target) + " are kept alike"
 	case r.Direction == mapping.Both:
 		words = d.target.label(r.Target) + " and " + sourceLabels(d, r) + " are kept alike"
 	case len(r.Sources) == 0:

@@ -101,7 +101,7 @@ func filledWords(d desk) string {
 			forth++
 		}
 		if r.Direction.ToSource() {
-			back++
+			back += len(r.Sources)
 		}
 	}
 	words := ui.Count(forth, "field", "fields") + " of the " + d.target.schema.Label

@@ -36,6 +36,14 @@ func (s *scoped) desk(c echo.Context) (desk, error) {
 
 // change saves an edit, or shows what somebody else saved meanwhile beside it.
 func (s *scoped) change(c echo.Context, d desk, e edit, note, open string) error {
+	if open == "" {
+		return s.changed(c, d, e, note, nil)
+	}
+	return s.changed(c, d, e, note, url.Values{"open": {open}})
+}
+
+// changed is change, with what the page that follows is to show.
+func (s *scoped) changed(c echo.Context, d desk, e edit, note string, show url.Values) error {
 	_, err := s.save(c, d.a, e.definition(d.a.Definition), note)
 	page := "/automations/" + string(d.a.ID) + "/map"
 	if errors.Is(err, engine.ErrConflict) {
@@ -52,8 +60,8 @@ func (s *scoped) change(c echo.Context, d desk, e edit, note, open string) error
 	if err != nil {
 		return err
 	}
-	if open != "" {
-		page += "?open=" + url.QueryEscape(open)
+	if len(show) > 0 {
+		page += "?" + show.Encode()
 	}
 	return again(c, page)
 }
@@ -107,12 +115,18 @@ func (s *scoped) rowConnect(c echo.Context) error {
 		for _, sg := range mapping.Suggest(d.source.schema, d.target.schema, locale) {
 			if sg.Source == from.Key && sg.Target == spec.Key {
 				row.Steps = sg.Steps
-				return m.Replace(row)
 			}
 		}
-		return m
+		if row.Direction == mapping.Both && len(s.wrongIn(d, row)) > 0 {
+			row.Direction = "" // a row without a way back would carry nothing at all
+		}
+		return m.Replace(row)
 	}
-	return s.change(c, d, connect, "connected "+d.source.label(source)+" to "+label, "")
+	note := "connected " + d.source.label(source) + " to " + label
+	if after, ok := connect(d.a.Definition.Mapping).RowFor(target); ok && row.Direction == mapping.Both && after.Direction != mapping.Both {
+		return s.changed(c, d, connect, note+", one way", url.Values{"turned": {after.ID}})
+	}
+	return s.change(c, d, connect, note, "")
 }
 
 func fieldGone(e end, key, code string) ui.Problem {
@@ -170,8 +184,10 @@ func (s *scoped) taken(d desk, row mapping.Row) string {
 		case other.ID == row.ID:
 		case row.Direction.ToTarget() && other.Direction.ToTarget() && other.Target == row.Target:
 			return d.target.label(row.Target) + " is filled by another row already."
-		case row.Direction.ToSource() && other.Direction.ToSource() && slices.Equal(other.Sources, row.Sources):
-			return d.source.label(row.Sources[0]) + " is filled from the " + d.target.schema.Label + " by another row already."
+		case row.Direction.ToSource() && other.Direction.ToSource():
+			if i := slices.IndexFunc(row.Sources, func(key string) bool { return slices.Contains(other.Sources, key) }); i >= 0 {
+				return d.source.label(row.Sources[i]) + " is filled from the " + d.target.schema.Label + " by another row already."
+			}
 		}
 	}
 	return ""

@@ -85,6 +85,7 @@ func (e evidence) audit() []Finding {
 	a.nothingEchoed()
 	a.onlyMapped()
 	a.setsKept()
+	a.partsKept()
 	a.journalled()
 	a.budgetKept()
 	a.nothingDropped()
@@ -187,6 +188,9 @@ func (a *auditor) converged() {
 				continue
 			}
 			for _, row := range v.rows {
+				if row.Parts != nil {
+					continue // judged where they are joined
+				}
 				a.rowConverged(v.rows, row, source, target, named)
 			}
 		}
@@ -417,8 +421,12 @@ func (a *auditor) cameBack(h, source *history, row mapping.Row, now version, was
 	if i < 0 || source.versions[i].byPerson() || source.versions[i].call.task == nil || !source.versions[i].call.settled {
 		return // what was never acknowledged is met as if for the first time
 	}
+	// What never was the contact's own came from another one, or from a part that a person typed meanwhile.
+	own := slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.moment < moment && alike(row.Target, v.fields[row.Target], now.fields[row.Target])
+	})
 	then, ok := h.held(moment)
-	if ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
+	if own && ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
 		a.find("nothing echoed", of(h.key, source.key), "%s of %s was %q, typed by a person, and came back from %s as %q", row.Target, h.key, was, source.key, now.fields[row.Target])
 		a.findings[len(a.findings)-1].field = row.Target
 	}
@@ -601,6 +609,31 @@ func (a *auditor) setsKept() {
 					continue
 				}
 				a.find("sets kept", of(k, source.key), "we gave %s the tag %q, and %s never had it", k, e, source.key)
+			}
+		}
+	}
+}
+
+// partsKept: where a joined value went back, the parts are that value, and nobody's name but that.
+func (a *auditor) partsKept() {
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for i := 1; i < len(h.versions); i++ {
+			now, before := h.versions[i], h.versions[i-1]
+			if now.call == nil || now.gone || now.call.task == nil || before.byPerson() && before.moment >= now.call.task.began {
+				continue
+			}
+			source := a.origin(now.call, k)
+			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
+				row, ok := a.rowOf(now.call.task.automation, k.side, field)
+				if !ok || row.Parts == nil || now.fields[field] == before.fields[field] || source == nil {
+					continue
+				}
+				joined := expected(mapping.Row{Sources: row.Parts}, now.fields)
+				if !slices.ContainsFunc(source.versions, func(v version) bool { return alike(row.Sources[0], v.fields[row.Sources[0]], joined) }) {
+					a.find("parts kept", of(k, source.key), "%s of %s became %q, which %s never was", strings.Join(row.Parts, " and "), k, joined, source.key)
+				}
+				break
 			}
 		}
 	}

@@ -139,7 +139,7 @@ func TestAuditorNoticesEachMutation(t *testing.T) {
 			case ForgetNews:
 				o.hurried, o.Scenario = true, "one way back"
 			case ShareKeys:
-				o.hurried, o.Scenario = true, "two-way"
+				o.hurried, o.Scenario = true, "two-way, clearing"
 			}
 			_, err := Run(ctx, o, func(r Result) {
 				if noticed == nil && len(r.Findings) > 0 {

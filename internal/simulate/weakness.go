@@ -15,15 +15,6 @@ type weakness struct {
 
 var weaknesses = []weakness{
 	{
-		name: "rows that cross",
-		why: "Where a field goes there by one row and comes back by another (a full name that is split on its way back), what one " +
-			"row writes looks like an edit to the other: old values are carried back over what a person typed since, and when " +
-			"both sides are edited the two values change places.",
-		hit: func(_ *auditor, f Finding, _ recordKey) bool {
-			return f.Kind == "nothing echoed" && slices.Contains([]string{"name", "firstName", "lastName"}, f.field)
-		},
-	},
-	{
 		name: "edited before the read-back",
 		why: "Where a write does not answer with the field it wrote, what a person types before it is read back is stored as " +
 			"agreed, so that it is not carried to the other side.",
