@@ -598,7 +598,7 @@ func elements(v record.Value) []string {
 type Answers struct{ Target, Source *record.Record }
 
 // Remember is what the link remembers after the writes done so far: of a field that was written, what the provider
-// answered, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
+// made of it, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
 // between, which nobody has looked at yet. Rows whose write is still to come stay as they were.
 func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, held record.Fields) {
 	mapped, held = p.Base.Clone(), p.Held.Clone()
@@ -611,7 +611,7 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 		}
 		mapped[key], held[key] = old, oldHeld
 	}
-	source, target, waiting := c.composed(p, in, done)
+	source, target, odd, waiting := c.composed(p, in, done)
 	for _, r := range c.Map(source) {
 		key := r.Target.Key
 		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
@@ -627,6 +627,9 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 	for _, key := range waiting {
 		pending(key)
 	}
+	for key, n := range odd {
+		held[key] = n
+	}
 	return mapped, held
 }
 
@@ -638,14 +641,21 @@ func taken(f automation.FieldPlan, answer record.Value) record.Value {
 }
 
 // composed are both records as far as anybody has looked at them: as they were read, with what was written as the
-// provider answered. Whatever else an answer holds may be an edit made in between. waiting are the base keys whose write
-// is still to come.
-func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, target record.Record, waiting []string) {
-	source, target = in.Source, record.Record{Fields: record.Fields{}}
+// provider holds it. Whatever else an answer holds may be an edit made in between. odd counts, for the memory, the odd
+// answers in a row; waiting are the base keys whose write is still to come.
+func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, target record.Record, odd record.Fields, waiting []string) {
+	source, target, odd = in.Source, record.Record{Fields: record.Fields{}}, record.Fields{}
 	if in.Target != nil {
 		target = *in.Target
 	}
 	source.Fields, target.Fields = source.Fields.Clone(), target.Fields.Clone()
+	if in.Base != nil {
+		for key, v := range in.Base.Target {
+			if strings.HasPrefix(key, oddKey("")) {
+				odd[key] = v
+			}
+		}
+	}
 	for _, f := range p.Fields {
 		if f.Action != automation.Set && f.Action != automation.AddTo {
 			continue
@@ -658,20 +668,27 @@ func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, 
 			waiting = append(waiting, f.BaseKey())
 			continue
 		}
-		into[f.Field] = answer.Fields[f.Field]
 		if f.Action == automation.AddTo {
 			into[f.Field] = taken(f, answer.Fields[f.Field])
+			continue
+		}
+		key := oddKey(f.BaseKey())
+		before, _ := odd[key].AsNumber()
+		v, isOdd := c.kept(f, answer.Fields[f.Field], int(before))
+		into[f.Field] = v
+		if delete(odd, key); isOdd {
+			odd[key] = record.NumberOf(before + 1)
 		}
 	}
-	return source, target, waiting
+	return source, target, odd, waiting
 }
 
 // Met is what the link remembers of a source record that was made from its counterpart just now; made is the plan, of
 // the definition seen from the other side.
 func (c *Compiled) Met(made automation.Plan, in Input, answer record.Record) (mapped, held record.Fields) {
-	_, source, _ := c.flipped.composed(made, in, Answers{Target: &answer})
+	_, source, odd, _ := c.flipped.composed(made, in, Answers{Target: &answer})
 	target := in.Source
-	mapped, held = record.Fields{}, record.Fields{}
+	mapped, held = record.Fields{}, odd
 	forth := byRow(c.Map(source))
 	for _, b := range c.MapBack(target) {
 		if b.Err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -362,7 +363,7 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 		x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It could not be taken back", Detail: err.Error()})
 		return x.finish(ctx, automation.Failed, Finish{})
 	}
-	change.State, change.After, change.Target = automation.Done, after(change.Fields, answer), answer.Ref
+	change.State, change.After, change.Target = automation.Done, c.keptAll(change.Fields, answer), answer.Ref
 	x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p, side)})
 	end := Finish{Change: &change, Settle: true}
 	switch {
@@ -372,6 +373,8 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 	case p.Outcome == automation.Delete && linked:
 		end.Sever = &link
 	case linked && base.Link != "":
+		answer.Fields = answer.Fields.Clone()
+		maps.Copy(answer.Fields, change.After)
 		c.standApart(&base, side, change.Fields, answer)
 		base.AgreedAt = x.Now()
 		end.Base = &base

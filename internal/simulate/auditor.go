@@ -623,15 +623,15 @@ func (a *auditor) partsKept() {
 			if now.call == nil || now.gone || now.call.task == nil || before.byPerson() && before.moment >= now.call.task.began {
 				continue
 			}
-			source := a.origin(now.call, k)
 			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
 				row, ok := a.rowOf(now.call.task.automation, k.side, field)
-				if !ok || row.Parts == nil || now.fields[field] == before.fields[field] || source == nil {
+				if !ok || row.Parts == nil || now.fields[field] == before.fields[field] {
 					continue
 				}
 				joined := expected(mapping.Row{Sources: row.Parts}, now.fields)
-				if !slices.ContainsFunc(source.versions, func(v version) bool { return alike(row.Sources[0], v.fields[row.Sources[0]], joined) }) {
-					a.find("parts kept", of(k, source.key), "%s of %s became %q, which %s never was", strings.Join(row.Parts, " and "), k, joined, source.key)
+				was := func(v version) bool { return alike(row.Sources[0], v.fields[row.Sources[0]], joined) }
+				if !slices.ContainsFunc(a.partners[k], func(p recordKey) bool { return slices.ContainsFunc(a.ledger.contacts[p].versions, was) }) {
+					a.find("parts kept", of(k), "%s of %s became %q, which no counterpart of it ever was", strings.Join(row.Parts, " and "), k, joined)
 				}
 				break
 			}
