@@ -14,15 +14,6 @@ import (
 	"crosswalk/web/ui"
 )
 
-// sentenceOf reads an automation aloud, with the words of both accounts.
-func (s *scoped) sentenceOf(ctx context.Context, a automation.Automation) ([]automationui.Part, error) {
-	d, err := s.layOut(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	return s.sentence(d), nil
-}
-
 // sentenceMost keeps a long rule from filling a card: the rest is on the When page.
 const sentenceMost = 24
 

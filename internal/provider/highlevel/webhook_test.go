@@ -256,8 +256,9 @@ func TestDeliveriesWithoutAnIDAreTheSameOnlyWhenTheirBytesAre(t *testing.T) {
 		return n.DedupeKey
 	}
 	a, b := `{"type":"ContactUpdate","id":"1","city":"a"}`, `{"type":"ContactUpdate","id":"1","city":"b"}`
-	if key(a) != key(a) || key(a) == key(b) || key(a) == "" {
-		t.Errorf("keys %q, %q, %q", key(a), key(a), key(b))
+	first, again, other := key(a), key(a), key(b)
+	if first != again || first == other || first == "" {
+		t.Errorf("keys %q, %q, %q", first, again, other)
 	}
 }
 
