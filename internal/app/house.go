@@ -169,7 +169,7 @@ func (h *house) openQueue(r roles) (err error) {
 			Poll:      h.pollAll,
 			Rescue:    h.rescue,
 			Prune: func(ctx context.Context) error {
-				return errors.Join(h.store.Prune(ctx, time.Now().Add(-keepFor), time.Now().Add(-h.cfg.KeepDeliveries)), h.compareAll(ctx))
+				return errors.Join(h.store.Prune(ctx, time.Now().Add(-keepFor), time.Now().Add(-h.cfg.KeepDeliveries)), h.store.PruneAudit(ctx, time.Now().Add(-h.cfg.KeepAudit)), h.compareAll(ctx))
 			},
 		}
 	}

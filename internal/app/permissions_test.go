@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,11 +36,14 @@ type peopledHouse struct {
 // secretName is what nobody of another workspace may ever read.
 const secretName = "Confidential Bakery"
 
-func newPeopledHouse(t *testing.T) *peopledHouse {
+func newPeopledHouse(t *testing.T, change ...func(*config.Config)) *peopledHouse {
 	t.Helper()
 	ctx := t.Context()
 	cfg, err := config.Load([]string{"CROSSWALK_DATA=" + t.TempDir()}, config.Overrides{})
 	check(t, err)
+	for _, f := range change {
+		f(&cfg)
+	}
 	h, err := build(ctx, cfg, roles{serve: true}, slog.New(slog.DiscardHandler))
 	check(t, err)
 	t.Cleanup(func() { h.server.Close(); _ = h.close() })
@@ -63,9 +67,7 @@ func newPeopledHouse(t *testing.T) *peopledHouse {
 	check(t, h.store.RemoveMember(ctx, p.b, "us_owner"))
 	for _, email := range []string{"owner@a.io", "editor@a.io", "viewer@a.io", "owner@b.io"} {
 		w := p.send("", http.MethodPost, "/sign-in", url.Values{"email": {email}, "password": {everybodysPassword}})
-		for _, c := range w.Result().Cookies() {
-			p.cookies[email] = c.Name + "=" + c.Value
-		}
+		p.keep(email, w)
 	}
 	p.furnish()
 	return p
@@ -136,6 +138,25 @@ func (p *peopledHouse) send(who, method, address string, form url.Values) *httpt
 func gist(w *httptest.ResponseRecorder) string {
 	_, body, _ := strings.Cut(w.Body.String(), "<main")
 	return body[:min(len(body), 400)]
+}
+
+// keep takes the cookies of an answer over, as a browser does.
+func (p *peopledHouse) keep(who string, w *httptest.ResponseRecorder) {
+	jar, err := http.ParseCookie(p.cookies[who])
+	if p.cookies[who] != "" {
+		check(p.t, err)
+	}
+	for _, c := range w.Result().Cookies() {
+		jar = slices.DeleteFunc(jar, func(old *http.Cookie) bool { return old.Name == c.Name })
+		if c.MaxAge >= 0 {
+			jar = append(jar, &http.Cookie{Name: c.Name, Value: c.Value})
+		}
+	}
+	var pairs []string
+	for _, c := range jar {
+		pairs = append(pairs, c.Name+"="+c.Value)
+	}
+	p.cookies[who] = strings.Join(pairs, "; ")
 }
 
 // formFor is a form that gets as far as the object it is about.
@@ -360,9 +381,7 @@ func TestAnInviteLetsOnePersonInOnce(t *testing.T) {
 	// with is a browser that followed a link.
 	with := func(who, link string) *httptest.ResponseRecorder {
 		w := p.send(who, http.MethodGet, link, nil)
-		for _, c := range w.Result().Cookies() {
-			p.cookies[who] = c.Name + "=" + c.Value
-		}
+		p.keep(who, w)
 		return w
 	}
 	account := func(email string) url.Values {
@@ -392,9 +411,7 @@ func TestAnInviteLetsOnePersonInOnce(t *testing.T) {
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("joining: %d %s", w.Code, gist(w))
 	}
-	for _, c := range w.Result().Cookies() {
-		p.cookies["new"] = c.Name + "=" + c.Value
-	}
+	p.keep("new", w)
 	if w := p.send("new", http.MethodGet, "/automations", nil); !strings.Contains(w.Body.String(), secretName) {
 		t.Errorf("who joined sees %d %s", w.Code, gist(w))
 	}

@@ -32,6 +32,7 @@ type Config struct {
 	CompareEvery      time.Duration
 	KeepDeliveries    time.Duration
 	ReserveCalls      int // percent
+	KeepAudit         time.Duration
 	HighLevel         HighLevel
 	Gleap             Gleap
 	SetupToken        Secret
@@ -100,6 +101,8 @@ var options = []Option{
 		set: func(c *Config, v string) string { return duration(v, time.Hour, 90*24*time.Hour, &c.KeepDeliveries) }, get: func(c Config) any { return c.KeepDeliveries }},
 	{Name: "RESERVE_CALLS", Default: "10", Help: "Percent of each account's call limit that is left to other apps.", Example: "25",
 		set: func(c *Config, v string) string { return whole(v, 0, 90, &c.ReserveCalls) }, get: func(c Config) any { return c.ReserveCalls }},
+	{Name: "KEEP_AUDIT", Default: "8760h", Help: "How long the audit log is kept; 30 days (720h) at least.", Example: "17520h",
+		set: func(c *Config, v string) string { return duration(v, 30*24*time.Hour, 10*8760*time.Hour, &c.KeepAudit) }, get: func(c Config) any { return c.KeepAudit }},
 	{Name: "LOG_FORMAT", Default: "text", Help: "text or json.", Example: "json",
 		set: func(c *Config, v string) string { c.LogFormat = v; return oneOf(v, "text", "json") }, get: func(c Config) any { return c.LogFormat }},
 	{Name: "LOG_LEVEL", Default: "info", Help: "debug, info, warn or error.", Example: "debug",

@@ -96,6 +96,7 @@ func (s *Server) setupCreate(c echo.Context) error {
 		return err
 	}
 	s.setup.close()
+	s.noteOfPerson(c, u, people.AuditSetup)
 	return s.enter(c, u.ID, "/")
 }
 
@@ -139,10 +140,12 @@ func (s *Server) signIn(c echo.Context) error {
 	if !ok {
 		s.signIns.fail(key)
 		s.signIns.fail(c.RealIP())
+		s.noteOfPerson(c, people.User{ID: u.ID, Email: v.Email}, people.AuditSignInFailed)
 		v.Problem = "That email and password do not fit together."
 		return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
 	}
 	s.signIns.clear(key)
+	s.noteOfPerson(c, u, people.AuditSignIn)
 	return s.enter(c, u.ID, v.Next)
 }
 
@@ -175,6 +178,7 @@ func ownPath(next string) string {
 }
 
 func (s *Server) signOut(c echo.Context) error {
+	s.noteOfPerson(c, user(c), people.AuditSignOut)
 	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
 		return err
 	}
@@ -249,6 +253,7 @@ func (s *scoped) settingsPassword(c echo.Context) error {
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
+	s.noteOfPerson(c, u, people.AuditPassword)
 	s.flash(c, ui.Good, "Password changed", "Use it the next time you sign in.")
 	return redirect(c, "/settings")
 }

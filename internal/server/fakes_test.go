@@ -50,7 +50,8 @@ func (f *fakeStore) MembershipsOf(_ context.Context, user string) ([]people.Memb
 func (f *fakeStore) InviteByToken(context.Context, []byte, time.Time) (people.Invite, error) {
 	return people.Invite{}, engine.ErrNotFound
 }
-func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }
+func (f *fakeStore) RecordAct(context.Context, people.AuditEntry) error { return nil }
+func (f *fakeStore) HasUsers(context.Context) (bool, error)             { return true, nil }
 func (f *fakeStore) UserByID(_ context.Context, id string) (people.User, error) {
 	return people.User{ID: id, Email: "jane@acme.io"}, nil
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strings"
@@ -13,22 +12,25 @@ import (
 	"crosswalk/web/peopleui"
 )
 
-// sessionInvite keeps the hash of the invite a browser came with, so that the link itself leaves the address bar at
-// once: it is in no page's address, and no request names it as where it came from.
-const sessionInvite = "invite"
+// inviteCookie keeps what the link held in the browser it was followed with, so that it leaves the address bar at once:
+// it is in no page's address, no request names it as where it came from, and signing in on the way does not lose it.
+const inviteCookie = "crosswalk_invite"
+
+func (s *Server) setInvite(c echo.Context, token string, seconds int) {
+	c.SetCookie(&http.Cookie{Name: inviteCookie, Value: token, Path: "/invite", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
+}
 
 // inviteOpen takes what a link holds, and goes on without it.
 func (s *Server) inviteOpen(c echo.Context) error {
-	ctx := c.Request().Context()
-	hash := people.HashInviteToken(c.Param("token"))
-	_, err := s.Store.InviteByToken(ctx, hash, s.Now())
+	token := c.Param("token")
+	_, err := s.Store.InviteByToken(c.Request().Context(), people.HashInviteToken(token), s.Now())
 	if errors.Is(err, engine.ErrNotFound) {
 		return inviteGone()
 	}
 	if err != nil {
 		return err
 	}
-	s.sessions.Put(ctx, sessionInvite, hex.EncodeToString(hash))
+	s.setInvite(c, token, 3600)
 	return redirect(c, "/invite")
 }
 
@@ -38,12 +40,12 @@ func inviteGone() *pageError {
 
 // invited finds the invite the browser came with.
 func (s *Server) invited(c echo.Context) (people.Invite, []byte, error) {
-	ctx := c.Request().Context()
-	hash, err := hex.DecodeString(s.sessions.GetString(ctx, sessionInvite))
-	if err != nil || len(hash) == 0 {
+	cookie, err := c.Cookie(inviteCookie)
+	if err != nil || cookie.Value == "" {
 		return people.Invite{}, nil, inviteGone()
 	}
-	i, err := s.Store.InviteByToken(ctx, hash, s.Now())
+	hash := people.HashInviteToken(cookie.Value)
+	i, err := s.Store.InviteByToken(c.Request().Context(), hash, s.Now())
 	if errors.Is(err, engine.ErrNotFound) {
 		return people.Invite{}, nil, inviteGone()
 	}
@@ -117,9 +119,10 @@ func (s *Server) inviteAccept(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	s.sessions.Remove(ctx, sessionInvite)
-	s.sessions.Put(ctx, sessionWorkspace, i.Workspace.ID)
+	s.setInvite(c, "", -1)
+	s.witness(c, u, i.Workspace.ID).note(ctx, people.AuditEntry{Kind: people.AuditInviteAccept, Object: i.ID, Subject: i.Workspace.Name, After: u.Email + " is " + string(i.Role)})
 	if known {
+		s.sessions.Put(ctx, sessionWorkspace, i.Workspace.ID)
 		return redirect(c, "/")
 	}
 	return s.enter(c, u.ID, "/")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -104,6 +105,7 @@ func (s *scoped) memberRole(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, people.AuditMemberRole, m.User.ID, m.User.Email, string(m.Role), string(role))
 	s.flash(c, ui.Good, "Role changed", m.User.Email+" is "+string(role)+" from now on.")
 	return s.afterMember(c)
 }
@@ -120,6 +122,7 @@ func (s *scoped) memberRemove(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, people.AuditMemberRemove, m.User.ID, m.User.Email, string(m.Role), "")
 	s.flash(c, ui.Info, "Removed", m.User.Email+" sees nothing of this workspace any more.")
 	return s.afterMember(c)
 }
@@ -146,6 +149,7 @@ func (s *scoped) inviteCreate(c echo.Context) error {
 	if err := s.Server.Store.CreateInvite(c.Request().Context(), i, people.HashInviteToken(token)); err != nil {
 		return err
 	}
+	s.note(c, people.AuditInviteCreate, i.ID, i.Email, "", string(i.Role)+", until "+i.ExpiresAt.UTC().Format(time.DateOnly))
 	return s.showPeople(c, http.StatusOK, peopleui.People{Role: string(people.Viewer), NewLink: s.PublicURL + "/invite/" + token, NewFor: v.Email})
 }
 
@@ -157,6 +161,7 @@ func (s *scoped) inviteRevoke(c echo.Context) error {
 	case err != nil:
 		return err
 	default:
+		s.note(c, people.AuditInviteRevoke, c.Param("id"), "", "open", "revoked")
 		s.flash(c, ui.Info, "Revoked", "The link leads nowhere any more.")
 	}
 	return redirect(c, "/settings/people")

@@ -92,6 +92,9 @@ func (s *scoped) planPage(c echo.Context) error {
 	if format != "" && !s.can(people.Editor) {
 		return mayNot(people.Editor) // people's data in a file is for those who look after it
 	}
+	if format != "" {
+		s.note(c, people.AuditExport, p.ID, "plan", "", format)
+	}
 	switch format {
 	case "json":
 		return s.planExport(c, p)

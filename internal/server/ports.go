@@ -30,6 +30,13 @@ type Workspaces interface {
 	RenameWorkspace(ctx context.Context, id, name string) error
 }
 
+// Audit keeps who did what. Entries are only ever added.
+type Audit interface {
+	RecordAct(ctx context.Context, e people.AuditEntry) error
+	AuditEntries(ctx context.Context, workspace string, f people.AuditFilter) ([]people.AuditEntry, error)
+	AuditActors(ctx context.Context, workspace string) ([]string, error)
+}
+
 // Members keeps who may do what in a workspace, and who is invited. Changes that would leave a workspace without an
 // owner answer people.ErrLastOwner.
 type Members interface {
@@ -124,6 +131,7 @@ type House interface {
 	Users
 	Workspaces
 	Members
+	Audit
 	engine.Inbox
 	// AddRefusals adds to the counts of what was refused.
 	AddRefusals(ctx context.Context, all ...automation.Refusal) error

@@ -70,6 +70,8 @@ func (s *Server) Routes() []Route {
 		{post, "/workspaces", Own, within((*scoped).workspaceCreate)},
 		{post, "/workspace/name", Own, within((*scoped).workspaceRename)},
 		{get, "/settings/people", Own, within((*scoped).peoplePage)},
+		{get, "/settings/audit", Own, within((*scoped).auditPage)},
+		{get, "/settings/audit.csv", Own, within((*scoped).auditExport)},
 		{post, "/people/:id/role", Own, within((*scoped).memberRole)},
 		{post, "/people/:id/remove", Own, within((*scoped).memberRemove)},
 		{post, "/invites", Own, within((*scoped).inviteCreate)},

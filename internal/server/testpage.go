@@ -12,6 +12,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 	"crosswalk/web/automationui"
@@ -113,7 +114,9 @@ func (s *scoped) testSend(c echo.Context) error {
 	}
 	var result automationui.TestResult
 	if c.FormValue("send") == "real" {
-		result, err = s.sent(ctx, d, fields)
+		if result, err = s.sent(ctx, d, fields); err == nil {
+			s.note(c, people.AuditTestSend, string(d.a.ID), d.a.Name, "", string(result.Outcome)) // what was sent is people's data, and the run has it
+		}
 	} else {
 		result, err = s.shown(ctx, d, fields)
 	}

@@ -27,6 +27,7 @@ type scoped struct {
 	Gateway     engine.Gateway
 	Fresh       func(ctx context.Context, id record.ConnectionID) (provider.Client, error)
 
+	watch  witness
 	member people.Membership
 	others []people.Membership // all of the person's, this one too
 }
@@ -38,9 +39,11 @@ type ownStore struct {
 }
 
 // in binds the server to a member's workspace.
-func (s *Server) in(m people.Membership, all []people.Membership) *scoped {
+func (s *Server) in(c echo.Context, m people.Membership, all []people.Membership) *scoped {
 	objects, accounts := s.In(m.Workspace.ID)
-	x := &scoped{Server: s, Store: ownStore{objects, s.Config.Store}, member: m, others: all}
+	watch := s.witness(c, user(c), m.Workspace.ID)
+	accounts = recordedAccounts{accounts, watch}
+	x := &scoped{Server: s, Store: ownStore{recordedStore{objects, watch}, s.Config.Store}, watch: watch, member: m, others: all}
 	if s.Config.Connections != nil {
 		x.Connections = s.Config.Connections.In(accounts)
 	}
@@ -110,7 +113,7 @@ func (s *Server) inWorkspace(least people.Role) echo.MiddlewareFunc {
 			if !all[i].Role.AtLeast(least) {
 				return mayNot(least)
 			}
-			c.Set(keyScoped, s.in(all[i], all))
+			c.Set(keyScoped, s.in(c, all[i], all))
 			return next(c)
 		}
 	}
@@ -183,6 +186,7 @@ func (s *scoped) workspaceCreate(c echo.Context) error {
 	if err := s.Server.Store.CreateWorkspace(ctx, w, user(c).ID); err != nil {
 		return err
 	}
+	s.watch.note(ctx, people.AuditEntry{Workspace: w.ID, Kind: people.AuditWorkspaceCreate, Object: w.ID, Subject: w.Name, After: w.Name})
 	s.sessions.Put(ctx, sessionWorkspace, w.ID)
 	s.flash(c, ui.Good, "“"+w.Name+"” is ready", "It is empty: connect its accounts first.")
 	return redirect(c, "/")
@@ -197,6 +201,7 @@ func (s *scoped) workspaceRename(c echo.Context) error {
 	if err := s.Server.Store.RenameWorkspace(c.Request().Context(), s.member.Workspace.ID, name); err != nil {
 		return err
 	}
+	s.note(c, people.AuditWorkspaceRename, s.member.Workspace.ID, name, s.member.Workspace.Name, name)
 	s.flash(c, ui.Good, "Renamed", "")
 	return redirect(c, "/settings/people")
 }

@@ -18,7 +18,7 @@ import (
 var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
-	&workspaceRow{}, &membershipRow{}, &inviteRow{},
+	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
 	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{},
 }
 

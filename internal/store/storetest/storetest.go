@@ -119,6 +119,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"the first account takes over what is there":                     testFounderTakesOver,
 		"an invite lets one person in, once":                             testInvites,
 		"a workspace keeps an owner":                                     testLastOwner,
+		"what was done is kept as it was":                                testAudit,
 		"deliveries are listed, newest first, and count what came again": testDeliveryLog,
 		"a delivery of weeks ago is still known":                         testKnownAfterWeeks,
 		"what nobody looks at wakes nobody":                              testUnknownDelivery,
