@@ -110,6 +110,7 @@ type Reviews interface {
 // Records tells what happened to a record on both sides, and makes it due.
 type Records interface {
 	engine.History
+	engine.Privacy
 	// Wake makes one key due for an event that is not stored, with a job, in one transaction.
 	Wake(ctx context.Context, key engine.Key, e automation.Event) error
 }

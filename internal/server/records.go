@@ -121,7 +121,7 @@ func (s *scoped) recordPage(c echo.Context) error {
 	for _, a := range story.Automations {
 		t.names[a.ID] = a.Name
 	}
-	v := recordui.View{Title: story.Title(), Self: s.sideOf(ref, connections), Older: !before.IsZero()}
+	v := recordui.View{Title: story.Title(), Self: s.sideOf(ref, connections), PersonalHref: personalHref(ref), Older: !before.IsZero()}
 	for _, other := range story.Refs()[1:] {
 		side := s.sideOf(other, connections)
 		if t.severed(other) {

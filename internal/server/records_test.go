@@ -28,6 +28,10 @@ type past struct {
 	asked   record.Ref
 	woken   []engine.Key
 	events  []automation.Event
+
+	personal engine.PersonalData
+	erased   []record.Ref
+	busy     bool
 }
 
 func (f *fakeStore) FindRecords(context.Context, string, int) ([]engine.RecordHit, error) {

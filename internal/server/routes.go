@@ -126,6 +126,8 @@ func (s *Server) Routes() []Route {
 		{get, "/records", View, within((*scoped).recordsPage)},
 		{get, "/records/:connection/:type/*", View, within((*scoped).recordPage)},
 		{post, "/records/:connection/:type/*", Edit, within((*scoped).recordLook)},
+		{get, "/personal-data/:connection/:type/*", Edit, within((*scoped).personalExport)},
+		{post, "/personal-data/:connection/:type/*", Own, within((*scoped).personalErase)},
 		{get, "/runs", View, within((*scoped).runsPage)},
 		{get, "/runs/:id", View, within((*scoped).runPage)},
 		{post, "/runs/:id/retry", Edit, within((*scoped).runRetry)},

@@ -339,6 +339,22 @@ func (x *Scoped) LatestRuns(ctx context.Context, ref record.Ref) ([]automation.R
 	return x.store.LatestRuns(ctx, ref)
 }
 
+// PersonalData reads all that is kept about a person of the workspace; see Store.PersonalData.
+func (x *Scoped) PersonalData(ctx context.Context, ref record.Ref) (engine.PersonalData, error) {
+	if err := x.ownConnection(ctx, ref.Connection); err != nil {
+		return engine.PersonalData{}, err
+	}
+	return x.store.PersonalData(ctx, ref)
+}
+
+// ErasePersonalData forgets a person of the workspace; see Store.ErasePersonalData.
+func (x *Scoped) ErasePersonalData(ctx context.Context, ref record.Ref) (engine.Erased, error) {
+	if err := x.ownConnection(ctx, ref.Connection); err != nil {
+		return engine.Erased{}, err
+	}
+	return x.store.ErasePersonalData(ctx, ref)
+}
+
 // LinksAt are the links a record is an end of.
 func (x *Scoped) LinksAt(ctx context.Context, ref record.Ref) ([]automation.Link, error) {
 	if err := x.ownConnection(ctx, ref.Connection); err != nil {

@@ -15,7 +15,7 @@ func records() []State {
 	}}
 	name := "New Gleap contact → HighLevel contact"
 	view := recordui.View{
-		Title: "Jane Doe", Self: jane, Counterparts: []recordui.Ref{hers},
+		Title: "Jane Doe", Self: jane, PersonalHref: "/personal-data/cn_1/contact/1", Counterparts: []recordui.Ref{hers},
 		Sentence: "“" + name + "”: Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule",
 		Reasons: []recordui.Reason{
 			{Name: name, Href: "/automations/at_1", Text: "Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule", Outcome: ui.Same, RunHref: "/runs/rn_2", At: at("09:41:09")},

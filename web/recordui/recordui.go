@@ -37,6 +37,9 @@ type View struct {
 	Self         Ref
 	Counterparts []Ref
 
+	// PersonalHref gives out what is kept about this person (GET), and forgets it (POST confirm=yes).
+	PersonalHref string
+
 	Sentence, Code string // why it did, or did not, sync
 	Reasons        []Reason
 

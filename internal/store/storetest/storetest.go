@@ -113,6 +113,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a record's timeline has both sides, newest first":               testTimeline,
 		"a timeline pages without gaps or repeats":                       testTimelinePages,
 		"the last run of each automation is told":                        testLatestRuns,
+		"a person is given out whole, and forgotten":                     testPersonalData,
 		"nothing of another workspace is found by its id":                testForeign,
 		"lists hold what is of the workspace":                            testOwnLists,
 		"a provider's account lives in one workspace":                    testOneAccountOneWorkspace,
