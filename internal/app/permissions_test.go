@@ -107,7 +107,7 @@ func addressOf(t *testing.T, r server.Route) (address string, named bool) {
 	address = r.Path
 	for _, object := range [][2]string{
 		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"},
-		{"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"},
+		{"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
 		{"/people/:id", "/people/us_viewer"}, {"/invites/:id", "/invites/iv_a"},
 	} {
 		if strings.Contains(address, object[0]) {

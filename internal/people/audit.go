@@ -41,6 +41,7 @@ const (
 	AuditRetry            AuditKind = "run.retry"
 	AuditLook             AuditKind = "record.look"
 	AuditExport           AuditKind = "export"
+	AuditErase            AuditKind = "personal_data.erase"
 	AuditSettings         AuditKind = "settings"
 )
 
@@ -50,7 +51,7 @@ func AuditKinds() []AuditKind {
 		AuditSetup, AuditSignIn, AuditSignInFailed, AuditSignOut, AuditPassword, AuditSecondFactor, AuditSessions, AuditWorkspaceCreate, AuditWorkspaceRename,
 		AuditMemberRole, AuditMemberRemove, AuditInviteCreate, AuditInviteRevoke, AuditInviteAccept, AuditConnect, AuditReconnect, AuditConnectionCheck, AuditDisconnect,
 		AuditAutomationCreate, AuditAutomationRename, AuditAutomationSave, AuditAutomationState, AuditAutomationDelete, AuditTestSend,
-		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditExport, AuditSettings,
+		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditExport, AuditErase, AuditSettings,
 	}
 }
 

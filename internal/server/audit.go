@@ -113,6 +113,12 @@ func (r recordedStore) ResumeAutomation(ctx context.Context, id automation.ID) e
 	return r.note(ctx, r.Store.ResumeAutomation(ctx, id), people.AuditAutomationState, string(id), a.Name, string(a.State), string(automation.On))
 }
 
+// ErasePersonalData leaves the id of whom, and nothing else.
+func (r recordedStore) ErasePersonalData(ctx context.Context, ref record.Ref) (engine.Erased, error) {
+	erased, err := r.Store.ErasePersonalData(ctx, ref)
+	return erased, r.note(ctx, err, people.AuditErase, ref.String(), "personal data", "", ui.Count(erased.Total(), "thing", "things")+" forgotten")
+}
+
 func (r recordedStore) Rename(ctx context.Context, id automation.ID, name string) error {
 	a := r.about(ctx, id)
 	return r.note(ctx, r.Store.Rename(ctx, id, name), people.AuditAutomationRename, string(id), name, a.Name, name)
@@ -243,7 +249,7 @@ var auditWords = map[people.AuditKind]string{
 	people.AuditInviteCreate: "Invite made", people.AuditInviteRevoke: "Invite revoked", people.AuditInviteAccept: "Invite accepted",
 	people.AuditConnect: "Account connected", people.AuditReconnect: "Account reconnected", people.AuditConnectionCheck: "Account checked", people.AuditDisconnect: "Account disconnected",
 	people.AuditAutomationCreate: "Automation made", people.AuditAutomationRename: "Automation renamed", people.AuditAutomationSave: "Automation changed",
-	people.AuditAutomationState: "Automation switched", people.AuditAutomationDelete: "Automation removed", people.AuditTestSend: "Test sent for real",
+	people.AuditAutomationState: "Automation switched", people.AuditAutomationDelete: "Automation removed", people.AuditErase: "Person forgotten", people.AuditTestSend: "Test sent for real",
 	people.AuditPlanCreate: "Plan made", people.AuditPlanApply: "Plan carried out", people.AuditPlanCancel: "Plan stopped", people.AuditPlanPause: "Plan paused", people.AuditPlanResume: "Plan let go on",
 	people.AuditUndo: "Taking back planned", people.AuditReview: "Question decided", people.AuditRetry: "Run retried", people.AuditLook: "Record looked at", people.AuditExport: "Data exported", people.AuditSettings: "Settings changed",
 }

@@ -9,6 +9,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/record"
 	"crosswalk/web/ui"
 )
@@ -53,6 +54,7 @@ func (s *scoped) personalExport(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.note(c, people.AuditExport, ref.String(), "personal data", "", "json")
 	download(c, "application/json", "personal-data.json")
 	enc := json.NewEncoder(c.Response())
 	enc.SetIndent("", "  ")
@@ -63,6 +65,9 @@ func (s *scoped) personalExport(c echo.Context) error {
 func (s *scoped) personalErase(c echo.Context) error {
 	ref, err := refOf(c)
 	if err != nil {
+		return err
+	}
+	if _, err := s.Store.LinksAt(c.Request().Context(), ref); err != nil { // whose it is comes before what was ticked
 		return err
 	}
 	if c.FormValue("confirm") != "yes" {
