@@ -127,14 +127,13 @@ type FieldPlan struct {
 	Action Action       `json:"action"`
 	Before record.Value `json:"before"`
 	After  record.Value `json:"after"`
-	// Offered is what the other side holds, in this field's terms, where the two are left apart.
+	// Offered is what the other side holds: in this field's terms where the two are left apart, and the whole of it
+	// where this field gets one part.
 	Offered record.Value `json:"offered,omitzero"`
-	// Whole is the joined value that goes back, of a field that gets one part of it.
-	Whole  record.Value `json:"whole,omitzero"`
-	Add    []string     `json:"add,omitempty"`
-	Remove []string     `json:"remove,omitempty"`
-	Code   string       `json:"code,omitempty"`
-	Reason string       `json:"reason,omitempty"`
+	Add     []string     `json:"add,omitempty"`
+	Remove  []string     `json:"remove,omitempty"`
+	Code    string       `json:"code,omitempty"`
+	Reason  string       `json:"reason,omitempty"`
 }
 
 // Identity says how the counterpart was found, with the evidence.

@@ -21,11 +21,8 @@ type merger struct {
 	broken  int
 }
 
-func (c *Compiled) merger(p *automation.Plan, in Input, rows []mapping.RowResult) *merger {
-	m := &merger{Compiled: c, in: in, plan: p}
-	if c.TwoWay() {
-		m.back = c.mapBack(*in.Target, in.Source.Fields)
-	}
+func (c *Compiled) merger(p *automation.Plan, in Input, rows, back []mapping.RowResult) *merger {
+	m := &merger{Compiled: c, in: in, plan: p, back: back}
 	size := max(len(rows), len(m.back))
 	p.Base, p.Held = make(record.Fields, size), make(record.Fields, size)
 	p.Fields = make([]automation.FieldPlan, 0, size+2)
@@ -420,7 +417,7 @@ func (e *exchange) fill() bool {
 			if record.Same(b.Target.Kind, f.Before, b.Value, e.locale) {
 				continue
 			}
-			f.Whole = e.to.Before
+			f.Offered = e.to.Before
 		}
 		e.add(f)
 		wrote = true
@@ -475,7 +472,7 @@ func (e *exchange) typed(v record.Value) {
 		}
 		if f := e.from(&b); !record.Same(b.Target.Kind, f.Before, b.Value, e.locale) {
 			if f.Action, f.After = automation.Set, b.Value; len(e.backs) > 1 {
-				f.Whole = v
+				f.Offered = v
 			}
 			e.add(f)
 		}

@@ -46,15 +46,11 @@ func (p *Program) Apply(in record.Fields) Result { return p.ApplyOnto(in, nil) }
 
 // ApplyOnto maps one record that fills another, which holds onto: what is taken apart follows how its parts are now.
 func (p *Program) ApplyOnto(in, onto record.Fields) Result {
-	return Result{Rows: p.apply(make([]RowResult, 0, len(p.rows)), in, onto)}
+	return Result{Rows: p.ApplyInto(make([]RowResult, 0, len(p.rows)), in, onto)}
 }
 
-// ApplyInto is Apply into a slice that is used again; it returns the slice.
-func (p *Program) ApplyInto(dst []RowResult, in record.Fields) []RowResult {
-	return p.apply(dst, in, nil)
-}
-
-func (p *Program) apply(dst []RowResult, in, onto record.Fields) []RowResult {
+// ApplyInto is ApplyOnto into a slice that is used again; it returns the slice.
+func (p *Program) ApplyInto(dst []RowResult, in, onto record.Fields) []RowResult {
 	dst = dst[:0]
 	room := rooms.Get().(*room)
 	defer rooms.Put(room)
