@@ -685,8 +685,9 @@ func (a *auditor) setsKept() {
 			if source == nil {
 				continue
 			}
+			// A link may have followed a counterpart that went on under another id.
 			had := func(e string) bool {
-				return everHad(source, e) || now.call.task.source.side == k.side && slices.ContainsFunc(a.partners[k], func(p recordKey) bool { return everHad(a.ledger.contacts[p], e) })
+				return everHad(source, e) || slices.ContainsFunc(a.partners[k], func(p recordKey) bool { return everHad(a.ledger.contacts[p], e) })
 			}
 			for _, e := range labels(before.fields["tags"]) {
 				if slices.Contains(labels(now.fields["tags"]), e) || had(e) || addedSince(h, i, e, now.call.task.began) {

@@ -209,6 +209,7 @@ func TestNamedSeeds(t *testing.T) {
 		{20291, "facing", "a create that was refused, and was made, gets another address"},
 		{21116, "two-way, clearing", "the counterpart is entered by a person while it is made"},
 		{21809, "two-way, clearing", "a tag taken away on a counterpart that is gone"},
+		{70154, "two-way, tidying", "a tag that the counterpart had before it went on under another id"},
 		{50096, "one way, only customers", "a create whose answer was lost is made twice after the phone number changed"},
 		{50881, "a ring", "a create that was refused, and was made, is made again after the email changed"},
 	} {
