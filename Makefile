@@ -11,7 +11,7 @@ SOURCES := $(shell find cmd internal web static migrations -name '*.go' -not -na
 VIEWS   := $(shell find web -name '*.templ' 2>/dev/null)
 ASSETS  := $(shell find static -type f -not -path 'static/vendor/*' 2>/dev/null)
 
-.PHONY: help run build generate test race e2e bench lint audit check clean
+.PHONY: help run build generate test race fuzz e2e bench lint audit check clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN{FS=":.*?## "}{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test: generate ## All tests: units, properties, contracts, both databases, kill 
 
 race: generate ## The tests under the race detector (without browser and kill tests)
 	@CROSSWALK_TEST_SHORT=1 ./scripts/with-tools go test -race ./internal/... ./web/... ./static/... -timeout 30m
+
+fuzz: generate ## Each fuzz target for FUZZTIME (20s), four at a time
+	@./scripts/fuzz
 
 e2e: $(BIN) ## The browser tests alone
 	@./scripts/with-tools go test ./internal/e2e/... -count=1 -v -timeout 15m

@@ -26,6 +26,11 @@ import (
 // hookHouse is the whole house with one connection of each provider, jobs not worked off.
 func hookHouse(t *testing.T) (*house, ed25519.PrivateKey, string) {
 	t.Helper()
+	return hookHouseWith(t, slog.New(slog.DiscardHandler))
+}
+
+func hookHouseWith(t *testing.T, log *slog.Logger) (*house, ed25519.PrivateKey, string) {
+	t.Helper()
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +46,7 @@ func hookHouse(t *testing.T) (*house, ed25519.PrivateKey, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := build(t.Context(), cfg, roles{serve: true}, slog.New(slog.DiscardHandler))
+	h, err := build(t.Context(), cfg, roles{serve: true}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 			return err
 		}
 	}
-	web := &http.Server{Handler: h.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := webServer(h.server, log)
 	g, run := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -176,6 +176,14 @@ func (h *house) bookNow(ctx context.Context) {
 		if err := h.server.StoreRefusals(ctx); err != nil {
 			h.log.WarnContext(ctx, "counts of refused deliveries are not stored", "err", err)
 		}
+	}
+}
+
+// webServer bounds what a connection may cost before a handler has seen anything of it.
+func webServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
 
