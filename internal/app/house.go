@@ -211,7 +211,7 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 		Store: h.store, In: func(workspace string) (server.Store, connection.Store) { in := h.store.In(workspace); return in, in },
 		Sessions: h.store.Sessions(), Connections: h.connections,
 		Flow:    &connection.Flow{Store: h.store, Vault: keys, HTTP: &http.Client{Transport: h.providers.transport, Timeout: 20 * time.Second}, Now: time.Now},
-		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, Providers: h.providers,
+		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, KeepDeliveries: h.cfg.KeepDeliveries, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
 		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),
 		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +44,8 @@ type doorStore struct {
 	users     []people.User
 	inbox     []automation.Delivery
 	refused   []automation.Refusal
+	asked     engine.DeliveryFilter // for the log
+	role      people.Role           // of everybody; owner when empty
 	runs      []automation.Run
 	down      error
 	pending   bool
@@ -139,6 +143,37 @@ func (d *doorStore) Ping(context.Context) error { defer d.hold()(); return d.dow
 func (d *doorStore) MigrationsPending(context.Context) (bool, error) {
 	defer d.hold()()
 	return d.pending, nil
+}
+
+func (d *doorStore) Delivery(_ context.Context, id string) (automation.Delivery, error) {
+	defer d.hold()()
+	for _, one := range d.inbox {
+		if one.Event.ID == id {
+			return one, nil
+		}
+	}
+	return automation.Delivery{}, engine.ErrNotFound
+}
+
+func (d *doorStore) Deliveries(_ context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error) {
+	defer d.hold()()
+	d.asked = f
+	var out []automation.Delivery
+	for _, one := range slices.Backward(d.inbox) {
+		if one.Event.Kind == automation.Webhook && (f.Before == "" || one.Event.ID < f.Before) && len(out) < f.Limit {
+			out = append(out, one)
+		}
+	}
+	return out, d.down
+}
+
+func (d *doorStore) Refusals(context.Context, time.Time) ([]automation.Refusal, error) {
+	defer d.hold()()
+	return d.refused, d.down
+}
+
+func (d *doorStore) MembershipsOf(_ context.Context, user string) ([]people.Membership, error) {
+	return []people.Membership{{Workspace: people.Workspace{ID: "ws_1", Name: "Acme"}, User: user, Role: cmp.Or(d.role, people.Owner)}}, nil
 }
 
 func (d *doorStore) AddRefusals(_ context.Context, all ...automation.Refusal) error {

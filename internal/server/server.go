@@ -29,6 +29,8 @@ type Config struct {
 	Trials      Trials
 	Descriptors map[provider.ID]provider.Descriptor
 	Webhooks    Hooks
+	// KeepDeliveries is how long deliveries are kept, to be told.
+	KeepDeliveries time.Duration
 	// Vault seals the bodies of deliveries.
 	Vault     Sealer
 	Providers Providers

@@ -21,6 +21,7 @@ const (
 	Runs        Section = "runs"
 	Records     Section = "records"
 	Drift       Section = "drift"
+	Deliveries  Section = "deliveries"
 	Connections Section = "connections"
 	Settings    Section = "settings"
 )
