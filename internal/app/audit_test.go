@@ -191,6 +191,8 @@ func (r *recordedHouse) deedFor(path string) (deed, bool) {
 		return owner("/reviews/rv_r", people.AuditReview, url.Values{"answer": {"leave"}, "run": {"rn_r"}})
 	case "/records/:connection/:type/*":
 		return owner("/records/"+string(r.source.Connection)+"/contact/g9", people.AuditLook, nil)
+	case "/deliveries/:id/replay":
+		return owner("/deliveries/ev_a/replay", people.AuditReplay, nil)
 	case "/personal-data/:connection/:type/*":
 		return owner("/personal-data/"+string(r.source.Connection)+"/contact/g9", people.AuditErase, url.Values{"confirm": {"yes"}})
 	case "/runs/:id/retry":

@@ -95,6 +95,14 @@ func (p *peopledHouse) furnish() {
 	target := record.Ref{Connection: "cn_hl", Type: record.Contact, ID: "h1"}
 	run := automation.Run{ID: "rn_a", Automation: "au_a", Version: 1, Source: source, Target: target, Title: secretName, State: automation.Succeeded, Outcome: automation.Create, Attempts: 1, StartedAt: time.Now(), FinishedAt: time.Now()}
 	run.Event = automation.Event{ID: "ev_a", Kind: automation.Webhook, Ref: source, Change: provider.Updated, ReceivedAt: time.Now()}
+	keys, err := openVault(p.cfg)
+	check(p.t, err)
+	sent, err := keys.Seal([]byte(`{"name":"`+secretName+`"}`), "delivery/ev_a")
+	check(p.t, err)
+	arrived := run.Event
+	arrived.DedupeKey = "a"
+	_, err = st.Accept(ctx, automation.Delivery{Event: arrived, Body: sent})
+	check(p.t, err)
 	change := automation.Change{ID: "ch_a", Run: "rn_a", Automation: "au_a", Source: source, Target: target, Op: automation.Create, State: automation.Done, Before: record.Fields{}, IntendedAt: time.Now()}
 	review := automation.Review{ID: "rv_a", Automation: "au_a", Source: source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Title: secretName, Run: "rn_a", OpenedAt: time.Now()}
 	check(p.t, st.Finish(ctx, engine.Finish{Run: run, Change: &change, Review: &review}))
@@ -106,7 +114,7 @@ func (p *peopledHouse) furnish() {
 func addressOf(t *testing.T, r server.Route) (address string, named bool) {
 	address = r.Path
 	for _, object := range [][2]string{
-		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"},
+		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"}, {"/deliveries/:id", "/deliveries/ev_a"},
 		{"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
 		{"/people/:id", "/people/us_viewer"}, {"/invites/:id", "/invites/iv_a"},
 	} {

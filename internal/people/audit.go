@@ -42,6 +42,7 @@ const (
 	AuditLook             AuditKind = "record.look"
 	AuditExport           AuditKind = "export"
 	AuditErase            AuditKind = "personal_data.erase"
+	AuditReplay           AuditKind = "delivery.replay"
 	AuditSettings         AuditKind = "settings"
 )
 
@@ -51,7 +52,7 @@ func AuditKinds() []AuditKind {
 		AuditSetup, AuditSignIn, AuditSignInFailed, AuditSignOut, AuditPassword, AuditSecondFactor, AuditSessions, AuditWorkspaceCreate, AuditWorkspaceRename,
 		AuditMemberRole, AuditMemberRemove, AuditInviteCreate, AuditInviteRevoke, AuditInviteAccept, AuditConnect, AuditReconnect, AuditConnectionCheck, AuditDisconnect,
 		AuditAutomationCreate, AuditAutomationRename, AuditAutomationSave, AuditAutomationState, AuditAutomationDelete, AuditTestSend,
-		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditExport, AuditErase, AuditSettings,
+		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditReplay, AuditExport, AuditErase, AuditSettings,
 	}
 }
 

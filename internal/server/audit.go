@@ -249,7 +249,7 @@ var auditWords = map[people.AuditKind]string{
 	people.AuditInviteCreate: "Invite made", people.AuditInviteRevoke: "Invite revoked", people.AuditInviteAccept: "Invite accepted",
 	people.AuditConnect: "Account connected", people.AuditReconnect: "Account reconnected", people.AuditConnectionCheck: "Account checked", people.AuditDisconnect: "Account disconnected",
 	people.AuditAutomationCreate: "Automation made", people.AuditAutomationRename: "Automation renamed", people.AuditAutomationSave: "Automation changed",
-	people.AuditAutomationState: "Automation switched", people.AuditAutomationDelete: "Automation removed", people.AuditErase: "Person forgotten", people.AuditTestSend: "Test sent for real",
+	people.AuditAutomationState: "Automation switched", people.AuditAutomationDelete: "Automation removed", people.AuditErase: "Person forgotten", people.AuditReplay: "Delivery replayed", people.AuditTestSend: "Test sent for real",
 	people.AuditPlanCreate: "Plan made", people.AuditPlanApply: "Plan carried out", people.AuditPlanCancel: "Plan stopped", people.AuditPlanPause: "Plan paused", people.AuditPlanResume: "Plan let go on",
 	people.AuditUndo: "Taking back planned", people.AuditReview: "Question decided", people.AuditRetry: "Run retried", people.AuditLook: "Record looked at", people.AuditExport: "Data exported", people.AuditSettings: "Settings changed",
 }

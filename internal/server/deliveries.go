@@ -262,6 +262,7 @@ func (s *scoped) deliveryReplay(c echo.Context) error {
 	if _, err := s.Server.Store.Accept(ctx, automation.Delivery{Event: e}); err != nil {
 		return err
 	}
+	s.note(c, people.AuditReplay, d.Event.ID, d.Event.Name, "", e.ID)
 	s.flash(c, ui.Good, "Replayed", "The record is looked at again as it is now. “Everything about this record” tells what came of it.")
 	return redirect(c, deliveryHref(d.Event.ID))
 }
