@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -283,7 +285,25 @@ func TestAWorkspaceIsChosenAndChecked(t *testing.T) {
 	if w := p.send("owner@a.io", http.MethodPost, "/automations/au_a/name", url.Values{"name": {"Moved"}}); w.Code != http.StatusNotFound {
 		t.Errorf("from a workspace into another one writes: %d", w.Code)
 	}
+	// A form made before, in another tab, is carried out where it was made.
+	if w := p.send("owner@a.io", http.MethodPost, "/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}, "of-workspace": {p.a}}); w.Code != http.StatusSeeOther {
+		t.Errorf("a form made in another workspace is answered %d", w.Code)
+	}
+	if all, err := p.store.In(p.a).Automations(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("what it makes is not there: %d, %v", len(all), err)
+	}
+	for _, elsewhere := range []string{p.b, "ws_none"} {
+		if w := p.send("owner@a.io", http.MethodPost, "/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}, "of-workspace": {elsewhere}}); w.Header().Get("Location") != "/" {
+			t.Errorf("a form made in a workspace one is not in is answered %d to %q", w.Code, w.Header().Get("Location"))
+		}
+	}
+	if all, err := p.store.Automations(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("it was carried out elsewhere: %d, %v", len(all), err)
+	}
 	p.send("owner@a.io", http.MethodPost, "/workspace", url.Values{"workspace": {p.a}})
+	if w := p.send("owner@a.io", http.MethodGet, "/connections", nil); !strings.Contains(w.Body.String(), `name="of-workspace" value="`+p.a+`"`) {
+		t.Error("forms do not say where they were made")
+	}
 	if w := p.send("owner@a.io", http.MethodGet, "/automations", nil); !strings.Contains(w.Body.String(), secretName) {
 		t.Error("the way back does not lead back")
 	}
@@ -456,5 +476,43 @@ func TestAnInviteLetsOnePersonInOnce(t *testing.T) {
 	p.send("owner@a.io", http.MethodPost, "/invites/"+all[0].ID+"/revoke", nil)
 	if w := p.send("early", http.MethodPost, "/invite", account("early@a.io")); w.Code != http.StatusNotFound {
 		t.Errorf("a revoked invite answers %d", w.Code)
+	}
+}
+
+func TestWhoIsRemovedHearsNothingMore(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	web := httptest.NewServer(p.server)
+	t.Cleanup(web.Close)
+	listening := func(who string) io.ReadCloser {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, web.URL+"/live", nil)
+		check(t, err)
+		r.Header.Set("Cookie", p.cookies[who])
+		answer, err := http.DefaultClient.Do(r)
+		check(t, err)
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		opening := make([]byte, len(": open\n\n"))
+		_, err = io.ReadFull(answer.Body, opening)
+		check(t, err)
+		return answer.Body
+	}
+	removed, foreign, stays := listening("viewer@a.io"), listening("owner@b.io"), listening("editor@a.io")
+	check(t, p.store.RemoveMember(ctx, p.a, "us_viewer"))
+	source := record.Ref{Connection: "cn_gl", Type: record.Contact, ID: "g2"}
+	check(t, p.store.Finish(ctx, engine.Finish{Run: automation.Run{ID: "rn_live", Automation: "au_a", Version: 1, Source: source, Title: secretName, State: automation.Succeeded, Attempts: 1, StartedAt: time.Now()}}))
+	p.server.Notify()
+	if rest, err := io.ReadAll(removed); err != nil || strings.Contains(string(rest), secretName) {
+		t.Errorf("who was removed hears %q, %v", rest, err)
+	}
+	line := make([]byte, 4096)
+	n, err := stays.Read(line)
+	if err != nil || !strings.Contains(string(line[:n]), "rn_live") {
+		t.Errorf("who stays hears %q, %v", line[:n], err)
+	}
+	p.server.Close()
+	if rest, _ := io.ReadAll(foreign); strings.Contains(string(rest), secretName) {
+		t.Errorf("another workspace hears %q", rest)
 	}
 }

@@ -40,11 +40,20 @@ func (s *Server) allows(role people.Role, method, address string) bool {
 	return !known || least == "" || role.AtLeast(least)
 }
 
+// ownWorkspace names the field that says in which workspace a form was made.
+const ownWorkspace = "of-workspace"
+
 // onlyAllowed is a page with the forms a person's role may not send switched off, and links it may not follow without
 // their address. It reads the table of routes, so that no page has to know who looks at it, and none can forget.
-func (s *Server) onlyAllowed(role people.Role, here string, page []byte) []byte {
-	if role == people.Owner {
+// Somebody with several workspaces may have gone to another one in another tab: their forms say where they were made.
+func (s *Server) onlyAllowed(c echo.Context, page []byte) []byte {
+	in, ok := c.Get(keyScoped).(*scoped)
+	if !ok || in.member.Role == people.Owner && len(in.others) < 2 {
 		return page
+	}
+	role, here, made := in.member.Role, c.Request().URL.Path, ""
+	if len(in.others) > 1 {
+		made = `<input type="hidden" name="` + ownWorkspace + `" value="` + html.EscapeString(in.member.Workspace.ID) + `">`
 	}
 	refused := func(t html.Token) bool {
 		if t.Data != "form" || !strings.EqualFold(attribute(t, "method"), http.MethodPost) {
@@ -88,6 +97,9 @@ func (s *Server) onlyAllowed(role people.Role, here string, page []byte) []byte 
 			inside = false
 			out.WriteString("</fieldset>")
 			out.Write(raw)
+		case kind == html.StartTagToken && t.Data == "form" && strings.EqualFold(attribute(t, "method"), http.MethodPost):
+			out.Write(raw)
+			out.WriteString(made)
 		case kind != html.EndTagToken && slices.Contains(off, attribute(t, "form")) && slices.Contains([]string{"button", "input", "select", "textarea"}, t.Data):
 			t.Attr = append(t.Attr, html.Attribute{Key: "disabled"})
 			out.WriteString(t.String())
@@ -119,12 +131,4 @@ func attribute(t html.Token, name string) string {
 		}
 	}
 	return ""
-}
-
-// roleIn is the person's role in the workspace a request is about; the owner's where there is none.
-func roleIn(c echo.Context) people.Role {
-	if s, ok := c.Get(keyScoped).(*scoped); ok {
-		return s.member.Role
-	}
-	return people.Owner
 }

@@ -24,7 +24,7 @@ func (s *Server) render(c echo.Context, status int, view templ.Component) error 
 	if err := view.Render(c.Request().Context(), &page); err != nil {
 		return fmt.Errorf("render %s: %w", c.Path(), err)
 	}
-	return c.HTMLBlob(status, s.onlyAllowed(roleIn(c), c.Request().URL.Path, page.Bytes()))
+	return c.HTMLBlob(status, s.onlyAllowed(c, page.Bytes()))
 }
 
 // problemStatus is the status of a form that is shown again with what is wrong.

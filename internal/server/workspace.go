@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,9 +98,19 @@ func (s *Server) inWorkspace(least people.Role) echo.MiddlewareFunc {
 				return err
 			}
 			if len(all) == 0 {
-				return &pageError{http.StatusForbidden, "You are in no workspace", "Your account is there, but no workspace counts you among its people.", "Ask an owner of the workspace for an invite.", "no_workspace"}
+				return s.render(c, http.StatusForbidden, peopleui.NoWorkspacePage(s.bareShell(c), user(c).Email))
 			}
 			current := s.sessions.GetString(ctx, sessionWorkspace)
+			if c.Request().Method != http.MethodGet {
+				if err := c.Request().ParseForm(); err != nil {
+					return unreadable(err)
+				}
+				if made := c.Request().PostForm.Get(ownWorkspace); made != "" && made != current {
+					// It was made in another tab, before the person went elsewhere: it is carried out where it was made.
+					current = made
+					s.sessions.Put(ctx, sessionWorkspace, made)
+				}
+			}
 			i := slices.IndexFunc(all, func(m people.Membership) bool { return m.Workspace.ID == current })
 			if i < 0 {
 				i = 0
@@ -117,6 +128,14 @@ func (s *Server) inWorkspace(least people.Role) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// unreadable is the answer to a form that is too large, or no form.
+func unreadable(err error) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return err
+	}
+	return echo.NewHTTPError(http.StatusBadRequest, "The form could not be read. Nothing was changed.")
 }
 
 // mayNot is the answer to somebody whose role is not enough.

@@ -42,6 +42,7 @@ func people() []State {
 	empty := log
 	empty.Entries, empty.Pages, empty.Person = nil, ui.Pages{}, "maria@acme.io"
 	return []State{
+		{"no-workspace", "people", peopleui.NoWorkspacePage(ui.Shell{}, "omar@acme.io")},
 		{"audit", "people", peopleui.AuditPage(shell(ui.Settings), log)},
 		{"audit-empty", "people", peopleui.AuditPage(shell(ui.Settings), empty)},
 		{"people", "people", peopleui.PeoplePage(shell(ui.Settings), who)},
