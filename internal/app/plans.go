@@ -344,7 +344,7 @@ func decideCommand(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := h.note(ctx, a.Workspace, people.AuditReview, r.ID, r.Title, d.Gist()); err != nil {
+	if err := h.note(ctx, a.Workspace, people.AuditReview, r.ID, a.Name, d.Gist()); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.Out, "Decided. The worker carries it out in a moment.")

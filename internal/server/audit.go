@@ -175,7 +175,7 @@ func (r recordedStore) ResumePopulation(ctx context.Context, id string) error {
 
 func (r recordedStore) DecideReview(ctx context.Context, id, run string, d automation.Decision, by string) error {
 	q, _ := r.Store.Review(ctx, id)
-	return r.note(ctx, r.Store.DecideReview(ctx, id, run, d, by), people.AuditReview, id, q.Title, string(q.State), d.Gist())
+	return r.note(ctx, r.Store.DecideReview(ctx, id, run, d, by), people.AuditReview, id, r.about(ctx, q.Automation).Name, string(q.State), d.Gist()) // not the title, which is a person's name
 }
 
 func (r recordedStore) RetryRun(ctx context.Context, id string) error {

@@ -123,6 +123,8 @@ func testForeign(t *testing.T, b *bundle) {
 		"Timeline":             second(x.Timeline(ctx, f.source, engine.TimelineFilter{})),
 		"LatestRuns":           second(x.LatestRuns(ctx, f.source)),
 		"LinksAt":              second(x.LinksAt(ctx, f.source)),
+		"PersonalData":         second(x.PersonalData(ctx, f.source)),
+		"ErasePersonalData":    second(x.ErasePersonalData(ctx, f.source)),
 		"DeliveryStats":        second(x.DeliveryStats(ctx, f.gleap)),
 		"Delivery":             second(x.Delivery(ctx, "ev_theirs")),
 		"QuotaUses":            second(x.QuotaUses(ctx, f.gleap, time.Time{})),
