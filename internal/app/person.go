@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/record"
 	"crosswalk/internal/server"
 )
@@ -59,6 +60,9 @@ func (h *house) exportPerson(ctx context.Context, c *call, ref record.Ref) error
 	if err != nil {
 		return err
 	}
+	if err := h.noteOfRecord(ctx, ref, people.AuditExport, "json"); err != nil {
+		return err
+	}
 	keys, err := openVault(h.cfg)
 	if err != nil {
 		return err
@@ -88,7 +92,19 @@ func (h *house) erasePerson(ctx context.Context, c *call, ref record.Ref, yes bo
 	if err != nil {
 		return err
 	}
+	if err := h.noteOfRecord(ctx, ref, people.AuditErase, fmt.Sprintf("%d things forgotten", erased.Total())); err != nil {
+		return err
+	}
 	fmt.Fprintf(c.Out, "Erased: %d deliveries, %d runs, %d writes, %d questions, %d lines of plans. The records in the accounts are untouched.\n",
 		erased.Deliveries, erased.Runs, erased.Changes, erased.Reviews, erased.Plans)
 	return nil
+}
+
+// noteOfRecord writes an act about a record down where its account belongs; the entry has its id and no name.
+func (h *house) noteOfRecord(ctx context.Context, ref record.Ref, kind people.AuditKind, after string) error {
+	workspace := ""
+	if cn, err := h.store.Connection(ctx, ref.Connection); err == nil {
+		workspace = cn.Workspace
+	}
+	return h.note(ctx, workspace, kind, ref.String(), "personal data", after)
 }
