@@ -26,15 +26,29 @@ var secretNames = map[string]bool{
 // secretEndings catch the families: refresh_token, secretShareToken, client_secret, x-api-key.
 var secretEndings = []string{"token", "secret", "password", "apikey"}
 
-var nameSeparators = strings.NewReplacer("_", "", "-", "", ".", "", " ", "")
-
+// isSecretName is asked for every key of every answer that is shown, so it looks without making anything.
 func isSecretName(name string) bool {
-	name = strings.ToLower(nameSeparators.Replace(name))
-	if secretNames[name] {
+	var room [64]byte
+	plain := room[:0]
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '_' || c == '-' || c == '.' || c == ' ':
+		case c >= utf8.RuneSelf:
+			if lower := strings.ToLower(name); lower != name {
+				return isSecretName(lower) // a letter that only looks foreign, like the Kelvin sign
+			}
+			plain = append(plain, c)
+		case 'A' <= c && c <= 'Z':
+			plain = append(plain, c+'a'-'A')
+		default:
+			plain = append(plain, c)
+		}
+	}
+	if secretNames[string(plain)] {
 		return true
 	}
 	for _, ending := range secretEndings {
-		if strings.HasSuffix(name, ending) {
+		if len(plain) >= len(ending) && string(plain[len(plain)-len(ending):]) == ending {
 			return true
 		}
 	}
@@ -62,22 +76,37 @@ func Redact(body []byte, contentType string) string {
 func redactJSON(body []byte) (string, bool) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	var b strings.Builder
+	var b shownJSON
+	b.enc = json.NewEncoder(&b.Buffer)
+	b.enc.SetEscapeHTML(false)
 	if !copyJSON(dec, &b) && b.Len() <= maxShown {
 		return "", false
 	}
 	return b.String(), true
 }
 
+// shownJSON is JSON as it is written for reading.
+type shownJSON struct {
+	bytes.Buffer
+	enc *json.Encoder
+}
+
+// put writes a token; those of a decoder always encode. An encoder ends each with a line of its own.
+func (b *shownJSON) put(v any) {
+	if b.enc.Encode(v) == nil {
+		b.Truncate(b.Len() - 1)
+	}
+}
+
 // copyJSON copies one value; false means the input ended, was not JSON, or enough has been written.
-func copyJSON(dec *json.Decoder, b *strings.Builder) bool {
+func copyJSON(dec *json.Decoder, b *shownJSON) bool {
 	tok, err := dec.Token()
 	if err != nil || b.Len() > maxShown {
 		return false
 	}
 	delim, ok := tok.(json.Delim)
 	if !ok {
-		writeJSON(b, tok)
+		b.put(tok)
 		return true
 	}
 	b.WriteString(delim.String())
@@ -91,14 +120,14 @@ func copyJSON(dec *json.Decoder, b *strings.Builder) bool {
 			if err != nil || !ok {
 				return false
 			}
-			writeJSON(b, name)
+			b.put(name)
 			b.WriteByte(':')
 			if isSecretName(name) {
 				var skip json.RawMessage
 				if dec.Decode(&skip) != nil {
 					return false
 				}
-				writeJSON(b, redacted)
+				b.put(redacted)
 				continue
 			}
 		}
@@ -112,15 +141,6 @@ func copyJSON(dec *json.Decoder, b *strings.Builder) bool {
 	}
 	b.WriteString(end.(json.Delim).String())
 	return true
-}
-
-func writeJSON(b *strings.Builder, v any) {
-	var one bytes.Buffer
-	enc := json.NewEncoder(&one)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(v) == nil { // the tokens of a decoder always encode
-		b.Write(bytes.TrimRight(one.Bytes(), "\n"))
-	}
 }
 
 var (
