@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// Deliveries tells which records webhooks were received for.
+type Deliveries interface {
+	// LastTold is when the last webhook about each record came, for those that had one.
+	LastTold(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error)
+}
+
+// Versions reads earlier definitions.
+type Versions interface {
+	Version(ctx context.Context, id automation.ID, n int) (automation.Version, error)
+}
+
+// earlier compiles the version that is compared with.
+func (s *sweep) earlier(ctx context.Context) (*Compiled, error) {
+	refuse := func(why string) error {
+		return &provider.Error{Op: "compare versions", Kind: provider.Invalid, Detail: why}
+	}
+	n, err := strconv.Atoi(s.p.Of)
+	if err != nil || s.Versions == nil {
+		return nil, refuse("it does not say which version to compare with")
+	}
+	v, err := s.Versions.Version(ctx, s.a.ID, n)
+	if errors.Is(err, ErrNotFound) {
+		return nil, refuse(fmt.Sprintf("there is no version %d", n))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.Definition.Source != s.a.Definition.Source || v.Definition.Target != s.a.Definition.Target {
+		return nil, refuse(fmt.Sprintf("version %d was about other accounts or objects", n))
+	}
+	old := s.a
+	old.Version, old.Definition = n, v.Definition
+	return s.Reconciler.Definitions.Compile(ctx, old)
+}
+
+// compare keeps the records that the two versions would treat otherwise, with both outcomes in words.
+func (s *sweep) compare(ctx context.Context, records []record.Record, plans []automation.Plan, ats []found, fromTarget bool) error {
+	before := *s
+	before.c, before.old = s.old, nil
+	var differ []automation.Plan
+	for i, r := range records {
+		was := s.old.Plan(Input{Source: r, Target: ats[i].target, Link: ats[i].link, Base: ats[i].base, Identity: ats[i].identity, TargetGone: ats[i].targetGone, Parent: plans[i].Parent})
+		if fromTarget {
+			then, _, err := before.planOneBack(ctx, r, map[record.Ref]LinkBase{})
+			if err != nil {
+				return err
+			}
+			was = then
+		}
+		if Fingerprint(was) == Fingerprint(plans[i]) && was.Code == plans[i].Code {
+			continue
+		}
+		p := plans[i]
+		p.Reason = fmt.Sprintf("%s Version %d would have come to “%s”: %s", p.Reason, s.old.Version, was.Outcome, was.Reason)
+		differ = append(differ, p)
+		s.p.Counts[p.Outcome]++
+		s.p.Writes += writesOf(p)
+	}
+	s.p.Done += len(records)
+	s.p.Reads = int(s.reads.Load())
+	return s.save(ctx, s.p, differ)
+}
+
+// missed counts records that differ although their provider should have told us long ago.
+func (s *sweep) missed(ctx context.Context, records []record.Record, plans []automation.Plan) error {
+	if s.Deliveries == nil || !s.c.SourceObject.Webhook {
+		return nil
+	}
+	now := s.Reconciler.Now()
+	late := map[record.Ref]time.Time{}
+	for i, p := range plans {
+		at := records[i].UpdatedAt
+		if p.Outcome == automation.Update && p.Source == records[i].Ref && len(p.On(automation.TargetSide)) > 0 && !at.IsZero() && now.Sub(at) > settling {
+			late[p.Source] = at
+		}
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	told, err := s.Deliveries.LastTold(ctx, slices.Collect(maps.Keys(late)))
+	if err != nil {
+		return err
+	}
+	for i := range plans {
+		if at, ok := late[plans[i].Source]; ok && told[plans[i].Source].Before(at) {
+			plans[i].Missed = true
+			s.p.Missed++
+		}
+	}
+	return nil
+}
