@@ -146,7 +146,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	}
 	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store}
 	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Now: time.Now, NewID: automation.NewID}
-	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Versions: h.store, Owner: owner, Wait: connection.Sleep}
+	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if err := h.openQueue(r); err != nil {
 		return nil, err
@@ -370,9 +370,6 @@ func (h *house) compareAll(ctx context.Context) error {
 		if a.State != automation.On || time.Since(a.UpdatedAt) < h.cfg.CompareEvery {
 			continue
 		}
-		if object, _ := h.providers.descriptors()[a.Definition.Target.Provider].Object(a.Definition.Target.Object); object.ParentRequired && !object.Poll {
-			continue // listed by its parent only, so that there is no everyone to compare with
-		}
 		last, ok, err := h.store.LatestPopulation(ctx, a.ID)
 		switch {
 		case err != nil:
@@ -383,7 +380,7 @@ func (h *house) compareAll(ctx context.Context) error {
 			continue
 		}
 		return h.store.CreatePopulation(ctx, engine.Population{
-			ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "the daily comparison",
+			ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeShow, Of: engine.DailyComparison, State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "the daily comparison",
 		})
 	}
 	return nil

@@ -13,8 +13,10 @@ import (
 // apply plans for a pair and carries the plan out: what is written to the target first, then what is written to the
 // source, each as an intent, a call and an answer that becomes durable with what is remembered of it.
 func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record, at found, again bool) (Result, error) {
-	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone}
-	if in.Target == nil && in.Identity.How == automation.NotFound {
+	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}
+	if at.kin != nil {
+		in.Parent, in.ParentMissing = at.kin.parent, at.kin.waits
+	} else if in.Target == nil && in.Identity.How == automation.NotFound {
 		parent, waits, err := x.parentOf(ctx, c, source)
 		if err != nil {
 			return x.fail(ctx, err, c.Source.Label)
@@ -269,7 +271,7 @@ func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan,
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}
-		next, err := finder{c, x.Links, target, x.Gateway}.find(ctx, in.Source)
+		next, err := finder{c, x.Links, target, x.Gateway, false}.find(ctx, in.Source)
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}

@@ -61,7 +61,7 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if err := x.recover(ctx, c); err != nil {
 		return Result{}, err
 	}
-	at, err := finder{c, x.Links, target, x.Gateway}.find(ctx, source)
+	at, err := finder{c, x.Links, target, x.Gateway, x.work.Event.Change == provider.Deleted}.find(ctx, source)
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
@@ -71,54 +71,61 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
-	if at.targetGone && c.TargetObject.ParentRequired && c.Def.Deletes.Policy == automation.DeleteDelete {
-		alone, err := x.withItsParent(ctx, c, target, source, &at)
-		if err != nil {
+	if at.targetGone && c.guardsParents() {
+		if err := x.withItsParent(ctx, c, target, source, &at); err != nil {
 			return x.fail(ctx, err, c.Target.Label)
-		}
-		if alone {
-			x.decided(automation.Skip, "parent_gone", "The "+c.Target.Label+" is gone together with the "+string(c.TargetObject.Parent)+" it lived under. The "+c.Source.Label+" is not deleted.")
-			x.step(automation.Step{Kind: automation.StepPlan, OK: true, Title: "It is gone with its " + string(c.TargetObject.Parent), Detail: x.run.Summary, Code: x.run.Code})
-			return x.finish(ctx, automation.Succeeded, Finish{Sever: at.link, Settle: true})
 		}
 	}
 	at.base = c.acknowledge(at, source, x.recovered)
 	return x.apply(ctx, c, source, at, false)
 }
 
+// guardsParents reports whether a vanished counterpart may have gone along with the record it lived under, which
+// deletes nothing.
+func (c *Compiled) guardsParents() bool {
+	return c.TargetObject.ParentRequired && c.Def.Deletes.Policy == automation.DeleteDelete
+}
+
 // withItsParent tells a child that somebody deleted from one that went along with its parent, or moved with it when that
-// was merged into another: nobody has asked for the counterparts of those to be deleted. gone: the parent is.
-func (x *execution) withItsParent(ctx context.Context, c *Compiled, targets provider.Client, source record.Record, at *found) (gone bool, err error) {
+// was merged into another: nobody has asked for the counterparts of those to be deleted.
+func (x *execution) withItsParent(ctx context.Context, c *Compiled, targets provider.Client, source record.Record, at *found) error {
 	byParent, ok := targets.(provider.Children)
 	if !ok {
-		return false, nil
+		return nil
 	}
 	parent, waits, err := x.parentOf(ctx, c, source)
 	if err != nil || waits {
-		return waits, err
+		at.parentGone = waits
+		return err
 	}
 	children, err := byParent.Children(ctx, c.Def.Target.Object, parent)
 	if provider.IsKind(err, provider.NotFound) {
-		return true, nil
+		at.parentGone = true
+		return nil
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
+	return x.takeMoved(ctx, c, children, at)
+}
+
+// takeMoved takes the child of the new parent that holds what the vanished one held, if nobody else has it.
+func (x *execution) takeMoved(ctx context.Context, c *Compiled, children []record.Record, at *found) error {
 	for _, r := range children {
 		if !c.heldAs(r, at.base) {
 			continue
 		}
 		free, err := x.free(ctx, r.Ref)
 		if err != nil {
-			return false, err
+			return err
 		}
 		if free {
 			at.gone, at.link, at.base, at.target, at.targetGone = at.link, nil, nil, &r, false
 			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what its counterpart held before it moved", Value: record.TextOf(r.Title), Found: 1}}}
-			return false, nil
+			return nil
 		}
 	}
-	return false, nil
+	return nil
 }
 
 // heldAs reports whether a target record holds what the counterpart held when both sides last agreed.
@@ -522,7 +529,7 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	at, err := finder{c.flipped, x.Links, sources, x.Gateway}.find(ctx, target)
+	at, err := finder{c.flipped, x.Links, sources, x.Gateway, false}.find(ctx, target)
 	if err == nil {
 		at, err = x.answered(ctx, c.flipped, sources, target.Ref, at)
 	}

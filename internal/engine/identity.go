@@ -20,10 +20,16 @@ type found struct {
 	gone *automation.Link
 	// targetGone: the linked record was deleted, and nothing took its place.
 	targetGone bool
+	// parentGone: it went along with the record it lived under.
+	parentGone bool
 	// sourceGone: the record the key stands for was deleted.
 	sourceGone bool
+	// source is the record the key stands for, where it is not the one that is walked over.
+	source *record.Record
 	// ignored: a person chose to leave it alone.
 	ignored bool
+	// kin is what a new counterpart would live under, where that was found out already.
+	kin *parentage
 }
 
 // finder looks for the counterpart of one record: the link first, then match keys with evidence.
@@ -32,6 +38,8 @@ type finder struct {
 	links    Links
 	target   provider.Client
 	gateway  Gateway
+	// told: the counterpart is said to be gone, so it is read even though nothing moved.
+	told bool
 }
 
 // find reads the counterpart as it is now. When a link says that nothing moved it is not read at all.
@@ -47,7 +55,7 @@ func (f finder) find(ctx context.Context, source record.Record) (found, error) {
 		return f.match(ctx, source, c.Keys(source, rows))
 	}
 	out := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base}
-	if link.Severed || !c.Moved(rows, &base) {
+	if link.Severed || !f.told && !c.Moved(rows, &base) {
 		return out, nil
 	}
 	target, err := f.target.Get(ctx, link.Target)

@@ -25,6 +25,8 @@ type Input struct {
 	Identity automation.Identity
 	// SourceGone and TargetGone: a direct read says that the linked record was deleted.
 	SourceGone, TargetGone bool
+	// ParentGone: the target went along with the record it lived under, which nobody meant as a delete of the target.
+	ParentGone bool
 	// Parent is what a new counterpart would live under; ParentMissing: it needs one, and there is none yet.
 	Parent        record.Ref
 	ParentMissing bool
@@ -138,7 +140,7 @@ func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowRes
 		return settle(p, automation.Blocked, "required", blocked)
 	}
 	if in.ParentMissing {
-		return settle(p, automation.Blocked, codeNoParent, "A "+c.Target.Label+" lives under another record, whose counterpart is not linked yet. It waits for that.")
+		return settle(p, automation.Blocked, codeNoParent, fmt.Sprintf("It waits for its %[1]s: a %[2]s lives under a %[1]s, and this one’s is not linked yet.", c.TargetObject.Parent, c.Target.Label))
 	}
 	p.Parent = in.Parent
 	reason := "No " + c.Target.Label + " was found, so a new one would be made."
@@ -240,6 +242,10 @@ func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
 	if rest == nil {
 		p.Sever = true
 		return settle(p, automation.Skip, "both_gone", "Both records are gone.")
+	}
+	if in.ParentGone {
+		p.Sever = true
+		return settle(p, automation.Skip, "parent_gone", "The "+gone+" is gone together with the "+string(c.TargetObject.Parent)+" it lived under. The "+left+" stays and is left alone from now on.")
 	}
 	switch c.Def.Deletes.Policy {
 	case automation.DeleteUnlink:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,12 @@ type PopulationRunner struct {
 	Works       Works
 	Deliveries  Deliveries // nil: nobody asks which webhooks never came
 	Versions    Versions   // for comparing with an earlier version
+	Pairs       Pairs
+	Inbox       Inbox // nil: nobody is told of what the daily comparison finds gone
 	Owner       string
-	Wait        func(context.Context, time.Duration) error
+	// HoldChildren bounds how many children are kept in memory; 0 means the default.
+	HoldChildren int
+	Wait         func(context.Context, time.Duration) error
 }
 
 const (
@@ -99,6 +104,14 @@ type sweep struct {
 	direct int       // records looked at one by one so far
 	old    *Compiled // the version that is compared with; nil: none
 	looked time.Time
+
+	lineage  *lineage
+	families *families // nil: the target is listed as a whole
+	holds    int
+	// came are the source records of this walk, by id; nil: what a complete listing does not show tells nothing.
+	came map[string]struct{}
+	// undated sides do not tell what changed since a moment: what is to be written there is read right before.
+	undatedSource, undatedTarget bool
 }
 
 func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
@@ -110,7 +123,7 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 		return &provider.Error{Op: "apply a plan", Kind: provider.Invalid, Detail: fmt.Sprintf("the automation was changed since: the plan is of version %d, and it is at %d now", p.Version, a.Version)}
 	}
 	p.Version = a.Version
-	s := &sweep{PopulationRunner: r, p: p, a: a, reads: &atomic.Int64{}}
+	s := &sweep{PopulationRunner: r, p: p, a: a, reads: &atomic.Int64{}, lineage: newLineage(), holds: cmp.Or(r.HoldChildren, heldChildren)}
 	ctx = provider.WithRecorder(provider.WithPriority(ctx, provider.Bulk), func(provider.Call) { s.reads.Add(1) })
 	if s.c, err = r.Reconciler.Definitions.Compile(ctx, a); err != nil {
 		return err
@@ -123,10 +136,7 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 			return err
 		}
 	}
-	p.Phase = "Reading every " + s.c.Target.Label
-	if err := r.save(ctx, p, nil); err != nil {
-		return err
-	}
+	s.undatedSource = s.c.SourceObject.ByParent
 	if err := s.index(ctx); err != nil {
 		return err
 	}
@@ -138,17 +148,23 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 	if p.Mode.Applies() {
 		p.Phase = "Carrying out what was shown"
 	}
-	q := provider.Query{Type: s.c.Def.Source.Object, PageSize: populationPage}
-	if !s.c.mindsDeletes() {
-		// Going on where it was. Whoever looks at what is left on the other side in the end must have seen everybody: then
-		// the list begins anew, and passes over what is done.
-		q.Cursor = p.Cursor
+	cursor := p.Cursor
+	if s.c.mindsDeletes() {
+		// Whoever looks at what is left on the other side in the end must have seen everybody: the list begins anew, and
+		// passes over what is done.
+		cursor, s.came = "", map[string]struct{}{}
 	}
-	for page, err := range patiently(ctx, source, q, r.Wait) {
+	for page, err := range s.sources(ctx, source, cursor) {
 		if err != nil {
 			return err
 		}
 		p.Total = max(p.Total, page.Total)
+		for _, r := range page.Records {
+			s.undatedSource = s.undatedSource || r.UpdatedAt.IsZero()
+			if s.came != nil {
+				s.came[r.Ref.ID] = struct{}{}
+			}
+		}
 		for chunk := range slices.Chunk(page.Records, populationChunk) {
 			if err := s.chunk(ctx, chunk, false); err != nil {
 				return err
@@ -161,10 +177,22 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 			}
 		}
 	}
-	if !s.c.mindsDeletes() {
+	switch {
+	case s.came == nil:
 		return nil
+	case s.families == nil:
+		return s.targetsLeft(ctx)
 	}
-	return s.targetsLeft(ctx)
+	if err := s.pairsLeft(ctx); err != nil {
+		return err
+	}
+	return s.strangers(ctx)
+}
+
+// tell says what the walk is doing.
+func (s *sweep) tell(ctx context.Context, phase string) error {
+	s.p.Phase, s.p.Reads = phase, int(s.reads.Load())
+	return s.save(ctx, s.p, nil)
 }
 
 // chunk plans for some records of one side and shows the plans, or carries them out.
@@ -180,6 +208,9 @@ func (s *sweep) chunk(ctx context.Context, records []record.Record, fromTarget b
 		return s.compare(ctx, records, plans, ats, fromTarget)
 	}
 	if err := s.missed(ctx, records, plans); err != nil {
+		return err
+	}
+	if err := s.tellOfDeletes(ctx, ats); err != nil {
 		return err
 	}
 	for i, plan := range plans {

@@ -55,9 +55,24 @@ func (s *sweep) compare(ctx context.Context, records []record.Record, plans []au
 	before.c, before.old = s.old, nil
 	var differ []automation.Plan
 	for i, r := range records {
-		was := s.old.Plan(Input{Source: r, Target: ats[i].target, Link: ats[i].link, Base: ats[i].base, Identity: ats[i].identity, TargetGone: ats[i].targetGone, Parent: plans[i].Parent})
-		if fromTarget {
-			then, _, err := before.planOneBack(ctx, r, map[record.Ref]LinkBase{})
+		at := ats[i]
+		if plans[i].Code == "not_listed" {
+			continue // neither version does anything about it
+		}
+		in := Input{Source: r, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}
+		if at.source != nil {
+			in.Source = *at.source
+		}
+		if at.kin != nil {
+			in.Parent, in.ParentMissing = at.kin.parent, at.kin.waits
+		}
+		was := s.old.Plan(in)
+		if fromTarget && at.link == nil {
+			kin := map[record.Ref]parentage{}
+			if at.kin != nil {
+				kin[r.Ref] = *at.kin
+			}
+			then, _, err := before.planOneBack(ctx, r, map[record.Ref]LinkBase{}, kin)
 			if err != nil {
 				return err
 			}

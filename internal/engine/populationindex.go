@@ -61,22 +61,31 @@ func (k *counterparts) claims(c *Compiled, t record.Record) automation.Identity 
 }
 
 func (s *sweep) index(ctx context.Context) error {
+	// What is listed by its parent only is read as the records come by that belong there.
+	if s.c.TargetObject.ByParent {
+		s.families, s.undatedTarget = &families{of: map[record.Ref]*family{}}, true
+	}
 	s.known = &counterparts{byID: map[string]record.Record{}, byKey: map[string][]string{}, taken: map[string]record.Ref{}, met: map[string]bool{}, planned: map[string]string{}, sources: map[string][]automation.Candidate{}, old: s.old}
+	s.looked = s.Reconciler.Now()
+	if s.families != nil {
+		return nil
+	}
+	if err := s.tell(ctx, "Reading every "+s.c.Target.Label); err != nil {
+		return err
+	}
 	target, err := s.Reconciler.Gateway.Client(ctx, s.c.Def.Target.Connection)
 	if err != nil {
 		return err
 	}
-	s.looked = s.Reconciler.Now()
 	for page, err := range patiently(ctx, target, provider.Query{Type: s.c.Def.Target.Object, PageSize: populationPage}, s.Wait) {
 		if err != nil {
 			return err
 		}
 		for _, r := range page.Records {
+			s.undatedTarget = s.undatedTarget || r.UpdatedAt.IsZero()
 			s.known.add(s.c, r)
 		}
-		s.p.Reads = int(s.reads.Load())
-		s.p.Phase = fmt.Sprintf("Reading every %s: %d so far", s.c.Target.Label, len(s.known.byID))
-		if err := s.save(ctx, s.p, nil); err != nil {
+		if err := s.tell(ctx, fmt.Sprintf("Reading every %s: %d so far", s.c.Target.Label, len(s.known.byID))); err != nil {
 			return err
 		}
 	}
@@ -187,13 +196,18 @@ func (k *counterparts) match(c *Compiled, r record.Record) (found, error) {
 	}, r.Ref)
 }
 
-func (k *counterparts) note(c *Compiled, r record.Record, p automation.Plan) {
+// meet remembers whose counterparts were spoken of.
+func (k *counterparts) meet(p automation.Plan) {
 	if !p.Target.IsZero() {
 		k.met[p.Target.ID] = true
 	}
 	for _, candidate := range p.Identity.Candidates {
 		k.met[candidate.Ref.ID] = true
 	}
+}
+
+func (k *counterparts) note(c *Compiled, r record.Record, p automation.Plan) {
+	k.meet(p)
 	switch {
 	case p.Outcome == automation.Create:
 		for _, key := range c.Keys(r, c.Map(r)) {

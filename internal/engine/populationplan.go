@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"crosswalk/internal/automation"
-	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -28,9 +27,13 @@ func (s *sweep) plan(ctx context.Context, records []record.Record, fromTarget bo
 	if err := s.owners(ctx, records); err != nil {
 		return nil, nil, err
 	}
+	kin, err := s.kin(ctx, records, links)
+	if err != nil {
+		return nil, nil, err
+	}
 	plans, ats := make([]automation.Plan, 0, len(records)), make([]found, 0, len(records))
 	for _, r := range records {
-		plan, at, err := s.planOne(ctx, r, links)
+		plan, at, err := s.planOne(ctx, r, links, kin)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -43,7 +46,33 @@ func (s *sweep) plan(ctx context.Context, records []record.Record, fromTarget bo
 	return plans, ats, nil
 }
 
-func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.Ref]LinkBase) (automation.Plan, found, error) {
+// kin finds what the counterparts of some records live under, and reads what lives there already, as far as it can
+// matter to them.
+func (s *sweep) kin(ctx context.Context, records []record.Record, links map[record.Ref]LinkBase) (map[record.Ref]parentage, error) {
+	var asks []record.Record
+	for _, r := range records {
+		lb, linked := links[r.Ref]
+		if (!linked || s.families != nil && !lb.Link.Severed) && s.c.Judge(r).Passed {
+			asks = append(asks, r)
+		}
+	}
+	kin, err := s.parentages(ctx, s.c, asks)
+	if err != nil || s.families == nil {
+		return kin, err
+	}
+	// Where no key tells what belongs together, a record that is to be made is not looked for, and only a comparison
+	// minds who else lives there.
+	every := !s.p.Mode.Applies() || len(s.c.Def.Match) > 0
+	var parents []record.Ref
+	for _, r := range asks {
+		if _, linked := links[r.Ref]; linked || every {
+			parents = append(parents, kin[r.Ref].parent)
+		}
+	}
+	return kin, s.readFamilies(ctx, parents)
+}
+
+func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.Ref]LinkBase, kin map[record.Ref]parentage) (automation.Plan, found, error) {
 	var at found
 	if lb, ok := links[r.Ref]; ok {
 		at = found{identity: automation.Identity{How: automation.ByLink}, link: &lb.Link, base: &lb.Base}
@@ -56,22 +85,24 @@ func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.R
 			}
 		}
 	}
-	if at.link == nil && s.c.Judge(r).Passed {
-		gone := at.gone
-		match, err := s.known.match(s.c, r)
-		if err != nil {
+	if at.identity.How == "" && s.c.Judge(r).Passed {
+		var err error
+		if at, err = s.known.match(s.c, r); err != nil {
 			return automation.Plan{}, at, err
 		}
-		at = match
-		at.gone = gone
 	}
-	in := Input{Source: r, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, TargetGone: at.targetGone}
+	in := Input{Source: r, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, TargetGone: at.targetGone, ParentGone: at.parentGone}
 	if at.target == nil && at.identity.How == automation.NotFound {
-		parent, waits, err := s.execution(r.Ref).parentOf(ctx, s.c, r)
-		if err != nil {
-			return automation.Plan{}, at, err
+		k, known := kin[r.Ref]
+		if !known && s.c.TargetObject.Parent != "" {
+			all, err := s.parentages(ctx, s.c, []record.Record{r})
+			if err != nil {
+				return automation.Plan{}, at, err
+			}
+			k = all[r.Ref]
 		}
-		in.Parent, in.ParentMissing = parent, waits
+		at.kin = &k
+		in.Parent, in.ParentMissing = k.parent, k.waits
 	}
 	return s.c.Plan(in), at, nil
 }
@@ -81,32 +112,6 @@ func orZero(p *automation.Plan) automation.Plan {
 		return automation.Plan{}
 	}
 	return *p
-}
-
-// notListed looks directly at a linked counterpart the listing does not show, for a listing proves nothing (I8). Of
-// too many of them nothing is believed at all.
-func (s *sweep) notListed(ctx context.Context, r record.Record, at *found) (*automation.Plan, error) {
-	if s.direct++; s.direct > directReads {
-		p := automation.Plan{Automation: s.c.ID, Version: s.c.Version, Source: r.Ref, SourceTitle: r.Title, Target: at.link.Target, Identity: at.identity, Verdict: s.c.Judge(r)}
-		p = settle(p, automation.Blocked, "not_listed", "Its counterpart is missing from the listing, as many are. A listing that falls short is not believed; nothing is done about it here.")
-		return &p, nil
-	}
-	client, err := s.Reconciler.Gateway.Client(ctx, at.link.Target.Connection)
-	if err != nil {
-		return nil, err
-	}
-	target, err := client.Get(ctx, at.link.Target)
-	switch {
-	case err == nil:
-		at.target = &target
-	case !provider.IsKind(err, provider.NotFound):
-		return nil, err
-	case s.c.mindsDeletes():
-		at.targetGone = true
-	default:
-		at.gone, at.link, at.base = at.link, nil, nil
-	}
-	return nil, nil
 }
 
 // targetsLeft goes through the target records that were nobody's counterpart.
@@ -137,9 +142,19 @@ func (s *sweep) planBack(ctx context.Context, records []record.Record) ([]automa
 	if err != nil {
 		return nil, nil, err
 	}
+	var strangers []record.Record
+	if s.c.TwoWay() && s.c.flipped.Def.Create {
+		strangers = slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool { _, linked := links[r.Ref]; return linked })
+	}
+	kin := map[record.Ref]parentage{}
+	if len(strangers) > 0 {
+		if kin, err = s.parentages(ctx, s.c.flipped, strangers); err != nil {
+			return nil, nil, err
+		}
+	}
 	plans, ats := make([]automation.Plan, 0, len(records)), make([]found, 0, len(records))
 	for _, r := range records {
-		plan, at, err := s.planOneBack(ctx, r, links)
+		plan, at, err := s.planOneBack(ctx, r, links, kin)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -148,7 +163,7 @@ func (s *sweep) planBack(ctx context.Context, records []record.Record) ([]automa
 	return plans, ats, nil
 }
 
-func (s *sweep) planOneBack(ctx context.Context, t record.Record, links map[record.Ref]LinkBase) (automation.Plan, found, error) {
+func (s *sweep) planOneBack(ctx context.Context, t record.Record, links map[record.Ref]LinkBase, kin map[record.Ref]parentage) (automation.Plan, found, error) {
 	blank := automation.Plan{Automation: s.c.ID, Version: s.c.Version, Source: t.Ref, SourceTitle: t.Title, Identity: automation.Identity{How: automation.NotLooked}}
 	lb, linked := links[t.Ref]
 	switch {
@@ -165,40 +180,15 @@ func (s *sweep) planOneBack(ctx context.Context, t record.Record, links map[reco
 		return settle(blank, automation.Skip, "rule", "The rule let it pass by: "+v.Why()), found{}, nil
 	}
 	at := found{identity: s.known.claims(s.c, t)}
-	in := Input{Source: t, Identity: at.identity}
-	parent, waits, err := s.execution(t.Ref).parentOf(ctx, s.c.flipped, t)
-	in.Parent, in.ParentMissing = parent, waits
-	plan := s.c.flipped.Plan(in)
+	k := kin[t.Ref]
+	at.kin = &k
+	plan := s.c.flipped.Plan(Input{Source: t, Identity: at.identity, Parent: k.parent, ParentMissing: k.waits})
 	if plan.Outcome == automation.Create {
 		for _, key := range s.c.KeysBack(t) {
 			s.known.planned["<"+key.Field.Key+"\x00"+s.c.Normal(key.Field, key.Value)] = t.Title
 		}
 	}
-	return plan, at, err
-}
-
-// sourceNotListed is about a linked record whose source was not in the listing.
-func (s *sweep) sourceNotListed(ctx context.Context, t record.Record, lb LinkBase, blank automation.Plan) (automation.Plan, found, error) {
-	blank.Target = lb.Link.Target
-	if s.direct++; s.direct > directReads {
-		return settle(blank, automation.Blocked, "not_listed", "Its counterpart is missing from the listing, as many are. A listing that falls short is not believed; nothing is done about it here."), found{}, nil
-	}
-	client, err := s.Reconciler.Gateway.Client(ctx, lb.Link.Target.Connection)
-	if err != nil {
-		return blank, found{}, err
-	}
-	source, err := client.Get(ctx, lb.Link.Target)
-	link := lb.Link
-	link.Source, link.Target = lb.Link.Target, lb.Link.Source
-	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &lb.Base, target: &t}
-	in := Input{Source: source, Target: &t, Link: at.link, Base: at.base, Identity: at.identity}
-	if provider.IsKind(err, provider.NotFound) {
-		at.sourceGone, in.SourceGone = true, true
-		in.Source = record.Record{Ref: link.Source, Title: t.Title}
-	} else if err != nil {
-		return blank, found{}, err
-	}
-	return s.c.Plan(in), at, nil
+	return plan, at, nil
 }
 
 // execution is a run for one record of the walk.

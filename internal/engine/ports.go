@@ -190,7 +190,7 @@ type Population struct {
 	Automation  automation.ID
 	Version     int
 	Mode        PopulationMode
-	Of          string // what an undo takes back (Undo.String), or the version number compared with
+	Of          string // what an undo takes back (Undo.String), the version number compared with, or DailyComparison
 	State       PopulationState
 	Phase       string // what it is doing, in words
 	Done, Total int    // records looked at; Total 0 = unknown yet

@@ -131,6 +131,9 @@ func eventTitle(e automation.Event) string {
 	case automation.TestSend:
 		return "A test payload was sent"
 	case automation.Heal:
+		if e.Change == provider.Deleted {
+			return "The daily comparison found that a record is gone"
+		}
 		return "The drift audit found that the two sides differ"
 	case automation.Decided:
 		return "Somebody decided"

@@ -40,7 +40,7 @@ func (r *Reconciler) PreviewRecord(ctx context.Context, c *Compiled, source reco
 	if err != nil {
 		return automation.Plan{}, err
 	}
-	at, err := finder{c, r.Links, target, r.Gateway}.find(ctx, source)
+	at, err := finder{c, r.Links, target, r.Gateway, false}.find(ctx, source)
 	if err != nil {
 		return automation.Plan{}, err
 	}

@@ -29,6 +29,8 @@ type Object struct {
 	// without one is refused.
 	Parent         record.ObjectType
 	ParentRequired bool
+	// ByParent: it is listed by its parent only, through Children. A listing of all of them is Unsupported.
+	ByParent bool
 	// CreateNeedsOneOf lists fields of which a create needs at least one.
 	CreateNeedsOneOf []string
 	// MatchFields are the fields a Finder can look up, best first.

@@ -11,7 +11,10 @@ import (
 	"crosswalk/internal/record"
 )
 
-var _ engine.Links = (*Store)(nil)
+var (
+	_ engine.Links = (*Store)(nil)
+	_ engine.Pairs = (*Store)(nil)
+)
 
 const linkColumns = `l.id, l.source_connection, l.source_object, l.source_record, l.target_connection, l.target_object,
 	l.target_record, l.evidence, l.created_at, l.severed, b.version, b.agreed_at, b.fields, b.target
@@ -106,6 +109,25 @@ func linksOfChunk(db *gorm.DB, out map[record.Ref]engine.LinkBase, asked map[rec
 		out[from] = lb
 	}
 	return nil
+}
+
+// PairsOf pages through the links between two ends, whichever way round they were made, as the source sees them.
+func (s *Store) PairsOf(ctx context.Context, source, target automation.Endpoint, after string, limit int) ([]automation.Link, error) {
+	var rows []linkRow
+	err := s.read(ctx).Raw(`SELECT * FROM links WHERE id > ? AND (source_connection = ? AND source_object = ? AND target_connection = ? AND target_object = ?
+	OR target_connection = ? AND target_object = ? AND source_connection = ? AND source_object = ?) ORDER BY id LIMIT ?`,
+		clean(after), string(source.Connection), string(source.Object), string(target.Connection), string(target.Object),
+		string(source.Connection), string(source.Object), string(target.Connection), string(target.Object), limited(limit)).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list pairs of %s and %s: %w", source.Object, target.Object, err)
+	}
+	out := make([]automation.Link, len(rows))
+	for i, r := range rows {
+		if out[i] = r.link(); out[i].Source.Connection != source.Connection || out[i].Source.Type != source.Object {
+			out[i].Source, out[i].Target = out[i].Target, out[i].Source
+		}
+	}
+	return out, nil
 }
 
 func older(a, b automation.Link) bool {

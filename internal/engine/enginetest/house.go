@@ -100,7 +100,7 @@ func New(t testing.TB, o Options) *House {
 	}
 	h.Router = &engine.Router{Automations: st, Links: st, Routing: st}
 	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.now, NewID: automation.NewID}
-	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Owner: "test", Wait: func(context.Context, time.Duration) error { return nil }}
+	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Pairs: st, Inbox: st, Owner: "test", Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
 	return h
 }

@@ -177,6 +177,9 @@ func elements(v record.Value) []string {
 // listed reports that there is a listing to test; where there is none, List must say so.
 func (s suite) listed(t *testing.T, a Account) bool {
 	t.Helper()
+	if a.Unlisted != s.object.ByParent {
+		t.Errorf("the descriptor says that a %s is listed by its parent only: %v; the harness says %v", s.object.Label, s.object.ByParent, a.Unlisted)
+	}
 	if !a.Unlisted {
 		return true
 	}

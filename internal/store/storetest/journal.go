@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -205,6 +206,59 @@ func testLinksOf(t *testing.T, b *bundle) {
 	}
 	if none, err := b.LinksOf(ctx, nil, "cn_highlevel", record.Contact, "au_1"); err != nil || len(none) != 0 {
 		t.Errorf("links of nothing: %v, %v", none, err)
+	}
+}
+
+func testPairsOf(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	note := func(id string) record.Ref { return record.Ref{Connection: "cn_gleap", Type: record.Note, ID: id} }
+	var want []string
+	for i := range 7 {
+		id := fmt.Sprint(i)
+		f := finished(b)
+		f.Run.ID, f.Change, f.Base = "rn_"+id, nil, nil
+		f.Link.ID, f.Link.Source, f.Link.Target = "ln_"+id, contact(id), counterpart("t"+id)
+		switch i {
+		case 2, 5: // made from the other side
+			f.Link.Source, f.Link.Target = f.Link.Target, f.Link.Source
+		case 3: // of something else
+			f.Link.Source = note(id)
+		}
+		if i != 3 {
+			want = append(want, id)
+		}
+		ok(t, b.Finish(ctx, f))
+		if i == 6 {
+			ok(t, b.Finish(ctx, engine.Finish{Run: f.Run, Sever: f.Link}))
+		}
+	}
+	ours, theirs := automation.Endpoint{Connection: "cn_gleap", Object: record.Contact}, automation.Endpoint{Connection: "cn_highlevel", Object: record.Contact}
+	for _, turned := range []bool{false, true} {
+		source, target := ours, theirs
+		if turned {
+			source, target = theirs, ours
+		}
+		var got []string
+		for after := ""; ; {
+			page, err := b.PairsOf(ctx, source, target, after, 2)
+			ok(t, err)
+			if len(page) == 0 {
+				break
+			}
+			for _, l := range page {
+				id := l.Source.ID
+				if turned {
+					id = l.Target.ID
+				}
+				if l.Source.Connection != source.Connection || l.Target.Connection != target.Connection || l.Severed != (id == "6") {
+					t.Errorf("pair %+v", l)
+				}
+				got, after = append(got, id), l.ID
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pairs %v, want %v", got, want)
+		}
 	}
 }
 

@@ -125,6 +125,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a delivery of weeks ago is still known":                         testKnownAfterWeeks,
 		"what nobody looks at wakes nobody":                              testUnknownDelivery,
 		"refused deliveries are counted by the hour":                     testRefusals,
+		"pairs are paged through, whichever way they were made":          testPairsOf,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
