@@ -60,7 +60,11 @@ func (s *Store) SetRole(ctx context.Context, workspace, user string, role people
 		if err := u.leavesAnOwner(workspace, user, role); err != nil {
 			return err
 		}
-		return u.Exec("UPDATE memberships SET role = ? WHERE workspace_id = ? AND user_id = ?", string(role), clean(workspace), clean(user)).Error
+		err := u.Exec("UPDATE memberships SET role = ? WHERE workspace_id = ? AND user_id = ?", string(role), clean(workspace), clean(user)).Error
+		if err != nil || role == people.Owner {
+			return err
+		}
+		return u.withdraw(workspace, user)
 	})
 	if err != nil {
 		return fmt.Errorf("change the role of user %s: %w", user, err)
@@ -68,19 +72,29 @@ func (s *Store) SetRole(ctx context.Context, workspace, user string, role people
 	return nil
 }
 
-// RemoveMember ends a membership, and with it what the person's sessions may see of the workspace.
+// RemoveMember ends a membership, and with it what the person's sessions may see of the workspace, and the invites
+// they made.
 // people.ErrLastOwner when nobody would own the workspace afterwards.
 func (s *Store) RemoveMember(ctx context.Context, workspace, user string) error {
 	err := s.write(ctx, func(u *unit) error {
 		if err := u.leavesAnOwner(workspace, user, ""); err != nil {
 			return err
 		}
-		return u.Exec("DELETE FROM memberships WHERE workspace_id = ? AND user_id = ?", clean(workspace), clean(user)).Error
+		if err := u.Exec("DELETE FROM memberships WHERE workspace_id = ? AND user_id = ?", clean(workspace), clean(user)).Error; err != nil {
+			return err
+		}
+		return u.withdraw(workspace, user)
 	})
 	if err != nil {
 		return fmt.Errorf("remove user %s from the workspace: %w", user, err)
 	}
 	return nil
+}
+
+// withdraw ends the invites somebody made who is no owner any more: by a link of their own they would be back.
+func (u *unit) withdraw(workspace, user string) error {
+	return u.Exec(`UPDATE invites SET revoked_at = ? WHERE workspace_id = ? AND accepted_at = 0 AND revoked_at = 0
+AND made_by = (SELECT email FROM users WHERE id = ?)`, int64(at(u.now)), clean(workspace), clean(user)).Error
 }
 
 // leavesAnOwner refuses a change of a member's role that would leave the workspace without an owner. Changes of one

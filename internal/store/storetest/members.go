@@ -103,6 +103,29 @@ func testInvites(t *testing.T, b *bundle) {
 	}
 }
 
+func testInvitesOfWhoLeaves(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	w := b.peopled(t)
+	for n, leave := range []func(user string) error{
+		func(user string) error { return b.RemoveMember(ctx, w.ID, user) },
+		func(user string) error { return b.SetRole(ctx, w.ID, user, people.Editor) },
+	} {
+		user, mail, back := fmt.Sprint("us_o", n), fmt.Sprintf("o%d@example.com", n), fmt.Sprint("back", n)
+		b.invite(t, w, user, people.Owner, "")
+		_, err := b.AcceptInvite(ctx, people.HashInviteToken(user), people.User{ID: user, Email: mail, PasswordHash: "h"}, true, b.now)
+		ok(t, err)
+		ok(t, b.CreateInvite(ctx, people.Invite{ID: "iv_" + back, Workspace: w, Role: people.Owner, MadeBy: mail, CreatedAt: b.now, ExpiresAt: b.now.Add(time.Hour)}, people.HashInviteToken(back)))
+		b.invite(t, w, "other"+back, people.Viewer, "")
+		ok(t, leave(user))
+		if _, err := b.InviteByToken(ctx, people.HashInviteToken(back), b.now); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("%d: who is no owner any more comes back by a link of their own: %v", n, err)
+		}
+		if _, err := b.InviteByToken(ctx, people.HashInviteToken("other"+back), b.now); err != nil {
+			t.Errorf("%d: an invite of another owner is gone too: %v", n, err)
+		}
+	}
+}
+
 func testLastOwner(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	w := b.peopled(t)

@@ -120,6 +120,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"the first account takes over what is there":                     testFounderTakesOver,
 		"an invite lets one person in, once":                             testInvites,
 		"a workspace keeps an owner":                                     testLastOwner,
+		"who is no owner any more leaves no open invite":                 testInvitesOfWhoLeaves,
 		"what was done is kept as it was":                                testAudit,
 		"deliveries are listed, newest first, and count what came again": testDeliveryLog,
 		"a delivery of weeks ago is still known":                         testKnownAfterWeeks,
