@@ -99,14 +99,38 @@ func (s *Server) setupCreate(c echo.Context) error {
 	return s.enter(c, u.ID, "/")
 }
 
-// enter starts a session under a new token, so that a token known before sign-in is worth nothing.
+// enter signs a browser in under a new token and with nothing of the session before, so that a token known before
+// sign-in is worth nothing.
 func (s *Server) enter(c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	x := people.SignIn{
+		ID: s.NewID("si"), UserID: userID, UserAgent: people.CutUserAgent(c.Request().UserAgent()), Address: c.RealIP(), BeganAt: s.Now(), SeenAt: s.Now(),
+	}
+	if err := s.Store.BeginSignIn(ctx, x); err != nil {
+		return err
+	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.sessions.Put(ctx, "user", userID)
+	s.sessions.Put(ctx, keySignIn, x.ID)
 	return redirect(c, next)
+}
+
+// leave ends whatever sign-in the session names, and empties it.
+func (s *Server) leave(ctx context.Context) error {
+	u, x, ok, err := s.whoIs(ctx)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := s.Store.EndSignIn(ctx, u.ID, x.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+	}
+	return s.sessions.Clear(ctx)
 }
 
 func (s *Server) signInPage(c echo.Context) error {
@@ -118,7 +142,9 @@ func (s *Server) signInPage(c echo.Context) error {
 	if open {
 		return redirect(c, "/setup")
 	}
-	if s.sessions.GetString(ctx, "user") != "" {
+	if _, _, in, err := s.whoIs(ctx); err != nil {
+		return err
+	} else if in {
 		return redirect(c, "/")
 	}
 	return s.render(c, http.StatusOK, accountui.SignInPage(s.bareShell(c), accountui.SignIn{Next: ownPath(c.QueryParam("next"))}))
@@ -175,7 +201,11 @@ func ownPath(next string) string {
 }
 
 func (s *Server) signOut(c echo.Context) error {
-	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
+	ctx := c.Request().Context()
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	if err := s.sessions.Destroy(ctx); err != nil {
 		return err
 	}
 	return redirect(c, "/sign-in")
@@ -192,6 +222,9 @@ func (s *Server) showSettings(c echo.Context, status int, problems map[string]st
 		Email: user(c).Email, Errors: problems,
 		About: []accountui.Fact{{Name: "Version", Value: s.Version}, {Name: "Database", Value: s.Database}, {Name: "Address", Value: s.PublicURL}},
 	}
+	if v.Browsers, err = s.browsers(c); err != nil {
+		return err
+	}
 	connections, err := s.Connections.List(c.Request().Context())
 	if err != nil {
 		return err
@@ -206,7 +239,7 @@ func (s *Server) showSettings(c echo.Context, status int, problems map[string]st
 
 func (s *Server) settingsTheme(c echo.Context) error {
 	value := c.FormValue("theme")
-	cookie := &http.Cookie{Name: "crosswalk_theme", Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
+	cookie := &http.Cookie{Name: s.cookieName(themeCookie), Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
 	if t := ui.Theme(value); t != ui.ThemeLight && t != ui.ThemeDark {
 		cookie.Value, cookie.MaxAge = "", -1
 	}
@@ -243,12 +276,12 @@ func (s *Server) settingsPassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetPasswordHash(ctx, u.ID, hash); err != nil {
+	if err := s.Store.SetPassword(ctx, u.ID, hash, browser(c).ID); err != nil {
 		return err
 	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.flash(c, ui.Good, "Password changed", "Use it the next time you sign in.")
+	s.flash(c, ui.Good, "Password changed", "Every other browser was signed out.")
 	return redirect(c, "/settings")
 }

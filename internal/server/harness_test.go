@@ -88,8 +88,9 @@ func (d *doorStore) UserByID(_ context.Context, id string) (people.User, error) 
 	return d.user(func(u people.User) bool { return u.ID == id })
 }
 
-func (d *doorStore) SetPasswordHash(_ context.Context, id, hash string) error {
+func (d *doorStore) SetPassword(ctx context.Context, id, hash, keep string) error {
 	defer d.hold()()
+	_, _ = d.EndSignIns(ctx, id, keep)
 	for i := range d.users {
 		if d.users[i].ID == id {
 			d.users[i].PasswordHash = hash

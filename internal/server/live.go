@@ -139,6 +139,9 @@ func (s *Server) liveStream(c echo.Context) error {
 		case <-s.live.ended:
 			return nil
 		case <-beat.C:
+			if _, _, in, err := s.whoIs(ctx); err != nil || !in {
+				return nil // signed out meanwhile
+			}
 			if _, err := fmt.Fprint(c.Response(), ": still here\n\n"); err != nil {
 				return nil
 			}

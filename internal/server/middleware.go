@@ -19,6 +19,7 @@ import (
 // keys of values a request carries.
 const (
 	keyUser      = "user"
+	keySignIn    = "sign_in"
 	keyRequestID = "request_id"
 )
 
@@ -148,20 +149,33 @@ func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// cookieName is a cookie's name with the mark that binds it to this very host where there is TLS: then no sibling
+// domain and nobody on the wire can plant one. Such a cookie must be for all paths.
+func (s *Server) cookieName(name string) string {
+	if s.Secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
 // signedIn lets a request through that belongs to a person; others are sent to sign in, or to set up first.
 func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
-		id := s.sessions.GetString(ctx, "user")
-		if id != "" {
-			u, err := s.Store.UserByID(ctx, id)
-			if err == nil {
-				c.Set(keyUser, u)
-				return next(c)
+		u, x, ok, err := s.whoIs(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.Set(keyUser, u)
+			c.Set(keySignIn, x)
+			// An open page that only listens is not in use.
+			if c.Path() != "/live" && x.Stale(s.Now(), c.RealIP()) {
+				if err := s.Store.SeeSignIn(ctx, x.ID, c.RealIP(), s.Now()); err != nil {
+					return err
+				}
 			}
-			if !errors.Is(err, engine.ErrNotFound) {
-				return err
-			}
+			return next(c)
 		}
 		to := "/sign-in"
 		if open, err := s.needsSetup(ctx); err != nil {
@@ -190,6 +204,33 @@ func (s *Server) needsSetup(ctx context.Context) (bool, error) {
 		s.setup.close()
 	}
 	return !has, nil
+}
+
+// whoIs finds the person a session belongs to, and the browser. The session only names a sign-in, so that one which
+// was ended elsewhere is over here at once.
+func (s *Server) whoIs(ctx context.Context) (people.User, people.SignIn, bool, error) {
+	id := s.sessions.GetString(ctx, keySignIn)
+	if id == "" {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	x, err := s.Store.SignIn(ctx, id)
+	if errors.Is(err, engine.ErrNotFound) || err == nil && x.Over(s.Now()) {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	if err != nil {
+		return people.User{}, people.SignIn{}, false, err
+	}
+	u, err := s.Store.UserByID(ctx, x.UserID)
+	if errors.Is(err, engine.ErrNotFound) {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	return u, x, err == nil, err
+}
+
+// browser is the sign-in a request was made with.
+func browser(c echo.Context) people.SignIn {
+	x, _ := c.Get(keySignIn).(people.SignIn)
+	return x
 }
 
 func user(c echo.Context) people.User {

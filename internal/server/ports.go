@@ -19,7 +19,18 @@ type Users interface {
 	CreateFirstUser(ctx context.Context, u people.User) error
 	UserByEmail(ctx context.Context, email string) (people.User, error)
 	UserByID(ctx context.Context, id string) (people.User, error)
-	SetPasswordHash(ctx context.Context, id, hash string) error
+	// SetPassword signs all browsers of the person out but the one named keep, which may be none.
+	SetPassword(ctx context.Context, id, hash, keep string) error
+}
+
+// SignIns keeps the browsers people have signed in with. What is not there is engine.ErrNotFound.
+type SignIns interface {
+	BeginSignIn(ctx context.Context, s people.SignIn) error
+	SignIn(ctx context.Context, id string) (people.SignIn, error)
+	SignIns(ctx context.Context, userID string) ([]people.SignIn, error)
+	SeeSignIn(ctx context.Context, id, address string, seen time.Time) error
+	EndSignIn(ctx context.Context, userID, id string) error
+	EndSignIns(ctx context.Context, userID, keep string) (ended int, err error)
 }
 
 // Runs reads the run log.
@@ -87,6 +98,7 @@ type Deliveries interface {
 // Store is everything the pages need; internal/store has it all.
 type Store interface {
 	Users
+	SignIns
 	Runs
 	Plans
 	Definitions

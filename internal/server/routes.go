@@ -32,6 +32,8 @@ func (s *Server) routes() {
 	in.GET("/settings", s.settingsPage)
 	in.POST("/settings/theme", s.settingsTheme)
 	in.POST("/settings/password", s.settingsPassword)
+	in.POST("/settings/sign-ins/:id/end", s.signInEnd)
+	in.POST("/settings/sign-ins/end-others", s.signInsEndOthers)
 	in.GET("/", s.overviewPage)
 
 	in.GET("/connections", s.connectionsPage)

@@ -11,6 +11,7 @@ import (
 
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
@@ -66,10 +67,9 @@ func New(cfg Config) *Server {
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions
-	s.sessions.Lifetime = 14 * 24 * time.Hour
-	s.sessions.IdleTimeout = 3 * 24 * time.Hour
+	s.sessions.Lifetime = people.Lifetime // how long a browser stays signed in is decided by its sign-in: signedIn
 	s.sessions.HashTokenInStore = true
-	s.sessions.Cookie.Name = "crosswalk_session"
+	s.sessions.Cookie.Name = s.cookieName("crosswalk_session")
 	s.sessions.Cookie.HttpOnly = true
 	s.sessions.Cookie.SameSite = http.SameSiteLaxMode // an OAuth consent page sends people back by a cross-site link
 	s.sessions.Cookie.Secure = cfg.Secure

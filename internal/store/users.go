@@ -52,10 +52,15 @@ func (s *Store) UserByID(ctx context.Context, id string) (people.User, error) {
 	return s.user(ctx, "id = ?", clean(id))
 }
 
-// SetPasswordHash replaces a user's password hash.
-func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
+// SetPassword replaces a user's password hash and signs all their browsers out but the one named keep: whoever
+// knew the old password must not stay.
+func (s *Store) SetPassword(ctx context.Context, id, hash, keep string) error {
 	err := s.write(ctx, func(u *unit) error {
-		return one(u.Model(&userRow{}).Where("id = ?", clean(id)).Update("password_hash", hash))
+		if err := one(u.Model(&userRow{}).Where("id = ?", clean(id)).Update("password_hash", hash)); err != nil {
+			return err
+		}
+		_, err := u.endSignIns(id, keep)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("change the password of user %s: %w", id, err)

@@ -17,6 +17,11 @@ func accounts() []State {
 			{Side: ui.HighLevel, Label: "HighLevel webhook URL", URL: "https://crosswalk.acme.io/hooks/highlevel", Hint: "In your HighLevel app: Advanced settings → Webhooks."},
 			{Side: ui.Gleap, Label: "Gleap webhook URL", URL: "https://crosswalk.acme.io/hooks/gleap/7hQ2vXo1fKp4sT9w", Hint: "In Gleap: Project Settings → Integrations → Webhooks."},
 		},
+		Browsers: []accountui.Browser{
+			{ID: "si_1", Device: "Firefox on Windows", Address: "203.0.113.20", Began: ui.Moment{Machine: "2026-03-04T08:00:00Z", Text: "4 hours ago"}, Seen: ui.Moment{Machine: "2026-03-04T12:00:00Z", Text: "just now"}, Current: true},
+			{ID: "si_2", Device: "Safari on iPhone", Address: "2001:db8:85a3::8a2e:370:7334", Began: ui.Moment{Machine: "2026-03-02T08:00:00Z", Text: "2 days ago"}, Seen: ui.Moment{Machine: "2026-03-04T07:00:00Z", Text: "5 hours ago"}},
+			{ID: "si_3", Device: "Unknown browser", Address: "198.51.100.7", Began: ui.Moment{Machine: "2026-03-04T06:00:00Z", Text: "6 hours ago"}, Seen: ui.Moment{Machine: "2026-03-04T06:00:00Z", Text: "6 hours ago"}},
+		},
 		About: []accountui.Fact{{Name: "Version", Value: "1.0.0"}, {Name: "Database", Value: "SQLite, 14 MB"}, {Name: "Running since", Value: "today 08:00"}},
 	}
 	wrong := settings

@@ -98,6 +98,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"only one first user is created":                               testFirstUser,
 		"a user is found whatever the case of the email":               testUsers,
 		"sessions end, and their tokens are not in the database":       testSessions,
+		"signed-in browsers are listed, used and ended":                testSignIns,
+		"a changed password ends the other browsers' sign-ins":         testPasswordEndsSignIns,
 		"settings are kept":                                            testSettings,
 		"connections are kept without their secrets":                   testConnections,
 		"a grant rotates once per generation":                          testRotate,
