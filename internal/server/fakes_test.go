@@ -37,6 +37,7 @@ type absent struct{ Store }
 type fakeStore struct {
 	absent
 	fakeSignIns
+	fakeTries
 
 	mu          sync.Mutex
 	all         map[automation.ID]automation.Automation

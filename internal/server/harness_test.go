@@ -192,6 +192,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 	ok(t, err)
 	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, connections: connectiontest.NewStore()}
 	d.store = &doorStore{fakeStore: &fakeStore{all: map[automation.ID]automation.Automation{}, cursors: map[string]engine.PollCursor{}}}
+	d.store.now = func() time.Time { return d.now }
 	ids := 0
 	var mu sync.Mutex
 	cfg := Config{

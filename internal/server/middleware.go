@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -245,52 +244,4 @@ func redirect(c echo.Context, to string) error {
 		return c.NoContent(http.StatusOK)
 	}
 	return c.Redirect(http.StatusSeeOther, to)
-}
-
-// throttle slows guessing down: after a few failures for one key within a window, further tries are refused.
-type throttle struct {
-	now   func() time.Time
-	fails chan map[string][]time.Time // a one-slot channel is the lock
-}
-
-const (
-	throttleTries  = 8
-	throttleWindow = 10 * time.Minute
-)
-
-func newThrottle(now func() time.Time) *throttle {
-	t := &throttle{now: now, fails: make(chan map[string][]time.Time, 1)}
-	t.fails <- map[string][]time.Time{}
-	return t
-}
-
-func (t *throttle) blocked(key string) bool {
-	m := <-t.fails
-	defer func() { t.fails <- m }()
-	return len(t.recent(m, key)) >= throttleTries
-}
-
-func (t *throttle) fail(key string) {
-	m := <-t.fails
-	defer func() { t.fails <- m }()
-	if len(m) > 10_000 { // an attack from many addresses must not fill memory
-		clear(m)
-	}
-	m[key] = append(t.recent(m, key), t.now())
-}
-
-func (t *throttle) clear(key string) {
-	m := <-t.fails
-	delete(m, key)
-	t.fails <- m
-}
-
-func (t *throttle) recent(m map[string][]time.Time, key string) []time.Time {
-	var kept []time.Time
-	for _, at := range m[key] {
-		if t.now().Sub(at) < throttleWindow {
-			kept = append(kept, at)
-		}
-	}
-	return kept
 }

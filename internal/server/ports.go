@@ -33,6 +33,14 @@ type SignIns interface {
 	EndSignIns(ctx context.Context, userID, keep string) (ended int, err error)
 }
 
+// Tries counts what is tried in vain, for all processes together.
+type Tries interface {
+	// Try counts a try before it is made, or answers how long to wait instead.
+	Try(ctx context.Context, t people.Try) (wait time.Duration, err error)
+	// TrySucceeded takes a try back that was not in vain.
+	TrySucceeded(ctx context.Context, t people.Try) error
+}
+
 // Runs reads the run log.
 type Runs interface {
 	Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error)
@@ -99,6 +107,7 @@ type Deliveries interface {
 type Store interface {
 	Users
 	SignIns
+	Tries
 	Runs
 	Plans
 	Definitions

@@ -53,7 +53,6 @@ type Server struct {
 	sessions *scs.SessionManager
 	live     *live
 	setup    *setupGate
-	signIns  *throttle
 	recall   *recall
 }
 
@@ -63,7 +62,7 @@ var blankSessions = scs.New()
 
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall()}
+	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, recall: newRecall()}
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions

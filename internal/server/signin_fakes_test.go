@@ -67,3 +67,35 @@ func (f *fakeSignIns) remove(which func(people.SignIn) bool) int {
 	f.signIns = slices.DeleteFunc(f.signIns, which)
 	return before - len(f.signIns)
 }
+
+// fakeTries counts tries in memory, by the clock of the test.
+type fakeTries struct {
+	now    func() time.Time
+	tries  sync.Mutex
+	counts map[[32]byte]people.Count
+}
+
+func (f *fakeTries) Try(_ context.Context, t people.Try) (wait time.Duration, err error) {
+	f.change(t, func(tally people.Tally) people.Tally {
+		if wait = tally.Wait(f.now()); wait > 0 {
+			return tally
+		}
+		return tally.Tried(f.now())
+	})
+	return wait, nil
+}
+
+func (f *fakeTries) TrySucceeded(_ context.Context, t people.Try) error {
+	f.change(t, people.Tally.Succeeded)
+	return nil
+}
+
+func (f *fakeTries) change(t people.Try, change func(people.Tally) people.Tally) {
+	f.tries.Lock()
+	defer f.tries.Unlock()
+	if f.counts == nil {
+		f.counts = map[[32]byte]people.Count{}
+	}
+	tally := change(people.Tally{Pair: f.counts[t.Pair], Address: f.counts[t.Address], Account: f.counts[t.Account]})
+	f.counts[t.Pair], f.counts[t.Address], f.counts[t.Account] = tally.Pair, tally.Address, tally.Account
+}

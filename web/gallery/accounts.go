@@ -32,7 +32,8 @@ func accounts() []State {
 		{"setup", "account", accountui.SetupPage(ui.Shell{}, accountui.Setup{})},
 		{"setup-refused", "account", accountui.SetupPage(ui.Shell{}, refused)},
 		{"sign-in", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Next: "/runs"})},
-		{"sign-in-refused", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Email: "maria@acme.io", Problem: "Email and password do not belong together. Five more tries, then a pause of a minute."})},
+		{"sign-in-refused", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Email: "maria@acme.io", Problem: "That email and password do not fit together."})},
+		{"sign-in-too-many", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Email: "maria@acme.io", Problem: "Too many tries in vain. Try again in 2 minutes."})},
 		{"settings", "account", accountui.SettingsPage(saved, settings)},
 		{"settings-refused", "account", accountui.SettingsPage(shell(ui.Settings), wrong)},
 	}

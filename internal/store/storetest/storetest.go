@@ -100,6 +100,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"sessions end, and their tokens are not in the database":       testSessions,
 		"signed-in browsers are listed, used and ended":                testSignIns,
 		"a changed password ends the other browsers' sign-ins":         testPasswordEndsSignIns,
+		"tries in vain are counted before they are made":               testTries,
 		"settings are kept":                                            testSettings,
 		"connections are kept without their secrets":                   testConnections,
 		"a grant rotates once per generation":                          testRotate,
