@@ -208,7 +208,7 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 		}
 	}
 	h.server = server.New(server.Config{
-		Store: h.store, Sessions: h.store.Sessions(), Connections: h.connections,
+		Store: h.store, Sessions: h.store.Sessions(), Vault: keys, Connections: h.connections,
 		Flow:    &connection.Flow{Store: h.store, Vault: keys, HTTP: &http.Client{Transport: h.providers.transport, Timeout: 20 * time.Second}, Now: time.Now},
 		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),

@@ -84,6 +84,9 @@ func TestTriesAreCountedByNetworkAndAccount(t *testing.T) {
 			t.Errorf("%s is counted wrongly", name)
 		}
 	}
+	if people.NewTry(people.DoorCode, "us_1", "198.51.100.7").Pair != people.NewTry(people.DoorCode, "us_1", "198.51.100.8").Pair {
+		t.Error("six digits can be guessed from many addresses at once")
+	}
 	if people.NewTry("x", "", "198.51.100.7") != people.NewTry("x", "", "::ffff:198.51.100.7") {
 		t.Error("an IPv4 address in IPv6 clothes is another")
 	}

@@ -184,6 +184,13 @@ func (s *Server) signIn(c echo.Context) error {
 	if err := s.Store.TrySucceeded(ctx, try); err != nil {
 		return err
 	}
+	f, err := s.secondFactor(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if f.On() {
+		return s.halfway(c, u.ID, v.Next)
+	}
 	return s.enter(c, u.ID, v.Next)
 }
 
@@ -252,6 +259,11 @@ func (s *Server) showSettings(c echo.Context, status int, problems map[string]st
 		Email: user(c).Email, Errors: problems,
 		About: []accountui.Fact{{Name: "Version", Value: s.Version}, {Name: "Database", Value: s.Database}, {Name: "Address", Value: s.PublicURL}},
 	}
+	f, err := s.secondFactor(c.Request().Context(), user(c).ID)
+	if err != nil {
+		return err
+	}
+	v.TwoStep = f.On()
 	if v.Browsers, err = s.browsers(c); err != nil {
 		return err
 	}
@@ -286,13 +298,9 @@ func (s *Server) settingsPassword(c echo.Context) error {
 	u := user(c)
 	problems := map[string]string{}
 	password := c.FormValue("password")
-	status := problemStatus
 	words, wait, err := s.passwordProblem(c, c.FormValue("current_password"))
 	if err != nil {
 		return err
-	}
-	if wait > 0 {
-		status = tooMany(c, wait)
 	}
 	if words != "" {
 		problems["current_password"] = words
@@ -304,7 +312,7 @@ func (s *Server) settingsPassword(c echo.Context) error {
 		problems["password_again"] = "The two passwords differ."
 	}
 	if len(problems) > 0 {
-		return s.showSettings(c, status, problems)
+		return s.showSettings(c, refused(c, wait), problems)
 	}
 	hash, err := people.Hash(password)
 	if err != nil {

@@ -38,6 +38,8 @@ type fakeStore struct {
 	absent
 	fakeSignIns
 	fakeTries
+	fakeFactors
+	fakeResets
 
 	mu          sync.Mutex
 	all         map[automation.ID]automation.Automation

@@ -99,6 +99,15 @@ func (d *doorStore) SetPassword(ctx context.Context, id, hash, keep string) erro
 	return nil
 }
 
+func (d *doorStore) FinishReset(ctx context.Context, token, hash string, now time.Time) error {
+	id, err := d.Reset(ctx, token, now)
+	if err != nil {
+		return err
+	}
+	d.link = ""
+	return d.SetPassword(ctx, id, hash, "")
+}
+
 func (d *doorStore) Accept(_ context.Context, ds ...automation.Delivery) (fresh int, err error) {
 	defer d.hold()()
 	if d.down != nil {
@@ -202,6 +211,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 			Store: d.connections, Grants: connection.Grants{Store: d.connections, Vault: keys}, Names: map[provider.ID]string{highLevel: "HighLevel", gleap: "Gleap"},
 			Now: func() time.Time { return d.now }, NewID: automation.NewID, Changed: func(context.Context, record.ConnectionID) {},
 		},
+		Vault:      keys,
 		Flow:       &connection.Flow{Store: d.connections, Vault: keys, HTTP: http.DefaultClient, Now: func() time.Time { return d.now }},
 		Quota:      func(record.ConnectionID) (int, int, string, bool) { return 0, 0, "", false },
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "runs_total 7") }),

@@ -33,12 +33,30 @@ type SignIns interface {
 	EndSignIns(ctx context.Context, userID, keep string) (ended int, err error)
 }
 
+// Resets keeps links that set a password once. What was used or has run out is engine.ErrNotFound.
+type Resets interface {
+	Reset(ctx context.Context, token string, now time.Time) (userID string, err error)
+	FinishReset(ctx context.Context, token, hash string, now time.Time) error
+}
+
 // Tries counts what is tried in vain, for all processes together.
 type Tries interface {
 	// Try counts a try before it is made, or answers how long to wait instead.
 	Try(ctx context.Context, t people.Try) (wait time.Duration, err error)
 	// TrySucceeded takes a try back that was not in vain.
 	TrySucceeded(ctx context.Context, t people.Try) error
+}
+
+// SecondFactors keeps what people show besides the password. Codes are taken once, however many show them.
+type SecondFactors interface {
+	SecondFactor(ctx context.Context, userID string) (people.SecondFactor, error)
+	BeginSecondFactor(ctx context.Context, userID string, sealed []byte, begun time.Time) error
+	// ConfirmSecondFactor signs the person's other browsers out.
+	ConfirmSecondFactor(ctx context.Context, userID string, begun time.Time, step int64, codes [][]byte, keep string) error
+	TakeStep(ctx context.Context, userID string, step int64) (taken bool, err error)
+	TakeRecoveryCode(ctx context.Context, userID string, hash []byte) (taken bool, err error)
+	ReplaceRecoveryCodes(ctx context.Context, userID string, codes [][]byte) error
+	DropSecondFactor(ctx context.Context, userID string) (dropped bool, err error)
 }
 
 // Runs reads the run log.
@@ -107,7 +125,9 @@ type Deliveries interface {
 type Store interface {
 	Users
 	SignIns
+	Resets
 	Tries
+	SecondFactors
 	Runs
 	Plans
 	Definitions

@@ -22,6 +22,7 @@ type Config struct {
 	Sessions    scs.Store
 	Connections *connection.Service
 	Flow        *connection.Flow
+	Vault       connection.Sealer
 	Gateway     engine.Gateway
 	Definitions *engine.Definitions
 	Trials      Trials

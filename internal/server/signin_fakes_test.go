@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -98,4 +99,101 @@ func (f *fakeTries) change(t people.Try, change func(people.Tally) people.Tally)
 	}
 	tally := change(people.Tally{Pair: f.counts[t.Pair], Address: f.counts[t.Address], Account: f.counts[t.Account]})
 	f.counts[t.Pair], f.counts[t.Address], f.counts[t.Account] = tally.Pair, tally.Address, tally.Account
+}
+
+// fakeFactors keeps second factors in memory.
+type fakeFactors struct {
+	factors sync.Mutex
+	kept    map[string]people.SecondFactor
+	codes   map[string]map[string]bool // by person and hash: not used yet
+}
+
+func (f *fakeFactors) SecondFactor(_ context.Context, userID string) (people.SecondFactor, error) {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	x, ok := f.kept[userID]
+	if !ok {
+		return x, engine.ErrNotFound
+	}
+	x.CodesLeft = len(f.codes[userID])
+	return x, nil
+}
+
+// change works on a person's factor if it is there and as wanted.
+func (f *fakeFactors) changeFactor(userID string, fits func(people.SecondFactor) bool, do func(*people.SecondFactor)) bool {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	x, ok := f.kept[userID]
+	if !ok || !fits(x) {
+		return false
+	}
+	do(&x)
+	f.kept[userID] = x
+	return true
+}
+
+func (f *fakeFactors) BeginSecondFactor(_ context.Context, userID string, sealed []byte, begun time.Time) error {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	if f.kept[userID].On() {
+		return engine.ErrConflict
+	}
+	if f.kept == nil {
+		f.kept, f.codes = map[string]people.SecondFactor{}, map[string]map[string]bool{}
+	}
+	f.kept[userID] = people.SecondFactor{UserID: userID, Sealed: sealed, BegunAt: begun}
+	return nil
+}
+
+func (f *fakeFactors) ConfirmSecondFactor(ctx context.Context, userID string, begun time.Time, step int64, codes [][]byte, _ string) error {
+	if !f.changeFactor(userID, func(x people.SecondFactor) bool { return !x.On() && x.BegunAt.Equal(begun) }, func(x *people.SecondFactor) {
+		x.ConfirmedAt, x.LastStep = begun, step
+	}) {
+		return engine.ErrConflict
+	}
+	return f.ReplaceRecoveryCodes(ctx, userID, codes)
+}
+
+func (f *fakeFactors) TakeStep(_ context.Context, userID string, step int64) (bool, error) {
+	return f.changeFactor(userID, func(x people.SecondFactor) bool { return x.On() && x.LastStep < step }, func(x *people.SecondFactor) { x.LastStep = step }), nil
+}
+
+func (f *fakeFactors) TakeRecoveryCode(_ context.Context, userID string, hash []byte) (bool, error) {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	left := f.codes[userID][string(hash)]
+	maps.DeleteFunc(f.codes[userID], func(h string, _ bool) bool { return h == string(hash) })
+	return left, nil
+}
+
+func (f *fakeFactors) ReplaceRecoveryCodes(_ context.Context, userID string, codes [][]byte) error {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	f.codes[userID] = map[string]bool{}
+	for _, c := range codes {
+		f.codes[userID][string(c)] = true
+	}
+	return nil
+}
+
+func (f *fakeFactors) DropSecondFactor(_ context.Context, userID string) (bool, error) {
+	f.factors.Lock()
+	defer f.factors.Unlock()
+	_, ok := f.kept[userID]
+	delete(f.kept, userID)
+	delete(f.codes, userID)
+	return ok, nil
+}
+
+// fakeResets keeps one link, for us_jane.
+type fakeResets struct {
+	link    string
+	expires time.Time
+}
+
+func (f *fakeResets) Reset(_ context.Context, token string, now time.Time) (string, error) {
+	if f.link == "" || token != f.link || !now.Before(f.expires) {
+		return "", engine.ErrNotFound
+	}
+	return "us_jane", nil
 }

@@ -18,7 +18,7 @@ import (
 var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
-	&signInRow{}, &vainTryRow{},
+	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 }
 
 // notInRows are columns only one database has, for itself.

@@ -43,6 +43,7 @@ type Settings struct {
 	Email    string
 	Errors   map[string]string // of the password form
 	Webhooks []Webhook
+	TwoStep  bool
 	Browsers []Browser
 	About    []Fact
 }

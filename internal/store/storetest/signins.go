@@ -86,3 +86,38 @@ func testPasswordEndsSignIns(t *testing.T, b *bundle) {
 		t.Errorf("left: %+v, %v", all, err)
 	}
 }
+
+func testReset(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	b.person(t)
+	b.signIn(t, "si_1", b.now)
+	until := b.now.Add(time.Hour)
+	ok(t, b.BeginReset(ctx, "us_1", "first", until))
+	ok(t, b.BeginReset(ctx, "us_1", "second", until))
+	if all, err := b.SignIns(ctx, "us_1"); err != nil || len(all) != 0 {
+		t.Errorf("still signed in: %+v, %v", all, err)
+	}
+	if id, err := b.Reset(ctx, "second", b.now); err != nil || id != "us_1" {
+		t.Errorf("whose link: %q, %v", id, err)
+	}
+	for what, err := range map[string]error{
+		"replaced": b.FinishReset(ctx, "first", "h2", b.now), "unknown": b.FinishReset(ctx, "third", "h2", b.now),
+		"run out": b.FinishReset(ctx, "second", "h2", until), "read run out": second(b.Reset(ctx, "second", until)),
+	} {
+		if !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("a link, %s: %v", what, err)
+		}
+	}
+	b.signIn(t, "si_2", b.now)
+	ok(t, b.FinishReset(ctx, "second", "h2", b.now))
+	if err := b.FinishReset(ctx, "second", "h3", b.now); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("used twice: %v", err)
+	}
+	all, err := b.Users(ctx)
+	if err != nil || len(all) != 1 || all[0].PasswordHash != "h2" {
+		t.Errorf("users: %+v, %v", all, err)
+	}
+	if left, err := b.SignIns(ctx, "us_1"); err != nil || len(left) != 0 {
+		t.Errorf("still signed in: %+v, %v", left, err)
+	}
+}

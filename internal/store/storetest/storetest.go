@@ -101,6 +101,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"signed-in browsers are listed, used and ended":                testSignIns,
 		"a changed password ends the other browsers' sign-ins":         testPasswordEndsSignIns,
 		"tries in vain are counted before they are made":               testTries,
+		"a second factor counts once confirmed, and each code once":    testSecondFactor,
+		"a reset link sets a password once":                            testReset,
 		"settings are kept":                                            testSettings,
 		"connections are kept without their secrets":                   testConnections,
 		"a grant rotates once per generation":                          testRotate,
