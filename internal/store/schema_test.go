@@ -122,3 +122,30 @@ func TestOpenRefusesWhatItCannotServe(t *testing.T) {
 		t.Errorf("files were left: %v, %v", entries, err)
 	}
 }
+
+// TestEverySealedColumnIsRotated: a column that is not in the list would be lost with the key it was sealed with.
+func TestEverySealedColumnIsRotated(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{SQLitePath: filepath.Join(t.TempDir(), "store.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	err = s.read(t.Context()).Raw(`SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND c.name LIKE '%sealed%' ORDER BY m.name`).Scan(&tables).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, x := range sealedColumns {
+		listed = append(listed, x.table)
+	}
+	slices.Sort(listed)
+	if diff := cmp.Diff(tables, listed); diff != "" {
+		t.Errorf("tables with sealed columns (-there +rotated):\n%s", diff)
+	}
+}

@@ -103,6 +103,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"tries in vain are counted before they are made":               testTries,
 		"a second factor counts once confirmed, and each code once":    testSecondFactor,
 		"a reset link sets a password once":                            testReset,
+		"sealed values are read in batches and replaced as read":       testSealed,
 		"settings are kept":                                            testSettings,
 		"connections are kept without their secrets":                   testConnections,
 		"a grant rotates once per generation":                          testRotate,
