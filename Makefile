@@ -11,7 +11,7 @@ SOURCES := $(shell find cmd internal web static migrations -name '*.go' -not -na
 VIEWS   := $(shell find web -name '*.templ' 2>/dev/null)
 ASSETS  := $(shell find static -type f -not -path 'static/vendor/*' 2>/dev/null)
 
-.PHONY: help run build generate test race e2e bench lint check clean
+.PHONY: help run build generate test race fuzz e2e bench lint audit check clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN{FS=":.*?## "}{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
@@ -45,18 +45,25 @@ test: generate ## All tests: units, properties, contracts, both databases, kill 
 race: generate ## The tests under the race detector (without browser and kill tests)
 	@CROSSWALK_TEST_SHORT=1 ./scripts/with-tools go test -race ./internal/... ./web/... ./static/... -timeout 30m
 
+fuzz: generate ## Each fuzz target for FUZZTIME (20s), four at a time
+	@./scripts/fuzz
+
 e2e: $(BIN) ## The browser tests alone
 	@./scripts/with-tools go test ./internal/e2e/... -count=1 -v -timeout 15m
 
 bench: $(BIN) ## Measure, and print one table
 	@go run ./cmd/crosswalk-bench
 
-lint: generate ## Formatting, vet, and the import rules
+lint: generate ## Formatting, vet, staticcheck, and the import rules
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
 	@go vet ./...
+	@go tool -modfile=scripts/checks/go.mod staticcheck ./...
 	@go test ./internal/app -run 'TestRooms' -count=1
 
-check: lint test ## All that continuous integration runs, and lint
+audit: generate ## Known holes: gosec, govulncheck
+	@./scripts/audit
+
+check: lint audit test ## All that continuous integration runs, lint and audit
 
 clean: ## Remove what was built (never the data folder)
 	@rm -rf bin .cache node_modules && find web -name '*_templ.go' -delete && find static/vendor -type f -not -name .gitkeep -delete

@@ -141,7 +141,7 @@ func mapTwelve(b *testing.B, phone bool) {
 	dst := make([]mapping.RowResult, 0, p.Len())
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = p.ApplyInto(dst, in)
+		dst = p.ApplyInto(dst, in, nil)
 	}
 }
 

@@ -129,7 +129,7 @@ func TestA429StopsEverybodyForAsLongAsItSays(t *testing.T) {
 		if n, after := drain(t, b, provider.Live); n != 0 || after != time.Minute {
 			t.Errorf("%d calls, wait %v", n, after)
 		}
-		if q := b.Left(); q.Remaining != 0 || q.ResetAt.Sub(time.Now()) != time.Minute {
+		if q := b.Left(); q.Remaining != 0 || time.Until(q.ResetAt) != time.Minute {
 			t.Errorf("left = %+v", q)
 		}
 		time.Sleep(time.Minute)

@@ -98,7 +98,7 @@ func (p *providers) descriptors() map[provider.ID]provider.Descriptor {
 }
 
 func (p *providers) webhooks() (server.Hooks, error) {
-	hl, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: p.cfg.HighLevel.WebhookPublicKey, AllowLegacy: p.cfg.HighLevel.WebhookLegacy})
+	hl, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: p.cfg.HighLevel.WebhookPublicKeys, AllowLegacy: p.cfg.HighLevel.WebhookLegacy})
 	if err != nil {
 		return nil, err
 	}

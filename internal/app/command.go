@@ -51,6 +51,7 @@ func commands() []command {
 		{"plan", "AUTOMATION [--json]", "a dry run of everyone: what would be written, how far both sides agree", planCommand},
 		{"apply", "PLAN [--only create,update] [--yes]", "carry out a plan that was shown", applyCommand},
 		{"why", "NAME|EMAIL|ID [--json]", "why a record did, or did not, sync: what arrived, what was decided, what was written", whyCommand},
+		{"person", "export|erase NAME|EMAIL|ID [--yes]", "give out, or forget, all that is kept about one person", personCommand},
 		{"undo", "change|run|plan ID [--created unlink|delete] [--yes]", "show what taking it back would write; --yes writes it", undoCommand},
 		{"reviews", "[--json]", "what a person must decide", reviewsCommand},
 		{"decide", "REVIEW --take source|target | --value V | --counterpart ID | --new | --ignore", "answer it", decideCommand},

@@ -26,6 +26,11 @@ import (
 // hookHouse is the whole house with one connection of each provider, jobs not worked off.
 func hookHouse(t *testing.T) (*house, ed25519.PrivateKey, string) {
 	t.Helper()
+	return hookHouseWith(t, slog.New(slog.DiscardHandler))
+}
+
+func hookHouseWith(t *testing.T, log *slog.Logger) (*house, ed25519.PrivateKey, string) {
+	t.Helper()
 	pub, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +46,7 @@ func hookHouse(t *testing.T) (*house, ed25519.PrivateKey, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := build(t.Context(), cfg, roles{serve: true}, slog.New(slog.DiscardHandler))
+	h, err := build(t.Context(), cfg, roles{serve: true}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +139,7 @@ func TestWhenNothingCanBeStoredTheSenderIsAskedToComeAgain(t *testing.T) {
 	if err := h.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if status, answer := send(h, "/hooks/highlevel", body, signed(key, body)); status != 503 {
+	if status, answer := send(h, "/hooks/highlevel", body, signed(key, body)); status != 429 {
 		t.Errorf("%d %s", status, answer)
 	}
 }
@@ -162,8 +167,16 @@ func TestAGleapDeliveryIsProvenByItsAddress(t *testing.T) {
 		t.Fatalf("%d events are stored, %v", len(events), err)
 	}
 	d, err := h.store.Delivery(t.Context(), events[0].ID)
-	if err != nil || !bytes.Contains(d.Body, []byte("12345678901234567")) || bytes.Contains(d.Body, []byte("hush")) {
-		t.Errorf("kept %s, %v", d.Body, err)
+	if err != nil || bytes.Contains(d.Body, []byte("ticket.updated")) {
+		t.Errorf("kept in the clear: %s, %v", d.Body, err)
+	}
+	keys, err := openVault(h.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := keys.Open(d.Body, "delivery/"+d.Event.ID)
+	if err != nil || !bytes.Contains(body, []byte("12345678901234567")) || bytes.Contains(body, []byte("hush")) {
+		t.Errorf("kept %s, %v", body, err)
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 	"crosswalk/internal/vault"
 )
 
-// keepFor is how long runs, deliveries and dry runs are kept.
+// keepFor is how long runs, events and dry runs are kept.
 const keepFor = 90 * 24 * time.Hour
 
 // house is every room, built and joined, not yet running.
@@ -181,7 +181,7 @@ func (h *house) openQueue(r roles) (err error) {
 			Poll:      h.pollAll,
 			Rescue:    h.rescue,
 			Prune: func(ctx context.Context) error {
-				return errors.Join(h.store.Prune(ctx, time.Now().Add(-keepFor)), h.compareAll(ctx))
+				return errors.Join(h.store.Prune(ctx, time.Now().Add(-keepFor), time.Now().Add(-h.cfg.KeepDeliveries)), h.store.PruneAudit(ctx, time.Now().Add(-h.cfg.KeepAudit)), h.compareAll(ctx))
 			},
 		}
 	}
@@ -220,9 +220,10 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 		}
 	}
 	h.server = server.New(server.Config{
-		Store: h.store, Sessions: h.store.Sessions(), Vault: keys, Connections: h.connections,
+		Store: h.store, In: func(workspace string) (server.Store, connection.Store) { in := h.store.In(workspace); return in, in },
+		Sessions: h.store.Sessions(), Connections: h.connections,
 		Flow:    &connection.Flow{Store: h.store, Vault: keys, HTTP: &http.Client{Transport: h.providers.transport, Timeout: 20 * time.Second}, Now: time.Now},
-		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Providers: h.providers,
+		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, KeepDeliveries: h.cfg.KeepDeliveries, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
 		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),
 		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh,
@@ -287,6 +288,9 @@ func (h *house) quota(id record.ConnectionID) (used, limit int, label string, ok
 func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
 	h.gateway.Forget(id)
 	h.definitions.Forget(id)
+	if h.server != nil {
+		h.server.ConnectionsChanged()
+	}
 	all, err := h.store.Automations(ctx)
 	if err != nil {
 		h.log.ErrorContext(ctx, "wake waiting work", "err", err)

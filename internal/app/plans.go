@@ -12,6 +12,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/record"
 	"crosswalk/internal/store"
 )
@@ -151,6 +152,9 @@ func planCommand(ctx context.Context, c *call) error {
 	if err := h.store.CreatePopulation(ctx, p); err != nil {
 		return err
 	}
+	if err := h.note(ctx, a.Workspace, people.AuditPlanCreate, p.ID, a.Name, string(p.Mode)); err != nil {
+		return err
+	}
 	if p, err = h.workOn(ctx, c, p.ID); err != nil {
 		return err
 	}
@@ -201,6 +205,9 @@ func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Cho
 	if err := h.store.ApplyPopulation(ctx, id, choice); err != nil {
 		return err
 	}
+	if err := h.note(ctx, a.Workspace, people.AuditPlanApply, id, a.Name, "carried out"); err != nil {
+		return err
+	}
 	if p, err = h.workOn(ctx, c, id); err != nil {
 		return err
 	}
@@ -249,6 +256,9 @@ func undoCommand(ctx context.Context, c *call) error {
 	}
 	p := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeUndo, Of: u.String(), State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "command line"}
 	if err := h.store.CreatePopulation(ctx, p); err != nil {
+		return err
+	}
+	if err := h.note(ctx, a.Workspace, people.AuditUndo, p.ID, a.Name, p.Of); err != nil {
 		return err
 	}
 	if p, err = h.workOn(ctx, c, p.ID); err != nil {
@@ -328,6 +338,13 @@ func decideCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	if err := h.store.DecideReview(ctx, r.ID, r.Run, d, "command line"); err != nil {
+		return err
+	}
+	a, err := h.store.Automation(ctx, r.Automation)
+	if err != nil {
+		return err
+	}
+	if err := h.note(ctx, a.Workspace, people.AuditReview, r.ID, a.Name, d.Gist()); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.Out, "Decided. The worker carries it out in a moment.")

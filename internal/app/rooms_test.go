@@ -31,8 +31,10 @@ var rooms = map[string][]string{
 	"web/reviewui":     {"web/ui"},
 	"web/recordui":     {"web/ui", "web/automationui", "web/runui"},
 	"web/driftui":      {"web/ui"},
+	"web/deliveryui":   {"web/ui"},
+	"web/peopleui":     {"web/ui"},
 	"web/overviewui":   {"web/ui", "web/automationui", "web/connectionui", "web/runui"},
-	"web/gallery":      {"web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/recordui", "web/driftui", "web/overviewui"},
+	"web/gallery":      {"web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/recordui", "web/driftui", "web/deliveryui", "web/peopleui", "web/overviewui"},
 	// Level 1: what is decided, and what is spoken.
 	"internal/provider":   {"internal/record"},
 	"internal/mapping":    {"internal/record"},
@@ -50,7 +52,7 @@ var rooms = map[string][]string{
 	"internal/queue":              {"internal/engine", "internal/provider"},
 	"internal/server": {
 		"internal/record", "internal/mapping", "internal/rule", "internal/automation", "internal/provider", "internal/connection", "internal/engine", "internal/people", "internal/recipe",
-		"static", "web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/recordui", "web/driftui", "web/overviewui",
+		"static", "web/ui", "web/accountui", "web/connectionui", "web/automationui", "web/mappingui", "web/planui", "web/runui", "web/reviewui", "web/recordui", "web/driftui", "web/deliveryui", "web/peopleui", "web/overviewui",
 	},
 	// Twins know nothing of ours: a shared mistake would agree with itself.
 	"internal/twin/highlevel": {},

@@ -115,10 +115,13 @@ func rotate(ctx context.Context, st *store.Store, keys *vault.Vault, report *sec
 func count(ctx context.Context, st *store.Store, keys *vault.Vault, report *secretsReport) error {
 	counts := map[sealedByKey]int{}
 	err := st.EachSealed(ctx, func(x store.Sealed) error {
+		id := vault.KeyOf(x.Value)
+		if id == "" && x.Table == "deliveries" {
+			return nil // a body that was emptied, or stored before bodies were sealed
+		}
 		if _, err := keys.Open(x.Value, x.Place); err != nil {
 			report.Unopened++
 		}
-		id := vault.KeyOf(x.Value)
 		counts[sealedByKey{Key: id, Known: keys.Has(id), Kind: x.Kind}]++
 		return nil
 	})

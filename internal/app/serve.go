@@ -123,7 +123,7 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 			return err
 		}
 	}
-	web := &http.Server{Handler: h.server, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := webServer(h.server, log)
 	g, run := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -139,6 +139,7 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 		demo.hl.SetWebhookURL(cfg.PublicURL + "/hooks/highlevel")
 	}
 	greet(out, cfg, h.setupToken, demo)
+	g.Go(func() error { h.keepBooks(run); return nil })
 	g.Go(func() error {
 		<-run.Done()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
@@ -146,7 +147,44 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 		h.server.Close()
 		return errors.Join(web.Shutdown(end), h.queue.Stop(end))
 	})
-	return g.Wait()
+	err = g.Wait()
+	h.bookNow(context.WithoutCancel(ctx))
+	return err
+}
+
+// booksEvery is how often counts kept in memory are stored.
+const booksEvery = 10 * time.Second
+
+// keepBooks stores counts that are kept in memory, until ctx ends.
+func (h *house) keepBooks(ctx context.Context) {
+	tick := time.NewTicker(booksEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			h.bookNow(ctx)
+		}
+	}
+}
+
+func (h *house) bookNow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if h.server != nil {
+		if err := h.server.StoreRefusals(ctx); err != nil {
+			h.log.WarnContext(ctx, "counts of refused deliveries are not stored", "err", err)
+		}
+	}
+}
+
+// webServer bounds what a connection may cost before a handler has seen anything of it.
+func webServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
 }
 
 // greet says where to go next, on standard output, once.

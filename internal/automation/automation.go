@@ -27,6 +27,7 @@ const (
 // Automation is a named, switchable unit: trigger, rule, mapping and policies. Every save is a new Version.
 type Automation struct {
 	ID         ID
+	Workspace  string // whose it is; empty: nobody's, and no page shows it
 	Name       string
 	Recipe     string // the ready-made automation it began as; empty when made from nothing
 	State      State

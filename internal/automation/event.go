@@ -21,6 +21,7 @@ const (
 	Heal     EventKind = "heal"     // a drift audit found that the sides do not agree
 	Decided  EventKind = "decided"  // a person answered a review
 	Neighbor EventKind = "neighbor" // the other side of the link told of a change
+	Replay   EventKind = "replay"   // somebody had a delivery looked at again
 )
 
 // Event is one durable, de-duplicated fact: a record may have changed. It carries no content on purpose:
@@ -34,10 +35,4 @@ type Event struct {
 	DedupeKey  string // unique within the connection
 	ReceivedAt time.Time
 	OccurredAt time.Time // the provider's, zero when unknown
-}
-
-// Delivery is a verified webhook as it arrived, kept for the timeline and replays. Body is at most 1 MiB.
-type Delivery struct {
-	Event Event
-	Body  []byte
 }

@@ -58,7 +58,24 @@ type Plan struct {
 	Missed bool `json:"missed,omitempty"`
 	// Sever leaves the link as the memory of a pair that goes separate ways.
 	Sever bool `json:"sever,omitempty"`
+	// Matching is set where everyone is planned for.
+	Matching Matching `json:"matching,omitempty"`
 }
+
+// Matching says how sure it is which record is the counterpart.
+type Matching string
+
+// The ways to match.
+const (
+	MatchLinked       Matching = "linked"
+	MatchSure         Matching = "sure"          // exactly one has the same details
+	MatchDoubtful     Matching = "doubtful"      // the details point at different records, or speak against each other
+	MatchDoubleSource Matching = "double_source" // several source records share the details, or claim one counterpart
+	MatchDoubleTarget Matching = "double_target" // several target records have the details
+	MatchNone         Matching = "none"          // a source record nobody answers to
+	MatchOnlyTarget   Matching = "only_target"   // a target record nobody answers to
+	MatchPassed       Matching = "passed"        // let pass by, so nobody was looked for
+)
 
 // Writes reports whether carrying the plan out calls the provider.
 func (p Plan) Writes() bool { return p.Outcome == Create || p.Outcome == Update || p.Outcome == Delete }
@@ -110,7 +127,8 @@ type FieldPlan struct {
 	Action Action       `json:"action"`
 	Before record.Value `json:"before"`
 	After  record.Value `json:"after"`
-	// Offered is what the other side holds, in this field's terms, where the two are left apart.
+	// Offered is what the other side holds: in this field's terms where the two are left apart, and the whole of it
+	// where this field gets one part.
 	Offered record.Value `json:"offered,omitzero"`
 	Add     []string     `json:"add,omitempty"`
 	Remove  []string     `json:"remove,omitempty"`
@@ -149,6 +167,8 @@ type Candidate struct {
 	Ref   record.Ref `json:"ref"`
 	Title string     `json:"title"`
 	Why   string     `json:"why"`
+	// Taken: another record has it as its counterpart, or is about to have it made.
+	Taken bool `json:"taken,omitempty"`
 }
 
 // Link says that two records are the same thing.

@@ -1,6 +1,9 @@
 package automation
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/record"
@@ -50,6 +53,23 @@ type Decision struct {
 	Ignore      bool       `json:"ignore,omitempty"`
 	// Choices answer a conflict review, by base key.
 	Choices map[string]Choice `json:"choices,omitempty"`
+}
+
+// Gist says what was decided, without the values: those are people's data, and the question keeps them.
+func (d Decision) Gist() string {
+	var parts []string
+	switch {
+	case !d.Counterpart.IsZero():
+		parts = append(parts, "the counterpart is "+d.Counterpart.ID)
+	case d.CreateNew:
+		parts = append(parts, "a new record")
+	case d.Ignore:
+		parts = append(parts, "left alone")
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Choices)) {
+		parts = append(parts, strings.TrimPrefix(key, "<")+": "+string(d.Choices[key].Take))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Side is one side of a definition.

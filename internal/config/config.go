@@ -31,6 +31,9 @@ type Config struct {
 	Workers           int
 	PollEvery         time.Duration
 	CompareEvery      time.Duration
+	KeepDeliveries    time.Duration
+	ReserveCalls      int // percent
+	KeepAudit         time.Duration
 	HighLevel         HighLevel
 	Gleap             Gleap
 	SetupToken        Secret
@@ -43,7 +46,7 @@ type Config struct {
 type HighLevel struct {
 	BaseURL, AuthorizeURL, ClientID string
 	ClientSecret                    Secret
-	WebhookPublicKey                string
+	WebhookPublicKeys               []string // SPKI in base64; none: the published one
 	WebhookLegacy                   bool
 }
 
@@ -97,6 +100,12 @@ var options = []Option{
 			}
 			return duration(v, time.Hour, 90*24*time.Hour, &c.CompareEvery)
 		}, get: func(c Config) any { return c.CompareEvery }},
+	{Name: "KEEP_DELIVERIES", Default: "720h", Help: "How long webhooks are kept as they arrived, encrypted, for the log and replays.", Example: "168h",
+		set: func(c *Config, v string) string { return duration(v, time.Hour, 90*24*time.Hour, &c.KeepDeliveries) }, get: func(c Config) any { return c.KeepDeliveries }},
+	{Name: "RESERVE_CALLS", Default: "10", Help: "Percent of each account's call limit that is left to other apps.", Example: "25",
+		set: func(c *Config, v string) string { return whole(v, 0, 90, &c.ReserveCalls) }, get: func(c Config) any { return c.ReserveCalls }},
+	{Name: "KEEP_AUDIT", Default: "8760h", Help: "How long the audit log is kept; 30 days (720h) at least.", Example: "17520h",
+		set: func(c *Config, v string) string { return duration(v, 30*24*time.Hour, 10*8760*time.Hour, &c.KeepAudit) }, get: func(c Config) any { return c.KeepAudit }},
 	{Name: "LOG_FORMAT", Default: "text", Help: "text or json.", Example: "json",
 		set: func(c *Config, v string) string { c.LogFormat = v; return oneOf(v, "text", "json") }, get: func(c Config) any { return c.LogFormat }},
 	{Name: "LOG_LEVEL", Default: "info", Help: "debug, info, warn or error.", Example: "debug",
@@ -116,8 +125,8 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.HighLevel.ClientID = v; return "" }, get: func(c Config) any { return c.HighLevel.ClientID }},
 	{Name: "HIGHLEVEL_CLIENT_SECRET", Help: "Client secret of your Marketplace app.", Example: "…", Secret: true,
 		set: func(c *Config, v string) string { c.HighLevel.ClientSecret = Secret(v); return "" }, get: func(c Config) any { return c.HighLevel.ClientSecret }},
-	{Name: "HIGHLEVEL_WEBHOOK_PUBLIC_KEY", Help: "Ed25519 key HighLevel signs webhooks with. Default: the published one.", Example: "MCowBQYDK2VwAyEA…",
-		set: func(c *Config, v string) string { c.HighLevel.WebhookPublicKey = v; return "" }, get: func(c Config) any { return c.HighLevel.WebhookPublicKey }},
+	{Name: "HIGHLEVEL_WEBHOOK_PUBLIC_KEY", Help: "Ed25519 keys HighLevel signs webhooks with, parted by commas: two while it changes keys. Default: the published one.", Example: "MCowBQYDK2VwAyEA…",
+		set: func(c *Config, v string) string { c.HighLevel.WebhookPublicKeys = list(v); return "" }, get: func(c Config) any { return strings.Join(c.HighLevel.WebhookPublicKeys, ",") }},
 	{Name: "HIGHLEVEL_WEBHOOK_LEGACY", Default: "false", Help: "Also take the RSA signature that HighLevel retired in 2026.", Example: "true",
 		set: func(c *Config, v string) string { return boolean(v, &c.HighLevel.WebhookLegacy) }, get: func(c Config) any { return c.HighLevel.WebhookLegacy }},
 	{Name: "GLEAP_BASE_URL", Default: "https://api.gleap.io/v3", Help: "Gleap's API, as the connect form proposes it.", Example: "https://api.us.gleap.ai/v3",
@@ -421,6 +430,17 @@ func boolean(v string, into *bool) string {
 	}
 	*into = b
 	return ""
+}
+
+// list is what stands between commas, blanks left out.
+func list(v string) []string {
+	var out []string
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
 }
 
 func oneOf(v string, words ...string) string {

@@ -33,6 +33,7 @@ const (
 // Connection is a person's working link to one provider account, without its secrets.
 type Connection struct {
 	ID          record.ConnectionID
+	Workspace   string // whose it is; empty: nobody's, and no page shows it
 	Provider    provider.ID
 	Name        string
 	Account     provider.Account
@@ -92,6 +93,9 @@ var ErrNotFound = errors.New("no such connection")
 // ErrMoved is answered when the grant was rotated by somebody else meanwhile.
 var ErrMoved = errors.New("the credential was renewed meanwhile")
 
+// ErrTaken is answered when the provider's account is connected already; one account lives in one workspace.
+var ErrTaken = errors.New("the account is connected already")
+
 // Store keeps connections. Secrets reach it sealed.
 type Store interface {
 	// Connections lists those not removed, oldest first.
@@ -101,7 +105,7 @@ type Store interface {
 	ConnectionByAccount(ctx context.Context, p provider.ID, account string) (Connection, bool, error)
 	ConnectionByHook(ctx context.Context, p provider.ID, secret string) (Connection, bool, error)
 	// SaveConnection creates or replaces a connection; a non-nil sealed grant replaces the old one and takes
-	// the next generation, in the same transaction.
+	// the next generation, in the same transaction. ErrTaken: another connection has the account.
 	SaveConnection(ctx context.Context, c Connection, sealed []byte) error
 	// SaveHealth updates state, problem, account, scopes and times, and nothing secret.
 	SaveHealth(ctx context.Context, c Connection) error

@@ -35,6 +35,17 @@ type Service struct {
 	Changed func(ctx context.Context, id record.ConnectionID)
 
 	saving sync.Mutex // an account is connected once, though two forms are sent at once
+	whole  *Service   // what this one was bound from, whose lock it shares
+}
+
+// In is the service over a part of its store: what it connects, lists, checks and removes is there.
+func (s *Service) In(part Store) *Service {
+	grants := s.Grants
+	grants.Store = part
+	return &Service{
+		Store: part, Grants: grants, Builders: s.Builders, Names: s.Names, Now: s.Now, NewID: s.NewID,
+		AllowPrivate: s.AllowPrivate, Changed: s.Changed, whole: s,
+	}
 }
 
 // List answers the connections that are not removed.
@@ -143,8 +154,12 @@ func (s *Service) build(c Connection, token func(context.Context) (string, error
 }
 
 func (s *Service) save(ctx context.Context, c Connection, account provider.Account, grant Grant, reconnect record.ConnectionID) (Connection, error) {
-	s.saving.Lock()
-	defer s.saving.Unlock()
+	lock := &s.saving
+	if s.whole != nil {
+		lock = &s.whole.saving
+	}
+	lock.Lock()
+	defer lock.Unlock()
 	c.Account = merge(c.Account, account) // the provider's spelling of the ID is the one that is stored, so it is the one to look for
 	old, known, err := s.Store.ConnectionByAccount(ctx, c.Provider, c.Account.ID)
 	if err != nil {
@@ -154,7 +169,7 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 		return Connection{}, &Problem{Field: "account", Code: "other_account", Sentence: "You chose another account than the one to reconnect, so nothing was changed. Choose the same one, or connect the other as a new connection."}
 	}
 	now := s.Now()
-	c.ID, c.HookSecret, c.CreatedAt = old.ID, old.HookSecret, old.CreatedAt
+	c.ID, c.Workspace, c.HookSecret, c.CreatedAt = old.ID, old.Workspace, old.HookSecret, old.CreatedAt
 	if !known {
 		c.ID, c.HookSecret, c.CreatedAt = record.ConnectionID(s.NewID("cn")), random(), now
 	}
@@ -167,7 +182,11 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 	if err != nil {
 		return Connection{}, err
 	}
-	if err := s.Store.SaveConnection(ctx, c, sealed); err != nil {
+	err = s.Store.SaveConnection(ctx, c, sealed)
+	if errors.Is(err, ErrTaken) {
+		return Connection{}, &Problem{Field: "account", Code: "taken", Sentence: "This account is connected already, in another workspace. One account lives in one workspace: disconnect it there first."}
+	}
+	if err != nil {
 		return Connection{}, err
 	}
 	s.Changed(ctx, c.ID)

@@ -134,6 +134,8 @@ func (b *browser) pictures(name string) {
 		b.do(theme(t))
 		for _, width := range []int64{390, 1280} {
 			b.do(chromedp.EmulateViewport(width, 900))
+			// Under emulation Chromium keeps rules of the width before, until everything is styled anew.
+			b.eval(`(() => { const e = document.documentElement; e.style.display = "none"; e.offsetHeight; e.style.display = ""; return e.offsetHeight; })()`)
 			b.picture(fmt.Sprintf("%s-%d-%s", name, width, t))
 		}
 	}

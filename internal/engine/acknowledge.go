@@ -1,15 +1,21 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/record"
 )
 
 // acknowledge gives the base as it would be had writes that were never answered been answered, as far as the records
-// show that they happened: or our own value would be taken for an edit. A field that holds neither what was there before
-// nor what we asked for was written by us and edited since. The base that is stored does not change by this.
+// show that they happened: or our own value would be taken for an edit. The base that is stored does not change by this.
+//
+// A field that holds neither what was there before nor what we asked for was edited by a person after we had looked, so
+// that edit is newer than the one we were carrying. Whether they typed over ours or ours never arrived nobody can tell.
+// It counts as typed over ours, so that the older edit does not win; but where the row's owner is a person, that person
+// is asked, as about any two edits that may not know of each other.
 func (c *Compiled) acknowledge(at found, source record.Record, open []automation.Change) *automation.Base {
 	if at.target == nil || len(open) == 0 {
 		return at.base
@@ -40,11 +46,14 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 			if f.Action != automation.Set || !record.Same(f.Kind, now, f.After, c.locale) && record.Same(f.Kind, now, f.Before, c.locale) {
 				continue
 			}
-			known = true
 			key, value := f.BaseKey(), now
 			if !alike(now, f.After) {
+				if ch.Op == automation.Update && (c.askedFor(open, ch, f, now) || c.asks(f)) {
+					continue
+				}
 				value = f.After
 			}
+			known = true
 			if side == automation.SourceSide && f.Key != automation.BackKey(f.Field) {
 				// A two-way row that filled the source: both sides then held what the source gives back.
 				if v, ok := c.gives(f, value); ok {
@@ -61,14 +70,32 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 	return &base
 }
 
+// askedFor reports that a value is what another of the writes without an answer asked for: then it is ours, and late.
+func (c *Compiled) askedFor(open []automation.Change, but automation.Change, f automation.FieldPlan, now record.Value) bool {
+	return slices.ContainsFunc(open, func(ch automation.Change) bool {
+		return ch.ID != but.ID && ch.Target == but.Target && slices.ContainsFunc(ch.Fields, func(other automation.FieldPlan) bool {
+			return other.Field == f.Field && other.Action == automation.Set && record.Same(f.Kind, now, other.After, c.locale)
+		})
+	})
+}
+
+// asks reports that a person decides where both sides moved a field apart.
+func (c *Compiled) asks(f automation.FieldPlan) bool {
+	row, ok := c.Def.Mapping.RowByID(f.Row)
+	return ok && row.Owner == mapping.OwnerAsk
+}
+
 // alike forgives what a provider may do to a text it is given: case, and space anywhere.
 func alike(a, b record.Value) bool {
 	bare := func(v record.Value) string { return strings.ToLower(strings.Join(strings.Fields(v.String()), "")) }
 	return bare(a) == bare(b)
 }
 
-// gives is what a value of a source field gives its row's target field.
+// gives is what a value of a source field gives its row's target field: the whole, of one that was taken apart.
 func (c *Compiled) gives(f automation.FieldPlan, v record.Value) (record.Value, bool) {
+	if row, ok := c.Def.Mapping.RowByID(f.Row); ok && row.Joins() {
+		return f.Offered, true
+	}
 	for _, r := range c.program.Apply(record.Fields{f.Field: v}).Rows {
 		if r.Row.ID == f.Row {
 			return r.Value, r.Err == nil

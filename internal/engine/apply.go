@@ -144,7 +144,7 @@ func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan
 		if err != nil {
 			return x.refused(ctx, c, p, in, at, change, side, err, again)
 		}
-		change.State, change.After = automation.Done, after(change.Fields, answer)
+		change.State, change.After = automation.Done, c.keptAll(change.Fields, answer)
 		if p.Outcome != automation.Delete {
 			change.Target = answer.Ref
 		}
@@ -364,14 +364,6 @@ func before(fields []automation.FieldPlan) record.Fields {
 	out := record.Fields{}
 	for _, f := range fields {
 		out[f.Field] = f.Before
-	}
-	return out
-}
-
-func after(fields []automation.FieldPlan, answer record.Record) record.Fields {
-	out := record.Fields{}
-	for _, f := range fields {
-		out[f.Field] = answer.Fields[f.Field]
 	}
 	return out
 }

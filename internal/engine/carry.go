@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,7 +213,6 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 		if err != nil {
 			return r, false, err
 		}
-		const clocksApart = 5 * 60 * 1e9 // five minutes: the provider dates its records by its own clock
 		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
 			if err != nil {
 				return record.Record{}, false, err
@@ -228,8 +228,43 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 			return r, free, err
 		}
 	}
-	return record.Record{}, false, nil
+	if !ch.Parent.IsZero() {
+		return record.Record{}, false, nil
+	}
+	return x.readdressed(ctx, c, ch, all)
 }
+
+// readdressed is the one record that was made when a create was sent and holds all it asked for but the addresses:
+// somebody gave it others since.
+func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.Change, all []record.Record) (record.Record, bool, error) {
+	asked := slices.DeleteFunc(slices.Clone(ch.Fields), func(f automation.FieldPlan) bool {
+		return f.Action != automation.Set || slices.ContainsFunc(c.Def.Match, func(m automation.MatchKey) bool { return m.Target == f.Field })
+	})
+	const enough = 3 // values; fewer may be anybody's
+	if len(asked) < enough {
+		return record.Record{}, false, nil
+	}
+	var alike []record.Record
+	for _, r := range all {
+		if r.CreatedAt.Before(ch.IntendedAt.Add(-clocksApart)) || !c.holds(r, asked) {
+			continue
+		}
+		free, err := x.free(ctx, r.Ref)
+		if err != nil {
+			return r, false, err
+		}
+		if free {
+			alike = append(alike, r)
+		}
+	}
+	if len(alike) != 1 {
+		return record.Record{}, false, nil
+	}
+	return alike[0], true, nil
+}
+
+// clocksApart is how far a provider's clock, by which it dates its records, may be from ours.
+const clocksApart = 5 * time.Minute
 
 // madeByKey looks a create up by the details it asked for: the source's own may be others by now.
 func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch automation.Change) (record.Record, bool, error) {

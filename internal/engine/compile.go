@@ -77,12 +77,15 @@ func compileOneWay(a automation.Automation, d automation.Definition, source, tar
 // TwoWay reports whether changes of the target are carried to the source.
 func (c *Compiled) TwoWay() bool { return c.flipped != nil }
 
-// MapBack applies the rows that fill the source to a target record.
-func (c *Compiled) MapBack(target record.Record) []mapping.RowResult {
+// MapBack applies the rows that fill the source to a target record, as for a source record that is yet to be made.
+func (c *Compiled) MapBack(target record.Record) []mapping.RowResult { return c.mapBack(target, nil) }
+
+// mapBack is MapBack for a source record that holds onto: a joined value is taken apart as its parts are there.
+func (c *Compiled) mapBack(target record.Record, onto record.Fields) []mapping.RowResult {
 	if c.back == nil {
 		return nil
 	}
-	return c.back.Apply(target.Fields).Rows
+	return c.back.ApplyOnto(target.Fields, onto).Rows
 }
 
 // Judge says whether the rule lets a source record through, and why.

@@ -23,6 +23,8 @@ type Tally struct {
 	// Fields counts by label in how many records a field differs, and Kept in how many of them it is left so.
 	Fields map[string]int `json:"fields,omitempty"`
 	Kept   map[string]int `json:"kept,omitempty"`
+	// Matching counts how sure it is who belongs together.
+	Matching map[automation.Matching]int `json:"matching,omitempty"`
 }
 
 // DriftOf tells how a plan's two records stand. fromTarget: the plan was made for a target record that nobody on the
@@ -43,14 +45,20 @@ func DriftOf(p automation.Plan, fromTarget bool) Drift {
 	return Differs
 }
 
-func (t *Tally) count(p automation.Plan, fromTarget bool) {
+// count takes a plan in, and answers how it matched.
+func (t *Tally) count(p automation.Plan, fromTarget bool) automation.Matching {
 	if t.Drift == nil {
 		t.Drift, t.Fields, t.Kept = map[Drift]int{}, map[string]int{}, map[string]int{}
 	}
+	if t.Matching == nil {
+		t.Matching = map[automation.Matching]int{}
+	}
+	matching := MatchingOf(p, fromTarget)
+	t.Matching[matching]++
 	d := DriftOf(p, fromTarget)
 	t.Drift[d]++
 	if d != Differs {
-		return
+		return matching
 	}
 	apart := map[string]bool{}
 	for _, key := range p.Apart {
@@ -65,6 +73,7 @@ func (t *Tally) count(p automation.Plan, fromTarget bool) {
 			t.Kept[f.Label]++
 		}
 	}
+	return matching
 }
 
 // ShareOf is how many of a hundred linked records a plan that was shown would change or delete, and whether that is

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/record"
 )
 
 // RunFilter narrows a list of runs; zero values do not narrow. Before is a run id to page from: only older
@@ -27,6 +28,7 @@ type HourCount struct {
 // PlanFilter narrows the items of a dry run. After is the position to page from.
 type PlanFilter struct {
 	Outcomes []automation.Outcome // any of these
+	Matching automation.Matching
 	State    ItemState
 	Search   string
 	After    int64
@@ -47,6 +49,17 @@ type DeliveryStats struct {
 	LastAt time.Time
 }
 
+// DeliveryFilter narrows the log of deliveries; zero values do not narrow. Before is an event id to page from: only
+// older ones are listed, newest first.
+type DeliveryFilter struct {
+	Connections []record.ConnectionID // any of these
+	Verdict     automation.Verdict
+	Repeated    bool   // only what came more than once
+	Search      string // a record's id, or a type of event
+	Before      string
+	Limit       int
+}
+
 // ReviewFilter narrows a list of questions; zero values do not narrow. Before is a review id to page from.
 type ReviewFilter struct {
 	Automation automation.ID
@@ -60,5 +73,6 @@ type ReviewFilter struct {
 // Choice narrows what is carried out of a plan; zero values leave nothing out.
 type Choice struct {
 	Outcomes  []automation.Outcome
+	Matchings []automation.Matching
 	Positions []int64
 }

@@ -200,7 +200,9 @@ func decide(id automation.Identity, hits []hit, linkedTo func(target record.Ref)
 		return found{}, err
 	}
 	if taken && owner != source {
-		return found{identity: doubtful(id, only, "already linked with another record")}, nil
+		id = doubtful(id, only, "already linked with another record")
+		id.Candidates[0].Taken = true
+		return found{identity: id}, nil
 	}
 	id.How = automation.ByMatch
 	return found{identity: id, target: &only.record}, nil

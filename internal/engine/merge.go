@@ -21,11 +21,8 @@ type merger struct {
 	broken  int
 }
 
-func (c *Compiled) merger(p *automation.Plan, in Input, rows []mapping.RowResult) *merger {
-	m := &merger{Compiled: c, in: in, plan: p}
-	if c.TwoWay() {
-		m.back = c.MapBack(*in.Target)
-	}
+func (c *Compiled) merger(p *automation.Plan, in Input, rows, back []mapping.RowResult) *merger {
+	m := &merger{Compiled: c, in: in, plan: p, back: back}
 	size := max(len(rows), len(m.back))
 	p.Base, p.Held = make(record.Fields, size), make(record.Fields, size)
 	p.Fields = make([]automation.FieldPlan, 0, size+2)
@@ -46,8 +43,8 @@ func (m *merger) merge(rows []mapping.RowResult) {
 	for i := range rows {
 		r := &rows[i]
 		if r.Row.Direction == mapping.Both {
-			if n := m.backOf(r.Row.ID); n >= 0 {
-				m.bothWays(r, &m.back[n])
+			if backs := m.backsOf(r.Row); len(backs) > 0 {
+				m.bothWays(r, backs)
 				continue
 			}
 		}
@@ -83,9 +80,20 @@ func (m *merger) overtaken(b *mapping.RowResult) {
 	m.add(f)
 }
 
-// backOf finds the way back of a row; -1 when there is none.
-func (m *merger) backOf(id string) int {
-	return slices.IndexFunc(m.back, func(r mapping.RowResult) bool { return r.Row.ID == id })
+// backsOf finds the ways back of a row, one for each field it joins; none where one of them is broken.
+func (m *merger) backsOf(row *mapping.Row) []mapping.RowResult {
+	n := slices.IndexFunc(m.back, func(r mapping.RowResult) bool { return r.Row.ID == row.ID })
+	if n < 0 {
+		return nil
+	}
+	end := n + 1
+	for end < len(m.back) && m.back[end].Row.ID == row.ID {
+		end++
+	}
+	if end-n != max(len(row.Sources), 1) {
+		return nil
+	}
+	return m.back[n:end]
 }
 
 // agree remembers what both sides hold now.
@@ -283,139 +291,198 @@ func (m *merger) oneWaySet(f automation.FieldPlan, r *mapping.RowResult, key str
 	m.add(f)
 }
 
-// bothWays decides a row that leads both ways: forth fills the target from the source, back the source from the target.
-func (m *merger) bothWays(forth, back *mapping.RowResult) {
+// bothWays decides a row that leads both ways: forth fills the target from the source, backs the source from the target.
+// A row that joins has a way back for each of its fields; what is compared is the joined value.
+func (m *merger) bothWays(forth *mapping.RowResult, backs []mapping.RowResult) {
 	key, kind := forth.Target.Key, forth.Target.Kind
-	if kind == record.Set || back.Target.Kind == record.Set {
-		m.bothWaysSet(forth, back)
+	if kind == record.Set || backs[0].Target.Kind == record.Set {
+		m.bothWaysSet(forth, &backs[0])
 		return
 	}
-	to, from := field(forth, automation.TargetSide, key), field(back, automation.SourceSide, key)
-	to.Before, from.Before = m.in.Target.Fields[key], m.in.Source.Fields[back.Target.Key]
-	to.After, from.After = to.Before, from.Before
-	keep := func(agree bool, code, reason string) {
-		to.Action, to.Code, to.Reason = automation.Keep, code, reason
-		if agree {
-			m.agree(key, forth.Value, to.Before)
-		} else {
-			to.Offered = forth.Value
-			m.stand(key)
-		}
-		m.add(to)
-	}
-	problem := func(f automation.FieldPlan, err error) {
-		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", err.Error()
-		m.stand(key)
-		m.add(f)
-	}
-	carry := func() {
-		if forth.Err != nil {
-			problem(to, forth.Err)
-			return
-		}
-		to.Action, to.After = automation.Set, forth.Value
-		m.agree(key, forth.Value, forth.Value)
-		m.add(to)
-	}
-	carryBack := func() {
-		if back.Err != nil {
-			problem(from, back.Err)
-			return
-		}
-		from.Action, from.After = automation.Set, back.Value
-		m.agree(key, to.Before, to.Before)
-		m.add(from)
-	}
-	if forth.Err == nil && record.Same(kind, to.Before, forth.Value, m.locale) {
-		keep(true, "same", "Same on both sides.")
+	e := exchange{merger: m, forth: forth, backs: backs, to: field(forth, automation.TargetSide, key)}
+	e.to.Before = m.in.Target.Fields[key]
+	e.to.After = e.to.Before
+	if forth.Err == nil && record.Same(kind, e.to.Before, forth.Value, m.locale) {
+		e.keep(true, "same", "Same on both sides.")
 		return
 	}
 	agreed, held, met := lastAgreed(m.in.Base, key)
 	clears := met && forth.Row.ClearWhenEmpty
 	// A value that cannot be mapped has moved when it is not the one that was agreed, which nobody can tell: it counts
 	// as moved, and is reported when it is its turn to be carried.
-	sourceEmpty, targetEmpty := from.Before.IsEmpty(), to.Before.IsEmpty()
+	sourceEmpty, targetEmpty := e.sourceEmpty(), e.to.Before.IsEmpty()
 	sourceMoved := !met || forth.Err != nil || !record.Same(kind, agreed, forth.Value, m.locale)
-	targetMoved := !met || !record.Same(kind, held, to.Before, m.locale)
+	targetMoved := !met || !record.Same(kind, held, e.to.Before, m.locale)
 	// An empty side that may not clear the other has nothing to say.
 	sourceSays := sourceMoved && (clears || !sourceEmpty)
 	targetSays := targetMoved && (clears || !targetEmpty)
 	if !met && m.Def.First == automation.LinkOnly {
-		keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
+		e.keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
 		return
 	}
 	switch {
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved:
-		keep(true, "same", "As both sides last agreed.")
+		e.keep(true, "same", "As both sides last agreed.")
 	case !sourceSays && !targetSays && sourceMoved:
-		keep(false, "empty_source", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Source.Label, m.Target.Label))
+		e.keep(false, "empty_source", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Source.Label, m.Target.Label))
 	case !sourceSays && !targetSays:
-		keep(false, "empty_target", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Target.Label, m.Source.Label))
+		e.keep(false, "empty_target", fmt.Sprintf("Emptied in the %s; the %s is left as it is.", m.Target.Label, m.Source.Label))
 	case forth.Row.Owner == mapping.OwnerOnlyIfEmpty && !sourceEmpty && !targetEmpty:
-		keep(false, "only_if_empty", "Filled on both sides; this row fills empty fields only.")
+		e.keep(false, "only_if_empty", "Filled on both sides; this row fills empty fields only.")
 	case sourceSays && !targetSays:
-		carry()
+		e.carry()
 	case targetSays && !sourceSays:
-		carryBack()
+		e.carryBack()
 	default:
-		m.apart(forth, back, to, from, met, keep, carry, carryBack)
+		e.apart(met)
 	}
 }
 
-// apart decides a two-way row that both sides moved to different values.
-func (m *merger) apart(forth, back *mapping.RowResult, to, from automation.FieldPlan, met bool, keep func(bool, string, string), carry, carryBack func()) {
-	key, kind := forth.Target.Key, forth.Target.Kind
-	if choice, ok := m.chosen(key, kind, forth.Value, to.Before); ok {
+// exchange is one row that leads both ways, being decided.
+type exchange struct {
+	*merger
+	forth *mapping.RowResult
+	backs []mapping.RowResult // what each field of the source is filled with
+	to    automation.FieldPlan
+}
+
+func (e *exchange) keep(agree bool, code, reason string) {
+	e.to.Action, e.to.Code, e.to.Reason = automation.Keep, code, reason
+	if agree {
+		e.agree(e.to.Field, e.forth.Value, e.to.Before)
+	} else {
+		e.to.Offered = e.forth.Value
+		e.stand(e.to.Field)
+	}
+	e.add(e.to)
+}
+
+func (e *exchange) problem(f automation.FieldPlan, err error) {
+	f.Action, f.Code, f.Reason = automation.Problem, "unmappable", err.Error()
+	e.stand(e.to.Field)
+	e.add(f)
+}
+
+// carry writes what the source gives to the target.
+func (e *exchange) carry() {
+	if e.forth.Err != nil {
+		e.problem(e.to, e.forth.Err)
+		return
+	}
+	e.to.Action, e.to.After = automation.Set, e.forth.Value
+	e.agree(e.to.Field, e.forth.Value, e.forth.Value)
+	e.add(e.to)
+}
+
+// from is the plan for one field of the source.
+func (e *exchange) from(back *mapping.RowResult) automation.FieldPlan {
+	f := field(back, automation.SourceSide, e.to.Field)
+	f.Before = e.in.Source.Fields[back.Target.Key]
+	f.After = f.Before
+	return f
+}
+
+// sourceEmpty reports that none of the row's fields holds anything.
+func (e *exchange) sourceEmpty() bool {
+	for i := range e.backs {
+		if !e.in.Source.Fields[e.backs[i].Target.Key].IsEmpty() {
+			return false
+		}
+	}
+	return true
+}
+
+// carryBack writes what the target gives to the source. Of several fields only those that change are written.
+func (e *exchange) carryBack() {
+	for i := range e.backs {
+		if b := &e.backs[i]; b.Err != nil {
+			e.problem(e.from(b), b.Err)
+			return
+		}
+	}
+	if !e.fill() {
+		e.keep(true, "same", "The parts are the same on both sides.")
+		return
+	}
+	e.agree(e.to.Field, e.to.Before, e.to.Before)
+}
+
+// fill sets the fields of the source, and reports whether any is written.
+func (e *exchange) fill() bool {
+	wrote := false
+	for i := range e.backs {
+		b := &e.backs[i]
+		f := e.from(b)
+		if f.Action, f.After = automation.Set, b.Value; len(e.backs) > 1 {
+			if record.Same(b.Target.Kind, f.Before, b.Value, e.locale) {
+				continue
+			}
+			f.Offered = e.to.Before
+		}
+		e.add(f)
+		wrote = true
+	}
+	return wrote
+}
+
+// apart decides a row that both sides moved to different values.
+func (e *exchange) apart(met bool) {
+	key, kind := e.to.Field, e.to.Kind
+	if choice, ok := e.chosen(key, kind, e.forth.Value, e.to.Before); ok {
 		switch choice.Take {
 		case automation.TakeSource:
-			carry()
+			e.carry()
 		case automation.TakeTarget:
-			carryBack()
+			e.carryBack()
 		case automation.TakeValue:
-			m.typed(choice.Value, back, to, from)
+			e.typed(choice.Value)
 		}
 		return
 	}
-	if !met && m.Def.First == automation.FillEmpty {
-		keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+	if !met && e.Def.First == automation.FillEmpty {
+		e.keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
 		return
 	}
-	switch forth.Row.Owner {
+	switch e.forth.Row.Owner {
 	case mapping.OwnerTarget:
-		carryBack()
+		e.carryBack()
 	case mapping.OwnerNewest:
 		switch {
-		case m.in.Source.UpdatedAt.IsZero() || m.in.Target.UpdatedAt.IsZero() || m.in.Source.UpdatedAt.Equal(m.in.Target.UpdatedAt):
-			keep(false, automation.CodeConflict, "Changed on both sides, and nobody can say which is newer: somebody must choose.")
-		case m.newer() == automation.TargetSide:
-			carryBack()
+		case e.in.Source.UpdatedAt.IsZero() || e.in.Target.UpdatedAt.IsZero() || e.in.Source.UpdatedAt.Equal(e.in.Target.UpdatedAt):
+			e.keep(false, automation.CodeConflict, "Changed on both sides, and nobody can say which is newer: somebody must choose.")
+		case e.newer() == automation.TargetSide:
+			e.carryBack()
 		default:
-			carry()
+			e.carry()
 		}
 	case mapping.OwnerAsk:
-		keep(false, automation.CodeConflict, "Changed on both sides: somebody must choose.")
+		e.keep(false, automation.CodeConflict, "Changed on both sides: somebody must choose.")
 	default:
-		carry()
+		e.carry()
 	}
 }
 
 // typed writes a value a person typed to both sides, each in its own terms.
-func (m *merger) typed(v record.Value, back *mapping.RowResult, to, from automation.FieldPlan) {
-	key := to.BaseKey()
-	shown := *m.in.Target
-	shown.Fields = record.Fields{to.Field: v}
-	for _, r := range m.MapBack(shown) {
-		if r.Row.ID == back.Row.ID && r.Err == nil && !record.Same(r.Target.Kind, from.Before, r.Value, m.locale) {
-			from.Action, from.After = automation.Set, r.Value
-			m.add(from)
+func (e *exchange) typed(v record.Value) {
+	shown := *e.in.Target
+	shown.Fields = record.Fields{e.to.Field: v}
+	for _, b := range e.mapBack(shown, e.in.Source.Fields) {
+		if b.Row.ID != e.forth.Row.ID || b.Err != nil {
+			continue
+		}
+		if f := e.from(&b); !record.Same(b.Target.Kind, f.Before, b.Value, e.locale) {
+			if f.Action, f.After = automation.Set, b.Value; len(e.backs) > 1 {
+				f.Offered = v
+			}
+			e.add(f)
 		}
 	}
-	m.agree(key, v, v)
-	if record.Same(to.Kind, to.Before, v, m.locale) {
+	e.agree(e.to.Field, v, v)
+	if record.Same(e.to.Kind, e.to.Before, v, e.locale) {
 		return
 	}
-	to.Action, to.After = automation.Set, v
-	m.add(to)
+	e.to.Action, e.to.After = automation.Set, v
+	e.add(e.to)
 }
 
 // bothWaysSet merges sets by element, each against what that side last held: what one side gained the other gains, what
@@ -528,7 +595,7 @@ func elements(v record.Value) []string {
 type Answers struct{ Target, Source *record.Record }
 
 // Remember is what the link remembers after the writes done so far: of a field that was written, what the provider
-// answered, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
+// made of it, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
 // between, which nobody has looked at yet. Rows whose write is still to come stay as they were.
 func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, held record.Fields) {
 	mapped, held = p.Base.Clone(), p.Held.Clone()
@@ -541,7 +608,7 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 		}
 		mapped[key], held[key] = old, oldHeld
 	}
-	source, target, waiting := c.composed(p, in, done)
+	source, target, odd, waiting := c.composed(p, in, done)
 	for _, r := range c.Map(source) {
 		key := r.Target.Key
 		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
@@ -557,6 +624,9 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 	for _, key := range waiting {
 		pending(key)
 	}
+	for key, n := range odd {
+		held[key] = n
+	}
 	return mapped, held
 }
 
@@ -568,14 +638,21 @@ func taken(f automation.FieldPlan, answer record.Value) record.Value {
 }
 
 // composed are both records as far as anybody has looked at them: as they were read, with what was written as the
-// provider answered. Whatever else an answer holds may be an edit made in between. waiting are the base keys whose write
-// is still to come.
-func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, target record.Record, waiting []string) {
-	source, target = in.Source, record.Record{Fields: record.Fields{}}
+// provider holds it. Whatever else an answer holds may be an edit made in between. odd counts, for the memory, the odd
+// answers in a row; waiting are the base keys whose write is still to come.
+func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, target record.Record, odd record.Fields, waiting []string) {
+	source, target, odd = in.Source, record.Record{Fields: record.Fields{}}, record.Fields{}
 	if in.Target != nil {
 		target = *in.Target
 	}
 	source.Fields, target.Fields = source.Fields.Clone(), target.Fields.Clone()
+	if in.Base != nil {
+		for key, v := range in.Base.Target {
+			if strings.HasPrefix(key, oddKey("")) {
+				odd[key] = v
+			}
+		}
+	}
 	for _, f := range p.Fields {
 		if f.Action != automation.Set && f.Action != automation.AddTo {
 			continue
@@ -588,20 +665,27 @@ func (c *Compiled) composed(p automation.Plan, in Input, done Answers) (source, 
 			waiting = append(waiting, f.BaseKey())
 			continue
 		}
-		into[f.Field] = answer.Fields[f.Field]
 		if f.Action == automation.AddTo {
 			into[f.Field] = taken(f, answer.Fields[f.Field])
+			continue
+		}
+		key := oddKey(f.BaseKey())
+		before, _ := odd[key].AsNumber()
+		v, isOdd := c.kept(f, answer.Fields[f.Field], int(before))
+		into[f.Field] = v
+		if delete(odd, key); isOdd {
+			odd[key] = record.NumberOf(before + 1)
 		}
 	}
-	return source, target, waiting
+	return source, target, odd, waiting
 }
 
 // Met is what the link remembers of a source record that was made from its counterpart just now; made is the plan, of
 // the definition seen from the other side.
 func (c *Compiled) Met(made automation.Plan, in Input, answer record.Record) (mapped, held record.Fields) {
-	_, source, _ := c.flipped.composed(made, in, Answers{Target: &answer})
+	_, source, odd, _ := c.flipped.composed(made, in, Answers{Target: &answer})
 	target := in.Source
-	mapped, held = record.Fields{}, record.Fields{}
+	mapped, held = record.Fields{}, odd
 	forth := byRow(c.Map(source))
 	for _, b := range c.MapBack(target) {
 		if b.Err != nil {

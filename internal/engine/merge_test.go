@@ -38,8 +38,11 @@ type couple struct {
 	base           *automation.Base
 	// lost are values that were overwritten, as the journal's before-images have them.
 	lost []string
-	// between is what a person does while a write is on its way; it runs once.
-	between func()
+	// between is what a person does while a write is on its way; it runs once. So does before, which is what a person
+	// does before what was written is read back.
+	between, before func()
+	// makes is what the providers make of a name they are given.
+	makes map[automation.Side]func(string) string
 }
 
 func (p *couple) input() engine.Input {
@@ -72,7 +75,15 @@ func (p *couple) reconcile(t *rapid.T) automation.Plan {
 				p.lost = append(p.lost, f.Before.String())
 			}
 		}
-		take(t, there, engine.WriteOf(plan, side), side)
+		w := engine.WriteOf(plan, side)
+		take(t, there, w, side)
+		if v, written := w.Fields["name"]; written && p.makes != nil {
+			there["name"] = record.TextOf(p.makes[side](v.String()))
+		}
+		if p.before != nil {
+			p.before()
+			p.before = nil
+		}
 		answer := record.Record{Fields: there.Clone()}
 		if side == automation.SourceSide {
 			done.Source = &answer
@@ -421,4 +432,180 @@ func TestTheNewestWinsWhereBothSidesSayWhen(t *testing.T) {
 			t.Errorf("%s: %+v", name, p.Fields)
 		}
 	}
+}
+
+// joins is twoWays with a name that is two fields in the source.
+func joins(change func(*automation.Definition)) automation.Definition {
+	return twoWays(func(d *automation.Definition) {
+		d.Mapping.Rows[0].Sources = []string{"firstName", "lastName"}
+		d.Mapping.Rows[0].Steps = []mapping.Step{{Use: "join"}}
+		if change != nil {
+			change(d)
+		}
+	})
+}
+
+func (p *couple) joined() string {
+	return strings.TrimSpace(p.source["firstName"].String() + " " + p.source["lastName"].String())
+}
+
+// editName is a person's edit of a name, on one side.
+func (p *couple) editName(t *rapid.T) automation.Side {
+	side := rapid.SampledFrom([]automation.Side{automation.TargetSide, automation.SourceSide}).Draw(t, "side")
+	if side == automation.TargetSide {
+		p.target["name"] = record.TextOf(rapid.SampledFrom([]string{"JANE DOE", "MARY JANE ROE", "ANNA MARIA VAN DYK", "ROE", "MARY JANE", ""}).Draw(t, "name"))
+		return side
+	}
+	if rapid.Bool().Draw(t, "first name") {
+		p.source["firstName"] = record.TextOf(rapid.SampledFrom([]string{"JANE", "MARY JANE", "Anna", ""}).Draw(t, "first"))
+	} else {
+		p.source["lastName"] = record.TextOf(rapid.SampledFrom([]string{"DOE", "JANE ROE", "van Dyk", ""}).Draw(t, "last"))
+	}
+	return side
+}
+
+// TestJoinedNamesComeTogether: whoever edits a name, it arrives; a side that was edited is left as it was typed, and a
+// run after the run has nothing to do.
+func TestJoinedNamesComeTogether(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := &couple{c: compile(joins(nil)), source: fields("firstName", "MARY JANE", "lastName", "SMITH", "email", "jane@acme.io"), target: fields("name", "MARY JANE SMITH", "email", "jane@acme.io")}
+		p.reconcile(t)
+		for range rapid.IntRange(1, 10).Draw(t, "edits") {
+			side := p.editName(t)
+			first, last, whole := p.source["firstName"], p.source["lastName"], p.target["name"]
+			p.reconcile(t)
+			if !strings.EqualFold(p.joined(), p.target["name"].String()) {
+				t.Fatalf("%q and %q", p.joined(), p.target["name"])
+			}
+			if side == automation.SourceSide && (!p.source["firstName"].Equal(first) || !p.source["lastName"].Equal(last)) {
+				t.Fatalf("%q|%q became %q|%q", first, last, p.source["firstName"], p.source["lastName"])
+			}
+			if side == automation.TargetSide && !p.target["name"].Equal(whole) {
+				t.Fatalf("%q became %q", whole, p.target["name"])
+			}
+			if again := p.reconcile(t); again.Writes() {
+				t.Fatalf("and again: %s %+v", again.Reason, again.Fields)
+			}
+		}
+	})
+}
+
+// TestJoinedNamesMovedApartAreDecidedOnce: a conflict is about the joined value, so no name is half one person's and half
+// another's, and what loses is in the journal.
+func TestJoinedNamesMovedApartAreDecidedOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		owner := rapid.SampledFrom([]mapping.Owner{mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerAsk}).Draw(t, "owner")
+		p := &couple{c: compile(joins(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = owner })), source: fields("firstName", "MARY JANE", "lastName", "SMITH"), target: fields("name", "MARY JANE SMITH")}
+		p.reconcile(t)
+		part := rapid.SampledFrom([]string{"firstName", "lastName"}).Draw(t, "part")
+		p.source[part] = record.TextOf("PAULA")
+		theirs := rapid.SampledFrom([]string{"MARY JANE ROE", "ANNA SMITH", "OMAR VAN DYK"}).Draw(t, "name")
+		p.target["name"] = record.TextOf(theirs)
+		ours := p.joined()
+		plan := p.reconcile(t)
+		switch owner {
+		case mapping.OwnerAsk:
+			if len(plan.Asks()) != 1 || p.joined() != ours || p.target["name"].String() != theirs {
+				t.Fatalf("%+v", plan.Fields)
+			}
+		case mapping.OwnerTarget:
+			if p.joined() != theirs || !slices.Contains(p.lost, "PAULA") {
+				t.Fatalf("%q, lost %v", p.joined(), p.lost)
+			}
+		default:
+			if p.target["name"].String() != ours || p.joined() != ours || !slices.Contains(p.lost, theirs) {
+				t.Fatalf("%q, lost %v", p.target["name"], p.lost)
+			}
+		}
+	})
+}
+
+// TestAnEditOfTheOtherPartWhileWeWriteIsCarried: a part is written back, and meanwhile somebody edits the other one.
+func TestAnEditOfTheOtherPartWhileWeWriteIsCarried(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := &couple{c: compile(joins(nil)), source: fields("firstName", "MARY JANE", "lastName", "SMITH"), target: fields("name", "MARY JANE SMITH")}
+		p.reconcile(t)
+		p.target["name"] = record.TextOf("MARY JANE ROE")
+		p.between = func() { p.source["firstName"] = record.TextOf("PAULA") }
+		p.reconcile(t)
+		p.reconcile(t)
+		if p.joined() != "PAULA ROE" || p.target["name"].String() != "PAULA ROE" {
+			t.Fatalf("%q and %q", p.joined(), p.target["name"])
+		}
+	})
+}
+
+// TestAnEditBeforeTheReadBackIsCarried: somebody types over what we wrote before it is read back, on either side. The
+// answer holds what they typed, and it is no agreement.
+func TestAnEditBeforeTheReadBackIsCarried(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := met(t, twoWays(nil))
+		edited, written := p.source, p.target
+		if rapid.Bool().Draw(t, "written to the source") {
+			edited, written = p.target, p.source
+		}
+		edited["name"] = record.TextOf("ROE")
+		typed := record.TextOf(rapid.SampledFrom([]string{"PAULA", "ROEMER", "RO", "ROE JR"}).Draw(t, "typed"))
+		p.before = func() { written["name"] = typed }
+		p.reconcile(t)
+		p.reconcile(t)
+		if !p.source["name"].Equal(typed) || !p.target["name"].Equal(typed) {
+			t.Fatalf("%q was typed, and there are %q and %q", typed, p.source["name"], p.target["name"])
+		}
+		if again := p.reconcile(t); again.Writes() {
+			t.Fatalf("and again: %+v", again.Fields)
+		}
+	})
+}
+
+// ways are what providers may make of a value, from the usual to the absurd.
+var ways = map[string]func(string) string{
+	"as it is":    func(s string) string { return s },
+	"upper case":  strings.ToUpper,
+	"spaced":      func(s string) string { return strings.Join(strings.Split(s, ""), " ") },
+	"cut":         func(s string) string { return s[:min(len(s), 24)] },
+	"cut short":   func(s string) string { return s[:min(len(s), 2)] },
+	"with a sign": func(s string) string { return "“" + s + "”" },
+	"another word": func(s string) string {
+		return map[string]string{"US": "United States"}[s] + strings.TrimPrefix(s, "US")
+	},
+	"and back":          func(s string) string { return strings.ReplaceAll(s, "United States", "US") },
+	"longer every time": func(s string) string { return s + "x" },
+	"turned round": func(s string) string {
+		r := []rune(s)
+		slices.Reverse(r)
+		return string(r)
+	},
+	"not taken":  func(string) string { return "" },
+	"a constant": func(string) string { return "constant" },
+}
+
+// TestWhateverProvidersMakeOfAValueItComesToRest: two providers that trim, cut, translate or worse never make us write
+// without end, and where they only tidy nothing is written back at all.
+func TestWhateverProvidersMakeOfAValueItComesToRest(t *testing.T) {
+	t.Parallel()
+	names := make([]string, 0, len(ways))
+	for name := range ways {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	rapid.Check(t, func(t *rapid.T) {
+		target, source := rapid.SampledFrom(names).Draw(t, "the target"), rapid.SampledFrom(names).Draw(t, "the source")
+		owner := rapid.SampledFrom([]mapping.Owner{mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerNewest}).Draw(t, "owner")
+		p := met(t, twoWays(func(d *automation.Definition) { d.Mapping.Rows[0].Owner = owner }))
+		p.makes = map[automation.Side]func(string) string{automation.TargetSide: ways[target], automation.SourceSide: ways[source]}
+		for range rapid.IntRange(1, 3).Draw(t, "edits") {
+			p.source["name"] = record.TextOf(rapid.SampledFrom([]string{"US", "Jane", "A name of a length that nobody has", "United States"}).Draw(t, "name"))
+			writes, tidies := 0, slices.Contains([]string{"as it is", "upper case", "spaced", "cut", "with a sign"}, target)
+			for p.reconcile(t).Writes() {
+				if writes++; writes > 8 || tidies && writes > 1 {
+					t.Fatalf("%d writes: %q and %q", writes, p.source["name"], p.target["name"])
+				}
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -60,7 +61,10 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 		p.Identity = automation.Identity{How: automation.NotLooked}
 		return settle(p, automation.Skip, "rule", "The rule let it pass by: "+p.Verdict.Why())
 	}
-	rows := c.Map(in.Source)
+	mapped := mappings.Get().(*mappedRows)
+	defer mappings.Put(mapped)
+	mapped.forth = c.program.ApplyInto(mapped.forth, in.Source.Fields, nil)
+	rows := mapped.forth
 	switch {
 	case in.Identity.How == automation.Doubtful:
 		return settle(p, automation.Decide, codeDoubtful, doubt(in.Identity))
@@ -69,8 +73,17 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 	case in.Target == nil:
 		return c.planCreate(p, in, rows)
 	}
-	return c.planUpdate(p, in, rows)
+	mapped.back = mapped.back[:0]
+	if c.TwoWay() {
+		mapped.back = c.back.ApplyInto(mapped.back, in.Target.Fields, in.Source.Fields)
+	}
+	return c.planUpdate(p, in, rows, mapped.back)
 }
+
+// mappedRows are what the rows give while a plan is made, each way. No plan keeps them, so they are used again.
+type mappedRows struct{ forth, back []mapping.RowResult }
+
+var mappings = sync.Pool{New: func() any { return new(mappedRows) }}
 
 // Codes the engine itself looks at.
 const (
@@ -169,8 +182,8 @@ func (c *Compiled) missing(fields []automation.FieldPlan) string {
 	return fmt.Sprintf("A new %s needs %s, and this record has neither.%s", c.Target.Label, strings.Join(labels, " or "), why)
 }
 
-func (c *Compiled) planUpdate(p automation.Plan, in Input, rows []mapping.RowResult) automation.Plan {
-	m := c.merger(&p, in, rows)
+func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.RowResult) automation.Plan {
+	m := c.merger(&p, in, rows, back)
 	m.merge(rows)
 	waiting := ""
 	if m.asks > 0 {

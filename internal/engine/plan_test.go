@@ -20,6 +20,7 @@ var (
 	sourceSchema = record.Schema{Type: record.Contact, Label: "Gleap contact", Fields: []record.FieldSpec{
 		{Key: "name", Label: "Name", Kind: record.Text}, {Key: "email", Label: "Email", Kind: record.Email}, {Key: "phone", Label: "Phone", Kind: record.Text},
 		{Key: "plan", Label: "Plan", Kind: record.Text}, {Key: "tags", Label: "Tags", Kind: record.Set},
+		{Key: "firstName", Label: "First name", Kind: record.Text}, {Key: "lastName", Label: "Last name", Kind: record.Text},
 	}}
 	targetSchema = record.Schema{Type: record.Contact, Label: "HighLevel contact", Fields: []record.FieldSpec{
 		{Key: "name", Label: "Name", Kind: record.Text}, {Key: "email", Label: "Email", Kind: record.Email}, {Key: "phone", Label: "Phone", Kind: record.Phone},

@@ -197,10 +197,10 @@ func (s *sweep) chunk(ctx context.Context, records []record.Record, fromTarget b
 	if err := s.missed(ctx, records, plans); err != nil {
 		return err
 	}
-	for _, plan := range plans {
+	for i, plan := range plans {
 		s.p.Counts[plan.Outcome]++
 		s.p.Writes += writesOf(plan)
-		s.p.Tally.count(plan, fromTarget)
+		plans[i].Matching = s.p.Tally.count(plan, fromTarget)
 	}
 	s.p.Done += len(plans)
 	s.p.Reads = int(s.reads.Load())
@@ -328,7 +328,7 @@ func (k *counterparts) claims(c *Compiled, t record.Record) automation.Identity 
 			}
 		}
 		if title, ok := k.planned["<"+look]; ok {
-			id.Candidates = append(id.Candidates, automation.Candidate{Title: title, Why: "same " + strings.ToLower(key.Field.Label) + ", would be made in this very run"})
+			id.Candidates = append(id.Candidates, automation.Candidate{Title: title, Why: "same " + strings.ToLower(key.Field.Label) + ", would be made in this very run", Taken: true})
 		}
 	}
 	if len(id.Candidates) > 0 {
@@ -547,7 +547,7 @@ func (k *counterparts) match(c *Compiled, r record.Record) (found, error) {
 		}
 		if title, ok := k.planned[look]; ok && len(ids) == 0 {
 			id.How = automation.Doubtful
-			id.Candidates = append(id.Candidates, automation.Candidate{Title: title, Why: "same " + key.Field.Label + ", would be made in this very run"})
+			id.Candidates = append(id.Candidates, automation.Candidate{Title: title, Why: "same " + key.Field.Label + ", would be made in this very run", Taken: true})
 		}
 	}
 	if id.How == automation.Doubtful && len(hits) == 0 {
@@ -805,7 +805,7 @@ func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map
 		if s.p.Mode == ModeFill {
 			s.p.Counts[plans[i].Outcome]++
 			s.p.Writes += writesOf(plans[i])
-			s.p.Tally.count(plans[i], fromTarget)
+			plans[i].Matching = s.p.Tally.count(plans[i], fromTarget)
 			results[i].Plan, item.Plan, was = &plans[i], plans[i], true
 		}
 		switch {

@@ -122,6 +122,8 @@ func eventTitle(e automation.Event) string {
 		return "A webhook told of a change (" + e.Name + ")"
 	case automation.Poll:
 		return "Polling found a change"
+	case automation.Replay:
+		return "A delivery was replayed (" + e.Name + ")"
 	case automation.Backfill:
 		return "Everyone is looked at"
 	case automation.Manual:

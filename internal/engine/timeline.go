@@ -108,16 +108,12 @@ func SortTimeline(entries []TimelineEntry) {
 	})
 }
 
-// ArrivalBody is how much of a webhook's body a timeline holds; the whole is kept with the delivery.
-const ArrivalBody = 4 << 10
-
 // Arrival is an event as it was stored, and which runs it led to.
 type Arrival struct {
 	Event    automation.Event `json:"event"`
 	RoutedAt time.Time        `json:"routedAt,omitzero"` // zero: nobody has looked at it yet
 	Led      []automation.Run `json:"led,omitempty"`     // without steps
-	Body     []byte           `json:"-"`                 // the beginning of a webhook's body
-	Size     int              `json:"size,omitempty"`    // of the whole body, in bytes
+	Kept     bool             `json:"kept,omitempty"`    // the delivery that told of it is still in the log
 }
 
 // RunStory is a run with what it wrote.

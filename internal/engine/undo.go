@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -362,7 +363,7 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 		x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It could not be taken back", Detail: err.Error()})
 		return x.finish(ctx, automation.Failed, Finish{})
 	}
-	change.State, change.After, change.Target = automation.Done, after(change.Fields, answer), answer.Ref
+	change.State, change.After, change.Target = automation.Done, c.keptAll(change.Fields, answer), answer.Ref
 	x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p, side)})
 	end := Finish{Change: &change, Settle: true}
 	switch {
@@ -372,6 +373,8 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 	case p.Outcome == automation.Delete && linked:
 		end.Sever = &link
 	case linked && base.Link != "":
+		answer.Fields = answer.Fields.Clone()
+		maps.Copy(answer.Fields, change.After)
 		c.standApart(&base, side, change.Fields, answer)
 		base.AgreedAt = x.Now()
 		end.Base = &base
@@ -380,13 +383,20 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 }
 
 // standApart lets the link remember a value that went back as if both sides had agreed on it: neither the row that
-// filled the field nor one that reads it takes that for an edit.
+// filled the field nor one that reads it takes that for an edit. A row that joins it with a field somebody edited since
+// keeps its memory, or that edit would not be carried.
 func (c *Compiled) standApart(base *automation.Base, side automation.Side, changed []automation.FieldPlan, answer record.Record) {
 	base.Fields, base.Target = base.Fields.Clone(), base.Target.Clone()
-	rows, reads := c.Map(answer), func(r mapping.RowResult) string { return r.Target.Key }
-	if side == automation.TargetSide {
-		rows, reads = c.MapBack(answer), func(r mapping.RowResult) string { return automation.BackKey(r.Target.Key) }
+	taken := answer
+	taken.Fields = answer.Fields.Clone()
+	for _, f := range changed {
+		taken.Fields[f.Field] = f.Before
 	}
+	apply, reads := c.Map, func(r mapping.RowResult) string { return r.Target.Key }
+	if side == automation.TargetSide {
+		apply, reads = c.MapBack, func(r mapping.RowResult) string { return automation.BackKey(r.Target.Key) }
+	}
+	rows, were := apply(answer), apply(taken)
 	for _, f := range changed {
 		filled := f.Field
 		if side == automation.SourceSide {
@@ -395,11 +405,16 @@ func (c *Compiled) standApart(base *automation.Base, side automation.Side, chang
 		if _, met := base.Fields[filled]; met {
 			base.Target[filled] = answer.Fields[f.Field]
 		}
-		for _, r := range rows {
+		for i, r := range rows {
 			key := reads(r)
-			if _, met := base.Fields[key]; met && r.Err == nil && slices.Contains(r.Row.Sources, f.Field) {
-				base.Fields[key] = r.Value
+			agreed, met := base.Fields[key]
+			if !met || r.Err != nil || !slices.Contains(r.Row.Sources, f.Field) {
+				continue
 			}
+			if len(r.Row.Sources) > 1 && !record.Same(r.Target.Kind, were[i].Value, agreed, c.locale) {
+				continue
+			}
+			base.Fields[key] = r.Value
 		}
 	}
 }

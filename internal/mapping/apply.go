@@ -42,12 +42,15 @@ type room [MaxSources]record.Value
 var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // Apply maps one record.
-func (p *Program) Apply(in record.Fields) Result {
-	return Result{Rows: p.ApplyInto(make([]RowResult, 0, len(p.rows)), in)}
+func (p *Program) Apply(in record.Fields) Result { return p.ApplyOnto(in, nil) }
+
+// ApplyOnto maps one record that fills another, which holds onto: what is taken apart follows how its parts are now.
+func (p *Program) ApplyOnto(in, onto record.Fields) Result {
+	return Result{Rows: p.ApplyInto(make([]RowResult, 0, len(p.rows)), in, onto)}
 }
 
-// ApplyInto is Apply into a slice that is used again; it returns the slice.
-func (p *Program) ApplyInto(dst []RowResult, in record.Fields) []RowResult {
+// ApplyInto is ApplyOnto into a slice that is used again; it returns the slice.
+func (p *Program) ApplyInto(dst []RowResult, in, onto record.Fields) []RowResult {
 	dst = dst[:0]
 	room := rooms.Get().(*room)
 	defer rooms.Put(room)
@@ -63,13 +66,13 @@ func (p *Program) ApplyInto(dst []RowResult, in record.Fields) []RowResult {
 		for _, key := range c.sources {
 			values = append(values, in[key])
 		}
-		out.Value, out.Err = c.apply(values)
+		out.Value, out.Err = c.apply(values, onto)
 		dst = append(dst, out)
 	}
 	return dst
 }
 
-func (c *compiledRow) apply(values []record.Value) (record.Value, error) {
+func (c *compiledRow) apply(values []record.Value, onto record.Fields) (record.Value, error) {
 	for i, step := range c.steps {
 		v, err := step(values)
 		if err != nil {
@@ -82,6 +85,9 @@ func (c *compiledRow) apply(values []record.Value) (record.Value, error) {
 	}
 	if len(values) == 0 {
 		return record.Value{}, nil
+	}
+	if c.parting != nil {
+		return c.fit(c.parting.of(values[0], onto))
 	}
 	if c.fits {
 		return values[0], nil

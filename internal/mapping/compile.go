@@ -49,6 +49,7 @@ type compiledRow struct {
 	from    string // labels of the sources, for sentences
 	steps   []apply
 	locale  record.Locale
+	parting *parting
 	several bool // the first step takes all sources
 	fits    bool // the last step gives just what the target holds
 	plain   bool // one source, no steps, kinds alike: nothing to do but copy
@@ -98,7 +99,8 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 		k.report(Problem{Code: code, Severity: s, RowID: row.ID, Field: row.Target, Message: fmt.Sprintf(format, a...), Suggestion: suggestion})
 	}
 	// Forms and problems point at rows by id: of two with the same one, the first would be edited for the second.
-	again := row.ID != "" && k.ids[row.ID]
+	part := slices.Index(row.Parts, row.Target)
+	again := row.ID != "" && k.ids[row.ID] && part < 1
 	k.ids[row.ID] = true
 	spec, ok := k.target.Field(row.Target)
 	switch {
@@ -120,7 +122,7 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 	case !row.Owner.valid():
 		at("owner", Error, "Choose again which side wins.", "“%s” is not a way to decide which side wins.", row.Owner)
 		return compiledRow{}, false
-	case row.Direction.ToSource() && len(row.Sources) != 1:
+	case row.Direction.ToSource() && len(row.Sources) != 1 && !row.Joins():
 		at("one_source", Error, "Choose one source field, or let the row lead one way.", "%s leads back, so it needs just one source field.", spec.Label)
 		return compiledRow{}, false
 	case row.Direction == ToSource:
@@ -151,11 +153,17 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 			return compiledRow{}, false
 		}
 	}
+	if row.Joins() {
+		if why, advice := k.cannotTakeApart(row, spec); why != "" {
+			at("parts", Error, advice, "%s", why)
+			return compiledRow{}, false
+		}
+	}
 	if _, known := row.WayBack(); row.Direction == Both && !known {
 		at("way_back", Error, "Say how values go back, or let the row lead one way.", "%s: its transforms do not tell how a value goes back.", spec.Label)
 		return compiledRow{}, false
 	}
-	c := compiledRow{row: row, target: spec, sources: row.Sources, from: strings.Join(from, " and "), locale: k.locale}
+	c := compiledRow{row: row, target: spec, sources: row.Sources, from: strings.Join(from, " and "), parting: partingOf(row), locale: k.locale}
 	for i, s := range row.Steps {
 		t, ok := FindTransform(s.Use)
 		if !ok {
@@ -189,7 +197,7 @@ func (k *compiler) fit(row *Row, c *compiledRow) {
 	}
 	from, _ := k.source.Field(row.Sources[0])
 	if len(row.Steps) == 0 {
-		c.plain = from.Kind == c.target.Kind && c.target.MaxLen == 0 && (from.Kind == record.Text || from.Kind == record.LongText)
+		c.plain = c.parting == nil && from.Kind == c.target.Kind && c.target.MaxLen == 0 && (from.Kind == record.Text || from.Kind == record.LongText)
 	}
 	if slices.ContainsFunc(row.Steps, func(s Step) bool { return reshapes[s.Use] }) {
 		return

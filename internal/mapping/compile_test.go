@@ -236,7 +236,7 @@ func BenchmarkApplyTwelveRows(b *testing.B) {
 	dst := make([]mapping.RowResult, 0, p.Len())
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = p.ApplyInto(dst, in)
+		dst = p.ApplyInto(dst, in, nil)
 	}
 }
 

@@ -3,31 +3,36 @@ package mapping
 import "strings"
 
 // Flipped is the mapping as it leads back: every row that fills the source, turned round. A row keeps its id. A
-// two-way row whose transforms tell no way back has a broken step, so that compiling reports it.
+// two-way row whose transforms tell no way back is reported where it is compiled as it is written.
 func (m Mapping) Flipped() Mapping {
 	out := Mapping{Source: m.Target, Target: m.Source}
 	for _, r := range m.Rows {
-		if !r.Direction.ToSource() || len(r.Sources) != 1 {
-			continue
-		}
-		back := Row{ID: r.ID, Sources: []string{r.Target}, Target: r.Sources[0], Owner: r.Owner.flipped(), ClearWhenEmpty: r.ClearWhenEmpty}
-		if r.Direction == Both {
-			back.Direction = Both
-			back.Back = append([]Step{}, r.Steps...)
-			steps, ok := r.WayBack()
-			if !ok {
-				steps = nil
+		switch {
+		case r.Joins():
+			// One row for each part, all with the row's id.
+			for _, part := range r.Sources {
+				back := r.turned(part)
+				back.Parts = r.Sources
+				out.Rows = append(out.Rows, back)
 			}
-			back.Steps = steps
-		} else {
-			back.Steps = r.Steps
-			if r.Owner == "" {
-				back.Owner = "" // where the value comes from, as in any row
-			}
+		case r.Direction.ToSource() && len(r.Sources) == 1:
+			out.Rows = append(out.Rows, r.turned(r.Sources[0]))
 		}
-		out.Rows = append(out.Rows, back)
 	}
 	return out
+}
+
+// turned is the row as it fills one of its sources.
+func (r Row) turned(source string) Row {
+	back := Row{ID: r.ID, Sources: []string{r.Target}, Target: source, Owner: r.Owner.flipped(), ClearWhenEmpty: r.ClearWhenEmpty, Steps: r.Steps}
+	if r.Direction == Both {
+		back.Direction = Both
+		back.Back = append([]Step{}, r.Steps...)
+		back.Steps, _ = r.WayBack()
+	} else if r.Owner == "" {
+		back.Owner = "" // where the value comes from, as in any row
+	}
+	return back
 }
 
 func (o Owner) flipped() Owner {
@@ -41,7 +46,7 @@ func (o Owner) flipped() Owner {
 }
 
 // WayBack is what a two-way row does to a value that goes back: its own Back steps, or what its Steps tell. Steps that
-// only tidy a value need nothing; a look-up table is read the other way round when no two lines end alike. !ok: a
+// only tidy a value need nothing, and what “Join” put together is taken apart at the end; a look-up table is read the other way round when no two lines end alike. !ok: a
 // person must say how values go back.
 func (r Row) WayBack() ([]Step, bool) {
 	if r.Back != nil {
@@ -50,7 +55,7 @@ func (r Row) WayBack() ([]Step, bool) {
 	var out []Step
 	for _, s := range r.Steps {
 		switch s.Use {
-		case "trim", "text_case", "phone", "number", "date", "to_labels":
+		case "trim", "text_case", "phone", "number", "date", "to_labels", "join":
 		case "surround":
 			return nil, false
 		case "lookup":

@@ -25,6 +25,8 @@ type Row struct {
 	Direction      Direction `json:"direction,omitempty"`
 	Owner          Owner     `json:"owner,omitempty"`
 	ClearWhenEmpty bool      `json:"clearWhenEmpty,omitempty"` // an emptied source empties the target
+	// Parts are, in a row that Flipped made of one that joins, all the fields the joined value is taken apart into.
+	Parts []string `json:"-"`
 }
 
 // Direction says which way values go; empty means to the target.

@@ -60,19 +60,9 @@ func bothWays(r mapping.Row) mapping.Row {
 	return r
 }
 
-// back is a row that fills a source field from a target field.
-func back(id, source, target string, steps ...mapping.Step) mapping.Row {
-	return mapping.Row{ID: id, Sources: []string{source}, Target: target, Steps: steps, Direction: mapping.ToSource, ClearWhenEmpty: true}
-}
-
-// contactsInSync keeps the contacts of both sides alike. HighLevel has two name fields and Gleap one, so the name takes
-// three rows: joined on the way there, split on the way back. Where both sides changed it HighLevel wins, as in the
-// other rows, or one half of a name would be one person's and the other half another's.
+// contactsInSync keeps the contacts of both sides alike. HighLevel has two name fields and Gleap one: joined on the way
+// there, taken apart on the way back.
 func contactsInSync() Recipe {
-	first, last := back("r6", "firstName", "name", step("split_name", "part", "first")), back("r7", "lastName", "name", step("split_name", "part", "last"))
-	first.Owner, last.Owner = mapping.OwnerSource, mapping.OwnerSource
-	name := row("r5", "name", []string{"firstName", "lastName"}, step("join", "separator", " "))
-	name.ClearWhenEmpty = true
 	return Recipe{
 		ID: "contacts-in-sync", Name: "Keep contacts in sync",
 		Text: "Contacts of HighLevel and Gleap are kept alike, whoever edits them and wherever. At first only what is empty is filled.",
@@ -85,7 +75,7 @@ func contactsInSync() Recipe {
 				bothWays(row("r2", "phone", []string{"phone"})),
 				bothWays(row("r3", "companyName", []string{"companyName"})),
 				bothWays(row("r4", "tags", []string{"tags"})),
-				name, first, last,
+				bothWays(row("r5", "name", []string{"firstName", "lastName"}, step("join", "separator", " "))),
 			}},
 			Match: []automation.MatchKey{
 				{Source: "email", Target: "email", Kind: record.Email},

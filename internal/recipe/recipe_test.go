@@ -99,6 +99,21 @@ func newContacts(t *rapid.T, highLevel, gleap record.Fields) *contacts {
 	return &contacts{c: compiled(r.Definition), highLevel: highLevel, gleap: gleap}
 }
 
+// inThreeRows is the recipe as it was saved before a row could join and lead back: automations still have it.
+func inThreeRows(d automation.Definition) automation.Definition {
+	part := func(id, source, part string) mapping.Row {
+		return mapping.Row{
+			ID: id, Sources: []string{source}, Target: "name", Direction: mapping.ToSource, Owner: mapping.OwnerSource, ClearWhenEmpty: true,
+			Steps: []mapping.Step{{Use: "split_name", With: map[string]string{"part": part}}},
+		}
+	}
+	d.Mapping.Rows = slices.Clone(d.Mapping.Rows)
+	i := slices.IndexFunc(d.Mapping.Rows, func(r mapping.Row) bool { return r.ID == "r5" })
+	d.Mapping.Rows[i].Direction = ""
+	d.Mapping.Rows = append(d.Mapping.Rows, part("r6", "firstName", "first"), part("r7", "lastName", "last"))
+	return d
+}
+
 func (p *contacts) run() automation.Plan {
 	in := engine.Input{
 		Source: record.Record{Ref: record.Ref{Connection: "cn_1", Type: record.Contact, ID: "h1"}, Fields: p.highLevel.Clone()},
@@ -150,6 +165,11 @@ func (p *contacts) settle(t *rapid.T) {
 	t.Fatalf("it never comes to rest:\n%s", strings.Join(trail, "\n"))
 }
 
+// apart reports that the names differed when the two met, and were left so.
+func (p *contacts) apart() bool {
+	return p.base.Fields["name"].String() != p.base.Target["name"].String()
+}
+
 func (p *contacts) fullName() string {
 	return strings.TrimSpace(p.highLevel["firstName"].String() + " " + p.highLevel["lastName"].String())
 }
@@ -190,16 +210,23 @@ func (p *contacts) edit(t *rapid.T) {
 }
 
 // TestContactsInSyncComeToRest lets people edit both sides in any order, several edits between two runs: after a few
-// runs nothing is written any more, so the three rows of the name never play ping-pong.
+// runs nothing is written any more, and the names are the same; also where three rows carry the name.
 func TestContactsInSyncComeToRest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		p := newContacts(t, record.Fields{}, record.Fields{})
+		earlier := rapid.Bool().Draw(t, "as it was saved earlier")
+		if earlier {
+			p.c = compiled(inThreeRows(p.c.Def))
+		}
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			for range rapid.IntRange(1, 4).Draw(t, "edits") {
 				p.edit(t)
 			}
 			p.settle(t)
+			if name := p.gleap["name"].String(); !earlier && !p.apart() && name != p.fullName() && !strings.Contains(name, ",") {
+				t.Fatalf("%q in Gleap, and %q in HighLevel", name, p.fullName())
+			}
 		}
 	})
 }
@@ -215,9 +242,6 @@ func TestContactsInSyncCarryAName(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "edits") {
 			if rapid.Bool().Draw(t, "in HighLevel") {
 				first, last := plain.Draw(t, "first"), family.Draw(t, "last")
-				if last == "Smith Jones" {
-					last = "Smith" // the next edit in Gleap would begin from a name that splits otherwise
-				}
 				p.highLevel["firstName"], p.highLevel["lastName"] = record.TextOf(first), record.TextOf(last)
 				p.settle(t)
 				if got := p.highLevel["firstName"].String() + "|" + p.highLevel["lastName"].String(); got != first+"|"+last {

@@ -107,6 +107,7 @@ func (s *Server) setupCreate(c echo.Context) error {
 		return err
 	}
 	s.setup.close()
+	s.noteOfPerson(c, u, people.AuditSetup)
 	return s.enter(c, u.ID, "/")
 }
 
@@ -178,6 +179,7 @@ func (s *Server) signIn(c echo.Context) error {
 		return err
 	}
 	if !ok {
+		s.noteOfPerson(c, people.User{ID: u.ID, Email: v.Email}, people.AuditSignInFailed)
 		v.Problem = "That email and password do not fit together."
 		return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
 	}
@@ -191,6 +193,7 @@ func (s *Server) signIn(c echo.Context) error {
 	if f.On() {
 		return s.halfway(c, u.ID, v.Next)
 	}
+	s.noteOfPerson(c, u, people.AuditSignIn)
 	return s.enter(c, u.ID, v.Next)
 }
 
@@ -238,6 +241,7 @@ func ownPath(next string) string {
 }
 
 func (s *Server) signOut(c echo.Context) error {
+	s.noteOfPerson(c, user(c), people.AuditSignOut)
 	ctx := c.Request().Context()
 	if err := s.leave(ctx); err != nil {
 		return err
@@ -248,9 +252,9 @@ func (s *Server) signOut(c echo.Context) error {
 	return redirect(c, "/sign-in")
 }
 
-func (s *Server) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }
+func (s *scoped) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }
 
-func (s *Server) showSettings(c echo.Context, status int, problems map[string]string) error {
+func (s *scoped) showSettings(c echo.Context, status int, problems map[string]string) error {
 	sh, err := s.shell(c, ui.Settings)
 	if err != nil {
 		return err
@@ -272,7 +276,7 @@ func (s *Server) showSettings(c echo.Context, status int, problems map[string]st
 		return err
 	}
 	for _, cn := range connections {
-		if u := s.hookURL(cn); u != "" {
+		if u := s.hookURL(cn); u != "" && s.can(people.Editor) {
 			v.Webhooks = append(v.Webhooks, accountui.Webhook{Side: side(cn.Provider), Label: cn.Name, URL: u, Hint: s.hookHint(cn)})
 		}
 	}
@@ -293,7 +297,7 @@ func (s *Server) settingsTheme(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, back)
 }
 
-func (s *Server) settingsPassword(c echo.Context) error {
+func (s *scoped) settingsPassword(c echo.Context) error {
 	ctx := c.Request().Context()
 	u := user(c)
 	problems := map[string]string{}
@@ -324,6 +328,7 @@ func (s *Server) settingsPassword(c echo.Context) error {
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
+	s.noteOfPerson(c, u, people.AuditPassword)
 	s.flash(c, ui.Good, "Password changed", "Every other browser was signed out.")
 	return redirect(c, "/settings")
 }

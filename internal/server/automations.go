@@ -20,7 +20,7 @@ import (
 // maxName is the longest name of an automation, in characters.
 const maxName = 120
 
-func (s *Server) automationsPage(c echo.Context) error {
+func (s *scoped) automationsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	all, err := s.Store.Automations(ctx)
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Server) automationsPage(c echo.Context) error {
 }
 
 // automationCreate makes a draft of a recipe. The accounts are filled in where they are connected already.
-func (s *Server) automationCreate(c echo.Context) error {
+func (s *scoped) automationCreate(c echo.Context) error {
 	ctx := c.Request().Context()
 	r, ok := recipe.Find(c.FormValue("recipe"))
 	if !ok {
@@ -128,7 +128,7 @@ func freeName(name string, all []automation.Automation) string {
 }
 
 // automationRedirect leads to the step that is likely wanted.
-func (s *Server) automationRedirect(c echo.Context) error {
+func (s *scoped) automationRedirect(c echo.Context) error {
 	a, err := s.read(c)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Server) automationRedirect(c echo.Context) error {
 	return c.Redirect(http.StatusSeeOther, "/automations/"+string(a.ID)+"/map")
 }
 
-func (s *Server) automationRename(c echo.Context) error {
+func (s *scoped) automationRename(c echo.Context) error {
 	a, err := s.read(c)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (s *Server) automationRename(c echo.Context) error {
 }
 
 // automationDelete refuses one that is on: a pause is the moment to think twice.
-func (s *Server) automationDelete(c echo.Context) error {
+func (s *scoped) automationDelete(c echo.Context) error {
 	a, err := s.read(c)
 	if err != nil {
 		return err

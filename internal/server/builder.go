@@ -15,6 +15,7 @@ import (
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/web/automationui"
 )
@@ -23,13 +24,13 @@ import (
 const systemName = "Crosswalk"
 
 // read gets the automation a request is about, as it is stored now.
-func (s *Server) read(c echo.Context) (automation.Automation, error) {
+func (s *scoped) read(c echo.Context) (automation.Automation, error) {
 	return s.Store.Automation(c.Request().Context(), automation.ID(c.Param("id")))
 }
 
 // opened is read for a page a person opens. A side without an account gets the one that is connected now.
-// While it is on, nothing is changed behind its back.
-func (s *Server) opened(c echo.Context) (desk, error) {
+// While it is on, nothing is changed behind its back, and a viewer changes nothing by looking.
+func (s *scoped) opened(c echo.Context) (desk, error) {
 	ctx := c.Request().Context()
 	a, err := s.read(c)
 	if err != nil {
@@ -40,7 +41,7 @@ func (s *Server) opened(c echo.Context) (desk, error) {
 		return desk{}, err
 	}
 	def, names := connect(a.Definition, connections, s.providerName)
-	if len(names) > 0 && a.State != automation.On {
+	if len(names) > 0 && a.State != automation.On && s.can(people.Editor) {
 		saved, err := s.Store.SaveDefinition(ctx, a.ID, a.Version, def, systemName, "connected the account "+strings.Join(names, " and "))
 		switch {
 		case errors.Is(err, engine.ErrConflict): // somebody saved this very moment; the next page does it
@@ -80,7 +81,7 @@ func connect(d automation.Definition, connections []connection.Connection, name 
 }
 
 // head is what the four steps share.
-func (s *Server) head(d desk, step automationui.Step) automationui.Builder {
+func (s *scoped) head(d desk, step automationui.Step) automationui.Builder {
 	a := d.a
 	b := automationui.Builder{
 		ID: string(a.ID), Name: a.Name, Version: a.Version, State: automationui.State(a.State), Step: step,
@@ -115,7 +116,7 @@ func postedVersion(c echo.Context) int {
 
 // save stores a definition made from the version the person saw. It answers engine.ErrConflict, and saves
 // nothing, when that is not the newest any more. Saving what is there already makes no version.
-func (s *Server) save(c echo.Context, a automation.Automation, def automation.Definition, note string) (automation.Automation, error) {
+func (s *scoped) save(c echo.Context, a automation.Automation, def automation.Definition, note string) (automation.Automation, error) {
 	if same(a.Definition, def) {
 		return a, nil
 	}
@@ -135,7 +136,7 @@ func again(c echo.Context, to string) error { return c.Redirect(http.StatusSeeOt
 
 // conflict tells what was saved since the person's page was made, beside what they wanted to save. mine is
 // their change made to the version they saw; the form travels along, so that nothing they typed is lost.
-func (s *Server) conflict(c echo.Context, newest desk, load string, mine func(automation.Definition) automation.Definition) (*automationui.Conflict, error) {
+func (s *scoped) conflict(c echo.Context, newest desk, load string, mine func(automation.Definition) automation.Definition) (*automationui.Conflict, error) {
 	ctx := c.Request().Context()
 	seen := newest.a.Definition
 	v, err := s.Store.Version(ctx, newest.a.ID, postedVersion(c))
@@ -225,6 +226,8 @@ func rowWords(d desk, r mapping.Row) string {
 	switch {
 	case r.Direction == mapping.ToSource:
 		words = rowTitle(d, r) + " is made from " + d.target.label(r.Target)
+	case r.Joins():
+		words = sourceLabels(d, r) + ", put together, and " + d.target.label(r.Target) + " are kept alike"
 	case r.Direction == mapping.Both:
 		words = d.target.label(r.Target) + " and " + sourceLabels(d, r) + " are kept alike"
 	case len(r.Sources) == 0:
@@ -276,7 +279,7 @@ func ownerWords(d desk, o mapping.Owner) string {
 }
 
 // fresh lays the automation out as it is stored now, after a conflict.
-func (s *Server) fresh(ctx context.Context, id automation.ID) (desk, error) {
+func (s *scoped) fresh(ctx context.Context, id automation.ID) (desk, error) {
 	a, err := s.Store.Automation(ctx, id)
 	if err != nil {
 		return desk{}, err

@@ -138,6 +138,7 @@ func TestTwoTabsNeverOverwriteEachOther(t *testing.T) {
 			return row.Owner == mapping.OwnerOnlyIfEmpty
 		}},
 		{"removing a row", "/rows/r5/delete", form(), "Company is not mapped", func(d automation.Definition) bool { _, ok := d.Mapping.RowFor("companyName"); return !ok }},
+		{"how a first sync goes", "/first-sync", form("first", "link_only", "create", "true"), "they are linked and nothing is written", func(d automation.Definition) bool { return d.First == automation.LinkOnly }},
 		{"the conditions", "/when", form("do", "save", "event", "created", "rule.kind", "group", "rule.match", "all", "rule.0.kind", "condition", "rule.0.field", "customData.plan", "rule.0.op", "not_equals", "rule.0.value", "free"), "Only if: Plan is not free", func(d automation.Definition) bool { return len(d.Rule.Root.Nodes) == 1 }},
 	}
 	for _, tc := range cases {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"crosswalk/internal/connection"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 	"crosswalk/web/connectionui"
@@ -27,7 +28,7 @@ const (
 // bindingCookie ties an authorisation to the browser that began it.
 const bindingCookie = "crosswalk_oauth"
 
-func (s *Server) connectionsPage(c echo.Context) error {
+func (s *scoped) connectionsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Connections)
 	if err != nil {
@@ -59,7 +60,7 @@ func (s *Server) connectionsPage(c echo.Context) error {
 }
 
 // usage counts the automations that use each connection.
-func (s *Server) usage(ctx context.Context) (map[record.ConnectionID]int, error) {
+func (s *scoped) usage(ctx context.Context) (map[record.ConnectionID]int, error) {
 	all, err := s.Store.Automations(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func (s *Server) usage(ctx context.Context) (map[record.ConnectionID]int, error)
 func connectHref(id provider.ID) string { return "/connections/" + string(id) + "/new" }
 
 // health is an account in short; the zero connection is a missing one.
-func (s *Server) health(id provider.ID, cn connection.Connection) connectionui.Health {
+func (s *scoped) health(id provider.ID, cn connection.Connection) connectionui.Health {
 	h := connectionui.Health{ID: string(cn.ID), Side: side(id), ConnectHref: connectHref(id), State: connectionui.Missing}
 	if cn.ID == "" {
 		h.Text = "Not connected yet."
@@ -93,7 +94,7 @@ func (s *Server) health(id provider.ID, cn connection.Connection) connectionui.H
 	return h
 }
 
-func (s *Server) connectionCard(ctx context.Context, cn connection.Connection, used int) (connectionui.Connection, error) {
+func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, used int) (connectionui.Connection, error) {
 	card := connectionui.Connection{Health: s.health(cn.Provider, cn), Method: methodOf(cn)}
 	fact := func(name, value string) { card.Facts = append(card.Facts, connectionui.Fact{Name: name, Value: value}) }
 	fact("Connected", s.ago(cn.CreatedAt))
@@ -129,7 +130,9 @@ func (s *Server) connectionCard(ctx context.Context, cn connection.Connection, u
 	if stats.Count > 0 {
 		w.Text = ui.Count(stats.Count, "delivery", "deliveries") + ", the last one " + s.ago(stats.LastAt) + "."
 	}
-	card.Webhook = w
+	if s.can(people.Editor) { // who knows an address that is not signed can knock at it
+		card.Webhook = w
+	}
 	return card, nil
 }
 
@@ -144,21 +147,21 @@ func methodOf(cn connection.Connection) string {
 }
 
 // hookURL is the address a provider is told to call.
-func (s *Server) hookURL(cn connection.Connection) string {
+func (s *scoped) hookURL(cn connection.Connection) string {
 	if cn.Provider == gleap {
 		return s.PublicURL + "/hooks/gleap/" + cn.HookSecret
 	}
 	return s.PublicURL + "/hooks/" + string(cn.Provider)
 }
 
-func (s *Server) hookHint(cn connection.Connection) string {
+func (s *scoped) hookHint(cn connection.Connection) string {
 	if cn.Provider == gleap {
 		return "Keep it to yourself: who knows this address can tell Crosswalk to look."
 	}
 	return "Paste it into your app’s Advanced settings → Webhook."
 }
 
-func (s *Server) scopesAsked(id provider.ID) []connectionui.Scope {
+func (s *scoped) scopesAsked(id provider.ID) []connectionui.Scope {
 	var out []connectionui.Scope
 	for _, sc := range s.Descriptors[id].Scopes {
 		out = append(out, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: true})
@@ -166,11 +169,11 @@ func (s *Server) scopesAsked(id provider.ID) []connectionui.Scope {
 	return out
 }
 
-func (s *Server) connectHighLevelPage(c echo.Context) error {
+func (s *scoped) connectHighLevelPage(c echo.Context) error {
 	return s.showHighLevel(c, http.StatusOK, connectionui.HighLevelForm{})
 }
 
-func (s *Server) showHighLevel(c echo.Context, status int, v connectionui.HighLevelForm) error {
+func (s *scoped) showHighLevel(c echo.Context, status int, v connectionui.HighLevelForm) error {
 	sh, err := s.shell(c, ui.Connections)
 	if err != nil {
 		return err
@@ -183,7 +186,7 @@ func (s *Server) showHighLevel(c echo.Context, status int, v connectionui.HighLe
 	return s.render(c, status, connectionui.HighLevelPage(sh, v))
 }
 
-func (s *Server) connectHighLevelKey(c echo.Context) error {
+func (s *scoped) connectHighLevelKey(c echo.Context) error {
 	location := strings.TrimSpace(c.FormValue("location_id"))
 	_, err := s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{
 		Provider: highLevel, Account: location, Key: c.FormValue("token"), BaseURL: s.Providers.BaseURL(highLevel),
@@ -212,14 +215,14 @@ func problemsBeside(p *connection.Problem, controls map[string]string, who ui.Si
 	return nil, problem
 }
 
-func (s *Server) connected(c echo.Context, id provider.ID) error {
+func (s *scoped) connected(c echo.Context, id provider.ID) error {
 	s.flash(c, ui.Good, s.providerName(id)+" is connected", "The credential was tested first, and is kept encrypted.")
 	return redirect(c, "/connections")
 }
 
-func (s *Server) callbackURL() string { return s.PublicURL + "/connections/callback" }
+func (s *scoped) callbackURL() string { return s.PublicURL + "/connections/callback" }
 
-func (s *Server) connectHighLevelOAuth(c echo.Context) error {
+func (s *scoped) connectHighLevelOAuth(c echo.Context) error {
 	app, ok := s.Providers.OAuth(highLevel)
 	if !ok {
 		return s.showHighLevel(c, problemStatus, connectionui.HighLevelForm{})
@@ -231,7 +234,7 @@ func (s *Server) connectHighLevelOAuth(c echo.Context) error {
 }
 
 // begin sends the browser to the provider's consent page.
-func (s *Server) begin(c echo.Context, in connection.Intent) error {
+func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 	to, binding, err := s.Flow.Begin(c.Request().Context(), in)
 	if err != nil {
 		return err
@@ -241,7 +244,7 @@ func (s *Server) begin(c echo.Context, in connection.Intent) error {
 }
 
 // connectCallback is where the provider sends the browser back to.
-func (s *Server) connectCallback(c echo.Context) error {
+func (s *scoped) connectCallback(c echo.Context) error {
 	ctx := c.Request().Context()
 	binding := ""
 	if cookie, err := c.Cookie(s.cookieName(bindingCookie)); err == nil {
@@ -273,7 +276,7 @@ func (s *Server) connectCallback(c echo.Context) error {
 	return s.connected(c, done.Pending.Provider)
 }
 
-func (s *Server) gleapForm() connectionui.GleapForm {
+func (s *scoped) gleapForm() connectionui.GleapForm {
 	v := connectionui.GleapForm{Region: "eu", Regions: s.Providers.Regions(gleap), OAuth: connectionui.GleapOAuth{BaseURL: s.Providers.BaseURL(gleap)}}
 	if base := s.Providers.BaseURL(gleap); !slices.ContainsFunc(v.Regions, func(o ui.Option) bool { return o.Value == base }) {
 		v.BaseURL = base
@@ -290,11 +293,11 @@ func (s *Server) gleapForm() connectionui.GleapForm {
 	return v
 }
 
-func (s *Server) connectGleapPage(c echo.Context) error {
+func (s *scoped) connectGleapPage(c echo.Context) error {
 	return s.showGleap(c, http.StatusOK, s.gleapForm())
 }
 
-func (s *Server) showGleap(c echo.Context, status int, v connectionui.GleapForm) error {
+func (s *scoped) showGleap(c echo.Context, status int, v connectionui.GleapForm) error {
 	sh, err := s.shell(c, ui.Connections)
 	if err != nil {
 		return err
@@ -303,7 +306,7 @@ func (s *Server) showGleap(c echo.Context, status int, v connectionui.GleapForm)
 	return s.render(c, status, connectionui.GleapPage(sh, v))
 }
 
-func (s *Server) connectGleapKey(c echo.Context) error {
+func (s *scoped) connectGleapKey(c echo.Context) error {
 	v := s.gleapForm()
 	v.Region, v.BaseURL, v.ProjectID = c.FormValue("region"), strings.TrimSpace(c.FormValue("base_url")), strings.TrimSpace(c.FormValue("project_id"))
 	base := v.Region
@@ -325,7 +328,7 @@ var gleapOAuthControls = map[string]string{
 	"account": "oauth_project_id", "base_url": "oauth_base_url", "client_secret": "client_secret", "token_url": "token_url", "authorize_url": "authorize_url", "client_id": "client_id",
 }
 
-func (s *Server) connectGleapOAuth(c echo.Context) error {
+func (s *scoped) connectGleapOAuth(c echo.Context) error {
 	v := s.gleapForm()
 	v.OAuthFirst = true
 	o := &v.OAuth
@@ -369,7 +372,7 @@ func checkAddress(raw string, allowPrivate bool) string {
 	return ""
 }
 
-func (s *Server) connectionCheck(c echo.Context) error {
+func (s *scoped) connectionCheck(c echo.Context) error {
 	ctx := c.Request().Context()
 	id := record.ConnectionID(c.Param("id"))
 	client, err := s.Fresh(ctx, id)
@@ -395,7 +398,7 @@ func connectionError(err error) error {
 	return err
 }
 
-func (s *Server) connectionDisconnect(c echo.Context) error {
+func (s *scoped) connectionDisconnect(c echo.Context) error {
 	if err := s.Connections.Disconnect(c.Request().Context(), record.ConnectionID(c.Param("id"))); err != nil {
 		return connectionError(err)
 	}

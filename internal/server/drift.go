@@ -16,7 +16,7 @@ import (
 )
 
 // driftPage shows each automation's latest comparison of everyone.
-func (s *Server) driftPage(c echo.Context) error {
+func (s *scoped) driftPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	all, err := s.Store.Automations(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Server) driftPage(c echo.Context) error {
 	return s.render(c, http.StatusOK, driftui.Page(sh, v))
 }
 
-func (s *Server) drift(a automation.Automation, p engine.Population, known bool) driftui.Automation {
+func (s *scoped) drift(a automation.Automation, p engine.Population, known bool) driftui.Automation {
 	out := driftui.Automation{ID: string(a.ID), Name: a.Name, State: driftui.Never, Text: "Never compared yet."}
 	if !known {
 		return out

@@ -30,7 +30,10 @@ import (
 var today = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
 // absent is every method nobody gave a fake.
-type absent struct{ Store }
+type absent struct {
+	House
+	Store
+}
 
 // fakeStore keeps automations and cursors in memory. What the builder does not use is left nil, so that a page
 // which begins to use it fails loudly.
@@ -50,7 +53,14 @@ type fakeStore struct {
 	past        past
 }
 
-func (f *fakeStore) HasUsers(context.Context) (bool, error) { return true, nil }
+func (f *fakeStore) MembershipsOf(_ context.Context, user string) ([]people.Membership, error) {
+	return []people.Membership{{Workspace: people.Workspace{ID: "ws_1", Name: "Acme"}, User: user, Role: people.Owner}}, nil
+}
+func (f *fakeStore) InviteByToken(context.Context, []byte, time.Time) (people.Invite, error) {
+	return people.Invite{}, engine.ErrNotFound
+}
+func (f *fakeStore) RecordAct(context.Context, people.AuditEntry) error { return nil }
+func (f *fakeStore) HasUsers(context.Context) (bool, error)             { return true, nil }
 func (f *fakeStore) UserByID(_ context.Context, id string) (people.User, error) {
 	return people.User{ID: id, Email: "jane@acme.io"}, nil
 }
@@ -72,6 +82,11 @@ func (f *fakeStore) ReviewCounts(context.Context) (map[automation.ReviewKind]int
 	return out, nil
 }
 func (f *fakeStore) LatestPopulation(context.Context, automation.ID) (engine.Population, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if n := len(f.populations); n > 0 {
+		return f.populations[n-1], true, nil
+	}
 	return engine.Population{}, false, nil
 }
 func (f *fakeStore) DeliveryStats(context.Context, record.ConnectionID) (engine.DeliveryStats, error) {
@@ -335,7 +350,7 @@ func newWorkshop(t *testing.T) *workshop {
 	now := func() time.Time { return today }
 	ids := 0
 	w.Server = New(Config{
-		Store: w.store, Sessions: memstore.NewWithCleanupInterval(0), Connections: &connection.Service{Store: w.accounts},
+		Store: w.store, In: func(string) (Store, connection.Store) { return w.store, w.accounts }, Sessions: memstore.NewWithCleanupInterval(0), Connections: &connection.Service{Store: w.accounts},
 		Gateway: w.gateway, Definitions: &engine.Definitions{Gateway: w.gateway, Descriptors: descriptors, Now: now},
 		Trials: w.trials, Descriptors: descriptors, Now: now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		NewID: func(prefix string) string { ids++; return fmt.Sprintf("%s_%d", prefix, ids) },
@@ -361,6 +376,14 @@ func newWorkshop(t *testing.T) *workshop {
 	r.Definition.Source.Connection, r.Definition.Target.Connection = glAccount, hlAccount
 	w.id = w.add("au_1", r.Definition)
 	return w
+}
+
+// keepsIn makes another store the house's.
+func (w *workshop) keepsIn(st interface {
+	House
+	Store
+}) {
+	w.Server.Store, w.In = st, func(string) (Store, connection.Store) { return st, w.accounts }
 }
 
 func person(id, name, email, plan string) record.Record {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +43,9 @@ type doorStore struct {
 	mu        sync.Mutex
 	users     []people.User
 	inbox     []automation.Delivery
+	refused   []automation.Refusal
+	asked     engine.DeliveryFilter // for the log
+	role      people.Role           // of everybody; owner when empty
 	runs      []automation.Run
 	down      error
 	pending   bool
@@ -150,6 +155,46 @@ func (d *doorStore) MigrationsPending(context.Context) (bool, error) {
 	return d.pending, nil
 }
 
+func (d *doorStore) Delivery(_ context.Context, id string) (automation.Delivery, error) {
+	defer d.hold()()
+	for _, one := range d.inbox {
+		if one.Event.ID == id {
+			return one, nil
+		}
+	}
+	return automation.Delivery{}, engine.ErrNotFound
+}
+
+func (d *doorStore) Deliveries(_ context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error) {
+	defer d.hold()()
+	d.asked = f
+	var out []automation.Delivery
+	for _, one := range slices.Backward(d.inbox) {
+		if one.Event.Kind == automation.Webhook && (f.Before == "" || one.Event.ID < f.Before) && len(out) < f.Limit {
+			out = append(out, one)
+		}
+	}
+	return out, d.down
+}
+
+func (d *doorStore) Refusals(context.Context, time.Time) ([]automation.Refusal, error) {
+	defer d.hold()()
+	return d.refused, d.down
+}
+
+func (d *doorStore) MembershipsOf(_ context.Context, user string) ([]people.Membership, error) {
+	return []people.Membership{{Workspace: people.Workspace{ID: "ws_1", Name: "Acme"}, User: user, Role: cmp.Or(d.role, people.Owner)}}, nil
+}
+
+func (d *doorStore) AddRefusals(_ context.Context, all ...automation.Refusal) error {
+	defer d.hold()()
+	if d.down != nil {
+		return d.down
+	}
+	d.refused = append(d.refused, all...)
+	return nil
+}
+
 func (d *doorStore) deliveries() []automation.Delivery {
 	defer d.hold()()
 	return d.inbox
@@ -185,6 +230,15 @@ type door struct {
 	jar         map[string]string
 	log         *bytes.Buffer
 	now         time.Time
+	keys        *vault.Vault
+}
+
+// unsealed is a stored delivery's body as it was sent, but for secrets.
+func (d *door) unsealed(one automation.Delivery) string {
+	d.t.Helper()
+	body, err := d.keys.Open(one.Body, "delivery/"+one.Event.ID)
+	ok(d.t, err)
+	return string(body)
 }
 
 func newDoor(t *testing.T, change ...func(*Config)) *door {
@@ -193,19 +247,19 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 	ok(t, err)
 	spki, err := x509.MarshalPKIXPublicKey(pub)
 	ok(t, err)
-	hl, err := highlevelapi.NewWebhooks(highlevelapi.WebhookConfig{PublicKey: base64.StdEncoding.EncodeToString(spki)})
+	hl, err := highlevelapi.NewWebhooks(highlevelapi.WebhookConfig{PublicKeys: []string{base64.StdEncoding.EncodeToString(spki)}})
 	ok(t, err)
 	sealing, err := vault.NewKey(bytes.Repeat([]byte("k"), 32))
 	ok(t, err)
 	keys, err := vault.New(sealing)
 	ok(t, err)
-	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, connections: connectiontest.NewStore()}
+	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, keys: keys, connections: connectiontest.NewStore()}
 	d.store = &doorStore{fakeStore: &fakeStore{all: map[automation.ID]automation.Automation{}, cursors: map[string]engine.PollCursor{}}}
 	d.store.now = func() time.Time { return d.now }
 	ids := 0
 	var mu sync.Mutex
 	cfg := Config{
-		Store: d.store, Sessions: memstore.NewWithCleanupInterval(0), Webhooks: Hooks{highLevel: hl, gleap: gleapapi.NewWebhooks()}, Providers: doorProviders{},
+		Store: d.store, In: func(string) (Store, connection.Store) { return d.store, d.connections }, Sessions: memstore.NewWithCleanupInterval(0), Webhooks: Hooks{highLevel: hl, gleap: gleapapi.NewWebhooks()}, Providers: doorProviders{},
 		Descriptors: map[provider.ID]provider.Descriptor{highLevel: highlevelapi.Descriptor(), gleap: gleapapi.Descriptor()},
 		Connections: &connection.Service{
 			Store: d.connections, Grants: connection.Grants{Store: d.connections, Vault: keys}, Names: map[provider.ID]string{highLevel: "HighLevel", gleap: "Gleap"},

@@ -6,9 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,8 +43,11 @@ func TestADeliveryIsStoredBeforeItIsAnswered(t *testing.T) {
 	}
 	e := had[0].Event
 	want := record.Ref{Connection: "cn_hl", Type: record.Contact, ID: "c1"}
-	if e.Ref != want || e.Kind != automation.Webhook || e.Change != provider.Updated || !e.ReceivedAt.Equal(today) || e.DedupeKey == "" || string(had[0].Body) != ourDelivery {
+	if e.Ref != want || e.Kind != automation.Webhook || e.Change != provider.Updated || !e.ReceivedAt.Equal(today) || e.DedupeKey == "" || had[0].Size != len(ourDelivery) || had[0].Verdict != automation.Accepted || d.unsealed(had[0]) != ourDelivery {
 		t.Errorf("stored %+v", e)
+	}
+	if bytes.Contains(had[0].Body, []byte("ContactUpdate")) {
+		t.Error("the body is stored in the clear")
 	}
 	shows(t, d.signed(body), http.StatusOK, "known already")
 	if n := len(d.store.deliveries()); n != 1 {
@@ -88,16 +94,15 @@ func TestADeliveryThatIsProvenMayStillNotBeOurs(t *testing.T) {
 		status int
 		words  string
 	}{
-		"not JSON":                     {`{`, 400, "not a delivery"},
-		"not text":                     {"\xff\xfe", 400, "not a delivery"},
-		"not an object":                {`[]`, 400, "not a delivery"},
-		"empty":                        {``, 400, "not a delivery"},
-		"unknown location":             {strings.ReplaceAll(ourDelivery, ourPlace, "elsewhere"), 403, "not known here"},
-		"no location":                  {`{"type":"ContactUpdate","id":"c1","webhookId":"w2"}`, 403, "not known here"},
-		"another app's":                {strings.ReplaceAll(ourDelivery, `"ours"`, `"theirs"`), 403, "not known here"},
-		"another app's removal":        {`{"type":"UNINSTALL","appId":"theirs","locationId":"` + ourPlace + `","companyId":"co1"}`, 202, "noted"},
-		"an installation we await":     {`{"type":"INSTALL","appId":"ours","locationId":"new-place","companyId":"co1","installType":"Location"}`, 202, "noted"},
-		"an event nobody here carries": {`{"type":"SneezeCreate","locationId":"` + ourPlace + `","id":"s1","webhookId":"w3"}`, 200, "nothing to do"},
+		"not JSON":                 {`{`, 400, "not a delivery"},
+		"not text":                 {"\xff\xfe", 400, "not a delivery"},
+		"not an object":            {`[]`, 400, "not a delivery"},
+		"empty":                    {``, 400, "not a delivery"},
+		"unknown location":         {strings.ReplaceAll(ourDelivery, ourPlace, "elsewhere"), 403, "not known here"},
+		"no location":              {`{"type":"ContactUpdate","id":"c1","webhookId":"w2"}`, 403, "not known here"},
+		"another app's":            {strings.ReplaceAll(ourDelivery, `"ours"`, `"theirs"`), 403, "not known here"},
+		"another app's removal":    {`{"type":"UNINSTALL","appId":"theirs","locationId":"` + ourPlace + `","companyId":"co1"}`, 202, "noted"},
+		"an installation we await": {`{"type":"INSTALL","appId":"ours","locationId":"new-place","companyId":"co1","installType":"Location"}`, 202, "noted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,10 +118,47 @@ func TestADeliveryThatIsProvenMayStillNotBeOurs(t *testing.T) {
 	}
 }
 
+func TestAnEventNobodyHereCarriesIsKeptAndShown(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"a type of its own": `{"type":"SneezeCreate","locationId":"` + ourPlace + `","id":"s1","webhookId":"w3"}`,
+		"no type at all":    `{"locationId":"` + ourPlace + `","record":{"id":"r1"},"webhookId":"w4"}`,
+	} {
+		d := newDoor(t)
+		shows(t, d.signed([]byte(body)), http.StatusOK, "nothing to do")
+		had := d.store.deliveries()
+		if len(had) != 1 || had[0].Verdict != automation.Unknown || had[0].Event.Change != provider.Ignored || d.unsealed(had[0]) != body {
+			t.Errorf("%s: kept %+v", name, had)
+		}
+	}
+}
+
+func TestARetryOfWeeksAgoIsGenuine(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	old := []byte(strings.Replace(ourDelivery, "2026-03-04", "2026-01-15", 1))
+	shows(t, d.signed(old), http.StatusOK, "stored")
+	d.now = d.now.Add(21 * 24 * time.Hour)
+	shows(t, d.signed(old), http.StatusOK, "known already")
+}
+
+func TestARemovalToldLateRemovesNothing(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	cn, err := d.connections.Connection(t.Context(), "cn_hl")
+	ok(t, err)
+	cn.RotatedAt = today
+	ok(t, d.connections.SaveConnection(t.Context(), cn, nil))
+	shows(t, d.signed([]byte(`{"type":"UNINSTALL","appId":"ours","locationId":"`+ourPlace+`","webhookId":"w9","timestamp":"2026-03-03T12:00:00.000Z"}`)), http.StatusOK, "stored")
+	if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.Active {
+		t.Errorf("the connection is %s, %v", cn.State, err)
+	}
+}
+
 func TestOurOwnRemovalIsNoted(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	shows(t, d.signed([]byte(`{"type":"UNINSTALL","appId":"ours","locationId":"`+ourPlace+`","companyId":"co1"}`)), http.StatusOK, "noted")
+	shows(t, d.signed([]byte(`{"type":"UNINSTALL","appId":"ours","locationId":"`+ourPlace+`","companyId":"co1"}`)), http.StatusOK, "stored")
 	if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.NeedsReconnect || cn.Problem == "" {
 		t.Errorf("the connection is %s, %v", cn.State, err)
 	}
@@ -149,7 +191,7 @@ func TestWhenNothingCanBeStoredTheSenderIsAskedToComeAgain(t *testing.T) {
 			d := newDoor(t)
 			broken(d)
 			for _, w := range []*httptest.ResponseRecorder{d.signed([]byte(ourDelivery)), d.deliver("/hooks/gleap/"+hookSecret, gleapBody, false)} {
-				shows(t, w, http.StatusServiceUnavailable, "try again")
+				shows(t, w, http.StatusTooManyRequests, "try again")
 				if w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "disk") || strings.Contains(w.Body.String(), "locked") {
 					t.Errorf("again after %q: %s", w.Header().Get("Retry-After"), w.Body)
 				}
@@ -180,7 +222,6 @@ func TestAGleapDeliveryIsProvenByItsAddressAlone(t *testing.T) {
 		"a title no text": {hookSecret, strings.Replace(a, `"updatedAt"`, "\"title\":\"\xff\xfe\",\"updatedAt\"", 1), 200, "stored"}, // only a hint to look
 		"not JSON":        {hookSecret, "hello", 400, "not a delivery"},
 		"nothing":         {hookSecret, "", 400, "not a delivery"},
-		"a survey":        {hookSecret, `{"event":"survey.answered","projectId":"` + ourProject + `","data":{"id":` + ticket + `}}`, 200, "nothing to do"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,4 +262,116 @@ func TestWhatArrivesWhileAPersonIsNeededIsKept(t *testing.T) {
 	if e := d.store.deliveries()[0].Event; e.OccurredAt.After(today) || today.Sub(e.OccurredAt) > time.Minute {
 		t.Errorf("it occurred at %v", e.OccurredAt)
 	}
+}
+
+func TestAGleapSecretMayComeInAHeader(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"event":"ticket.updated","projectId":"` + ourProject + `","data":{"id":"65f01c2379710744eed022e1"}}`)
+	for name, c := range map[string]struct {
+		path, header string
+		status       int
+	}{
+		"in the header":             {"/hooks/gleap", "Bearer " + hookSecret, 200},
+		"in both":                   {"/hooks/gleap/" + hookSecret, "Bearer " + hookSecret, 200},
+		"another in the header":     {"/hooks/gleap/" + hookSecret, "Bearer " + hookSecret + "x", 401},
+		"a good one behind a bad":   {"/hooks/gleap/" + hookSecret + "x", "Bearer " + hookSecret, 401},
+		"somebody's basic password": {"/hooks/gleap", "Basic " + hookSecret, 401},
+		"nowhere":                   {"/hooks/gleap", "", 401},
+		"HighLevel's":               {"/hooks/gleap", "Bearer unused-unused-unused", 401},
+	} {
+		d := newDoor(t)
+		if w := d.deliver(c.path, body, false, "Authorization", c.header); w.Code != c.status {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestWhatIsRefusedIsCountedAndNotKept(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	for range 1000 {
+		d.deliver("/hooks/highlevel", []byte(ourDelivery), false)
+	}
+	d.signed([]byte(strings.Replace(ourDelivery, `"ours"`, `"theirs"`, 1)))
+	d.deliver("/hooks/gleap/"+hookSecret, []byte("hello"), false)
+	ok(t, d.StoreRefusals(t.Context()))
+	ok(t, d.StoreRefusals(t.Context()))
+	got := map[string]int{}
+	for _, r := range d.store.refused {
+		got[r.Provider+" "+r.Connection+" "+string(r.Reason)] = r.Count
+	}
+	want := map[string]int{"highlevel  signature": 1000, "highlevel cn_hl other_app": 1, "gleap cn_gl malformed": 1}
+	if !maps.Equal(got, want) || len(d.store.refused) != len(want) || len(d.store.deliveries()) != 0 {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+	if strings.Contains(d.log.String(), "level=WARN") {
+		t.Error("a forgery writes a line into the log of warnings")
+	}
+	// Counts outlive a database that is down for a while.
+	d.store.down = errors.New("disk full")
+	d.deliver("/hooks/highlevel", nil, false)
+	if d.StoreRefusals(t.Context()) == nil {
+		t.Error("nothing is wrong")
+	}
+	d.deliver("/hooks/highlevel", nil, false)
+	d.store.down = nil
+	ok(t, d.StoreRefusals(t.Context()))
+	if last := d.store.refused[len(d.store.refused)-1]; last.Count != 2 || last.Reason != automation.BadSignature {
+		t.Errorf("afterwards %+v", last)
+	}
+}
+
+// slow is a body that does not come to its end until it may.
+type slow struct {
+	begun chan struct{}
+	goOn  chan struct{}
+	sent  bool
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if !s.sent {
+		s.sent = true
+		close(s.begun)
+		return copy(p, "{"), nil
+	}
+	<-s.goOn
+	return 0, io.EOF
+}
+
+func TestMoreThanIsTakenInAtOnceIsSentAway(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	goOn := make(chan struct{})
+	var all sync.WaitGroup
+	for range maxHeld / maxDelivery { // each may yet become as large as any
+		body := &slow{begun: make(chan struct{}), goOn: goOn}
+		all.Go(func() {
+			d.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/hooks/highlevel", body))
+		})
+		<-body.begun
+	}
+	w := d.signed([]byte(ourDelivery))
+	shows(t, w, http.StatusTooManyRequests, "try again")
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("nobody says when to come again")
+	}
+	close(goOn)
+	all.Wait()
+	shows(t, d.signed([]byte(ourDelivery)), http.StatusOK, "stored")
+}
+
+func TestANewConnectionIsKnownAtItsFirstDelivery(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	elsewhere := []byte(strings.ReplaceAll(ourDelivery, ourPlace, "elsewhere"))
+	shows(t, d.signed(elsewhere), http.StatusForbidden, "not known here")
+	ok(t, d.connections.SaveConnection(t.Context(), connection.Connection{ID: "cn_new", Provider: highLevel, Account: provider.Account{ID: "elsewhere"}, State: connection.Active}, nil))
+	d.ConnectionsChanged() // this process connected it
+	shows(t, d.signed(elsewhere), http.StatusOK, "stored")
+	ok(t, d.connections.RemoveConnection(t.Context(), "cn_new"))
+	d.now = d.now.Add(directoryAge) // another process disconnected it
+	shows(t, d.signed(elsewhere), http.StatusForbidden, "not known here")
+	ok(t, d.connections.SaveConnection(t.Context(), connection.Connection{ID: "cn_again", Provider: highLevel, Account: provider.Account{ID: "elsewhere"}, State: connection.Active}, nil))
+	d.now = d.now.Add(directoryMissAge) // another process connected it
+	shows(t, d.signed(elsewhere), http.StatusOK, "known already")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
 	"crosswalk/web/runui"
 )
 
@@ -20,8 +21,7 @@ import (
 type live struct {
 	runs  Runs
 	nudge chan struct{}
-	ended chan struct{}
-	once  sync.Once
+	ended <-chan struct{}
 
 	mu       sync.Mutex
 	watchers map[chan automation.Run]struct{}
@@ -31,8 +31,8 @@ type live struct {
 // watchEvery is how often the store is asked when no worker of this process nudges.
 const watchEvery = time.Second
 
-func newLive(runs Runs) *live {
-	return &live{runs: runs, nudge: make(chan struct{}, 1), ended: make(chan struct{}), watchers: map[chan automation.Run]struct{}{}}
+func newLive(runs Runs, ended <-chan struct{}) *live {
+	return &live{runs: runs, nudge: make(chan struct{}, 1), ended: ended, watchers: map[chan automation.Run]struct{}{}}
 }
 
 func (l *live) wake() {
@@ -41,8 +41,6 @@ func (l *live) wake() {
 	default:
 	}
 }
-
-func (l *live) close() { l.once.Do(func() { close(l.ended) }) }
 
 // watch begins at now; the returned func ends it.
 func (l *live) watch(ctx context.Context) (<-chan automation.Run, func(), error) {
@@ -109,14 +107,53 @@ func (l *live) idle() bool {
 	return false
 }
 
+// lives keeps one live for each workspace somebody watches.
+type lives struct {
+	open  func(workspace string) *live
+	ended chan struct{}
+	once  sync.Once
+
+	mu  sync.Mutex
+	all map[string]*live
+}
+
+func newLives(in func(workspace string) (Store, connection.Store)) *lives {
+	l := &lives{ended: make(chan struct{}), all: map[string]*live{}}
+	l.open = func(workspace string) *live {
+		runs, _ := in(workspace)
+		return newLive(runs, l.ended)
+	}
+	return l
+}
+
+// of answers the live of a workspace.
+func (l *lives) of(workspace string) *live {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all[workspace] == nil {
+		l.all[workspace] = l.open(workspace)
+	}
+	return l.all[workspace]
+}
+
+func (l *lives) wake() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, one := range l.all {
+		one.wake()
+	}
+}
+
+func (l *lives) close() { l.once.Do(func() { close(l.ended) }) }
+
 // liveStream sends each new or changed run as a rendered row.
-func (s *Server) liveStream(c echo.Context) error {
+func (s *scoped) liveStream(c echo.Context) error {
 	ctx := c.Request().Context()
 	names, err := s.automationNames(ctx)
 	if err != nil {
 		return err
 	}
-	runs, stop, err := s.live.watch(ctx)
+	runs, stop, err := s.live.of(s.member.Workspace.ID).watch(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,13 +176,16 @@ func (s *Server) liveStream(c echo.Context) error {
 		case <-s.live.ended:
 			return nil
 		case <-beat.C:
-			if _, _, in, err := s.whoIs(ctx); err != nil || !in {
-				return nil // signed out meanwhile
+			if !s.stillIn(ctx) {
+				return nil
 			}
 			if _, err := fmt.Fprint(c.Response(), ": still here\n\n"); err != nil {
 				return nil
 			}
 		case r := <-runs:
+			if !s.stillIn(ctx) {
+				return nil // who was removed sees nothing more, though the page is still open
+			}
 			if _, known := names[r.Automation]; !known {
 				if names, err = s.automationNames(ctx); err != nil {
 					return nil

@@ -14,7 +14,7 @@ import (
 	"crosswalk/web/ui"
 )
 
-func (s *Server) livePage(c echo.Context) error {
+func (s *scoped) livePage(c echo.Context) error {
 	d, err := s.opened(c)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (s *Server) livePage(c echo.Context) error {
 	return s.showLive(c, http.StatusOK, v)
 }
 
-func (s *Server) showLive(c echo.Context, status int, v automationui.LiveView) error {
+func (s *scoped) showLive(c echo.Context, status int, v automationui.LiveView) error {
 	sh, err := s.shell(c, ui.Automations)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (s *Server) showLive(c echo.Context, status int, v automationui.LiveView) e
 	return s.render(c, status, automationui.LivePage(sh, v))
 }
 
-func (s *Server) liveView(c echo.Context, d desk) (automationui.LiveView, error) {
+func (s *scoped) liveView(c echo.Context, d desk) (automationui.LiveView, error) {
 	v := automationui.LiveView{Builder: s.head(d, automationui.Live), Source: d.source.schema.Label, StartAll: d.source.object.Poll}
 	v.Problems = nil // the list below says the same, where it can be put right
 	for _, e := range []end{d.source, d.target} {
@@ -69,7 +69,7 @@ func accountCheck(name string, e end) automationui.Check {
 	return check
 }
 
-func (s *Server) mappingCheck(d desk) automationui.Check {
+func (s *scoped) mappingCheck(d desk) automationui.Check {
 	check := automationui.Check{
 		Title: "The fields are mapped", Text: filledWords(d),
 		OK: true, Href: "/automations/" + string(d.a.ID) + "/map", HrefLabel: "Map",
@@ -101,7 +101,7 @@ func filledWords(d desk) string {
 			forth++
 		}
 		if r.Direction.ToSource() {
-			back++
+			back += len(r.Sources)
 		}
 	}
 	words := ui.Count(forth, "field", "fields") + " of the " + d.target.schema.Label
@@ -123,7 +123,7 @@ func ruleCheck(d desk) automationui.Check {
 	return check
 }
 
-func (s *Server) dryRunCheck(c echo.Context, d desk) (automationui.Check, error) {
+func (s *scoped) dryRunCheck(c echo.Context, d desk) (automationui.Check, error) {
 	check := automationui.Check{
 		Title: "You have seen a dry run", Text: "Not needed, but it shows what would be written before anything is.", Optional: true,
 		Href: "/automations/" + string(d.a.ID) + "/test", HrefLabel: "Dry run",
@@ -142,7 +142,7 @@ func (s *Server) dryRunCheck(c echo.Context, d desk) (automationui.Check, error)
 }
 
 // noticeCheck says how changes are noticed.
-func (s *Server) noticeCheck(d desk) automationui.Check {
+func (s *scoped) noticeCheck(d desk) automationui.Check {
 	check := automationui.Check{Title: "Changes are noticed", OK: true}
 	ends := []end{d.source}
 	if d.a.Definition.TwoWay() {
@@ -161,7 +161,7 @@ func (s *Server) noticeCheck(d desk) automationui.Check {
 }
 
 // activation switches an automation on or pauses it.
-func (s *Server) activation(c echo.Context) error {
+func (s *scoped) activation(c echo.Context) error {
 	ctx := c.Request().Context()
 	d, err := s.desk(c)
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *Server) activation(c echo.Context) error {
 
 // startPolling says from when on changes count, on each side that is watched. A position that another automation is
 // still working from stays as it is.
-func (s *Server) startPolling(c echo.Context, d desk) error {
+func (s *scoped) startPolling(c echo.Context, d desk) error {
 	if d.a.State == automation.Paused {
 		return nil // what happened meanwhile was held, and is carried now
 	}
@@ -233,7 +233,7 @@ func (s *Server) startPolling(c echo.Context, d desk) error {
 	return nil
 }
 
-func (s *Server) pollFromNow(ctx context.Context, id automation.ID, end automation.Endpoint) error {
+func (s *scoped) pollFromNow(ctx context.Context, id automation.ID, end automation.Endpoint) error {
 	cursor, known, err := s.Store.PollCursor(ctx, end.Connection, end.Object)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return err

@@ -17,7 +17,7 @@ import (
 	"crosswalk/web/ui"
 )
 
-func (s *Server) mapPage(c echo.Context) error {
+func (s *scoped) mapPage(c echo.Context) error {
 	d, err := s.opened(c)
 	if err != nil {
 		return err
@@ -26,11 +26,17 @@ func (s *Server) mapPage(c echo.Context) error {
 		if _, r := rowIn(v, c.QueryParam("open")); r != nil {
 			r.Open = true
 		}
+		if t, r := rowIn(v, c.QueryParam("turned")); r != nil && r.Direction == mappingui.ToTarget {
+			v.Problems = append([]ui.Problem{{
+				Tone: ui.Info, Title: t.Label + " leads to " + v.To.Side.Name() + " only now", Code: "turned",
+				Detail: "It led both ways. How a value goes back is not told by what it is made of now.", Next: "To let it lead both ways again, say in its editor how a value goes back.",
+			}}, v.Problems...)
+		}
 	})
 }
 
 // showMap renders the canvas as it is stored; change puts in what a person has typed and not saved.
-func (s *Server) showMap(c echo.Context, status int, d desk, change func(*mappingui.View)) error {
+func (s *scoped) showMap(c echo.Context, status int, d desk, change func(*mappingui.View)) error {
 	v, err := s.mapView(c, d)
 	if err != nil {
 		return err
@@ -64,7 +70,7 @@ func rowIn(v *mappingui.View, id string) (*mappingui.Target, *mappingui.Row) {
 	return nil, nil
 }
 
-func (s *Server) mapView(c echo.Context, d desk) (mappingui.View, error) {
+func (s *scoped) mapView(c echo.Context, d desk) (mappingui.View, error) {
 	ctx := c.Request().Context()
 	v := mappingui.View{
 		Builder: s.head(d, automationui.Map),
@@ -121,7 +127,7 @@ func toneOf(sev mapping.Severity) ui.Tone {
 }
 
 // needsOneOf says when a create would always be refused, or nothing.
-func (s *Server) needsOneOf(d desk) string {
+func (s *scoped) needsOneOf(d desk) string {
 	def := d.a.Definition
 	if words := lacking(d.target, def.Create, d.compiled.NeedsOneOf, def.Mapping); words != "" {
 		return words
@@ -259,11 +265,18 @@ func rowView(r mapping.Row) *mappingui.Row {
 		return v
 	}
 	v.Back = mappingui.Back{Own: r.Back != nil, Transforms: transformViews(r.Back)}
-	if told, ok := r.WayBack(); ok {
-		v.Back.Told = "Carried back as it is."
-		if words := chips(told); words != "" {
-			v.Back.Told = "The same, read the other way round: " + words + "."
+	told, ok := r.WayBack()
+	switch words := chips(told); {
+	case !ok:
+	case r.Joins():
+		v.Back.Told = "Taken apart again: the part that is still the same stays as it is, the other gets the rest, and a name that is all new is split into first and last name."
+		if words != "" {
+			v.Back.Told = "Read the other way round (" + words + "), then t" + v.Back.Told[1:]
 		}
+	case words != "":
+		v.Back.Told = "The same, read the other way round: " + words + "."
+	default:
+		v.Back.Told = "Carried back as it is."
 	}
 	return v
 }
@@ -356,8 +369,8 @@ func joinSentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
 
 // showResults shows what the sample would become, row by row, against the counterpart as it is now. It answers
 // why the counterpart cannot be seen, if it cannot; then the mapped values alone are shown.
-func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
-	planned, back := map[string]automation.FieldPlan{}, map[string]automation.FieldPlan{}
+func (s *scoped) showResults(c echo.Context, v *mappingui.View, d desk, sample record.Record) (why string) {
+	planned, back := map[string]automation.FieldPlan{}, []automation.FieldPlan{}
 	if d.target.problem == nil {
 		plan, err := s.planOf(c.Request().Context(), d, sample)
 		switch {
@@ -368,16 +381,19 @@ func (s *Server) showResults(c echo.Context, v *mappingui.View, d desk, sample r
 		}
 		for _, f := range plan.Fields {
 			if f.Side == automation.SourceSide {
-				back[f.Row] = f
+				back = append(back, f)
 			} else {
 				planned[f.Row] = f
 			}
 		}
 	}
-	for id, f := range back {
-		if _, row := rowIn(v, id); row != nil {
+	for _, f := range back {
+		if _, row := rowIn(v, f.Row); row != nil {
 			diff := diffOf(f)
-			row.BackResult = &diff
+			if len(row.Sources) > 1 {
+				diff.Field = f.Label
+			}
+			row.BackResults = append(row.BackResults, diff)
 		}
 	}
 	for _, r := range d.compiled.Map(sample) {

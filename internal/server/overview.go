@@ -16,7 +16,7 @@ import (
 	"crosswalk/web/ui"
 )
 
-func (s *Server) overviewPage(c echo.Context) error {
+func (s *scoped) overviewPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Overview)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Server) overviewPage(c echo.Context) error {
 }
 
 // firstSteps is the way from nothing to a synced contact; nil once it has been walked.
-func (s *Server) firstSteps(c echo.Context, health []connectionui.Health, all []automation.Automation) ([]overviewui.Step, error) {
+func (s *scoped) firstSteps(c echo.Context, health []connectionui.Health, all []automation.Automation) ([]overviewui.Step, error) {
 	has := func(want ui.Side) bool {
 		return slices.ContainsFunc(health, func(h connectionui.Health) bool { return h.Side == want && h.State != connectionui.Missing })
 	}
@@ -114,7 +114,7 @@ func (s *Server) firstSteps(c echo.Context, health []connectionui.Health, all []
 }
 
 // hours counts the last day's runs by outcome, oldest hour first, none left out.
-func (s *Server) hours(c echo.Context) ([]overviewui.Hour, error) {
+func (s *scoped) hours(c echo.Context) ([]overviewui.Hour, error) {
 	const many = 24
 	start := s.Now().UTC().Truncate(time.Hour).Add(-(many - 1) * time.Hour)
 	counts, err := s.Store.RunCounts(c.Request().Context(), start)

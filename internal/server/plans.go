@@ -16,6 +16,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/record"
 	"crosswalk/web/planui"
 	"crosswalk/web/ui"
@@ -24,7 +25,7 @@ import (
 const plansPerPage = 50
 
 // planCreate is a dry run: of one record, shown at once, or of everyone, worked off in the background.
-func (s *Server) planCreate(c echo.Context) error {
+func (s *scoped) planCreate(c echo.Context) error {
 	ctx := c.Request().Context()
 	a, err := s.Store.Automation(ctx, automation.ID(c.Param("id")))
 	if err != nil {
@@ -54,7 +55,7 @@ func (s *Server) planCreate(c echo.Context) error {
 	return redirect(c, "/plans/"+p.ID)
 }
 
-func (s *Server) planOne(c echo.Context, a automation.Automation, ref record.Ref) error {
+func (s *scoped) planOne(c echo.Context, a automation.Automation, ref record.Ref) error {
 	sh, err := s.shell(c, ui.Automations)
 	if err != nil {
 		return err
@@ -81,13 +82,20 @@ func planRecord(p automation.Plan) planui.Record {
 	return r
 }
 
-func (s *Server) planPage(c echo.Context) error {
+func (s *scoped) planPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	p, err := s.Store.Population(ctx, c.Param("id"))
 	if err != nil {
 		return err
 	}
-	switch c.QueryParam("format") {
+	format := c.QueryParam("format")
+	if format != "" && !s.can(people.Editor) {
+		return mayNot(people.Editor) // people's data in a file is for those who look after it
+	}
+	if format != "" {
+		s.note(c, people.AuditExport, p.ID, "plan", "", format)
+	}
+	switch format {
 	case "json":
 		return s.planExport(c, p)
 	case "csv":
@@ -104,7 +112,7 @@ func (s *Server) planPage(c echo.Context) error {
 	v := planui.View{
 		ID: p.ID, Title: planTitle(p, a), AutomationID: string(p.Automation), AutomationName: a.Name,
 		State: planState(p.State), Done: p.Done, Total: p.Total, Counts: map[ui.Outcome]int{},
-		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")), Result: c.QueryParam("result"),
+		Outcome: ui.Outcome(c.QueryParam("outcome")), Query: strings.TrimSpace(c.QueryParam("q")), Result: c.QueryParam("result"), Matching: c.QueryParam("matching"),
 		Writing: p.Mode.Applies(), Undo: p.Mode == engine.ModeUndo || p.Mode == engine.ModeTake,
 	}
 	for o, n := range p.Counts {
@@ -142,7 +150,7 @@ func planTitle(p engine.Population, a automation.Automation) string {
 }
 
 // planWords says how far a plan is, in a sentence.
-func (s *Server) planWords(v *planui.View, p engine.Population, a automation.Automation) {
+func (s *scoped) planWords(v *planui.View, p engine.Population, a automation.Automation) {
 	nothing := " Nothing has been written."
 	if v.Writing {
 		nothing = " What was written stays; it can be taken back."
@@ -168,7 +176,7 @@ func (s *Server) planWords(v *planui.View, p engine.Population, a automation.Aut
 }
 
 // eta is how long it still takes at the pace so far; nothing before there is a pace to speak of.
-func (s *Server) eta(p engine.Population) string {
+func (s *scoped) eta(p engine.Population) string {
 	passed := s.Now().Sub(p.StartedAt)
 	if p.Done < 20 || p.Total <= p.Done || passed < 3*time.Second {
 		return ""
@@ -219,7 +227,7 @@ func applyForm(p engine.Population, a automation.Automation, unconfirmed bool) *
 }
 
 // planApply lets what was shown be carried out.
-func (s *Server) planApply(c echo.Context) error {
+func (s *scoped) planApply(c echo.Context) error {
 	ctx := c.Request().Context()
 	p, err := s.Store.Population(ctx, c.Param("id"))
 	if err != nil {
@@ -249,23 +257,33 @@ func (s *Server) planApply(c echo.Context) error {
 		}
 		choice.Positions = append(choice.Positions, n)
 	}
-	if len(choice.Outcomes) == 0 {
-		return redirect(c, "/plans/"+p.ID)
+	here, confirm := "/plans/"+p.ID, "?unconfirmed=1#apply-title"
+	if form.Get("back") == "first-sync" {
+		here, confirm = "/automations/"+string(a.ID)+"/first-sync", "?unconfirmed=1#carry-title"
+	}
+	for _, words := range form["matching"] {
+		for _, word := range strings.Fields(words) {
+			choice.Matchings = append(choice.Matchings, automation.Matching(word))
+		}
+		deletes = deletes || p.Counts[automation.Delete] > 0 && strings.Contains(words, string(automation.MatchLinked))
+	}
+	if len(choice.Outcomes)+len(choice.Matchings) == 0 {
+		return redirect(c, here)
 	}
 	_, over := engine.ShareOf(p, a.Definition.Limits)
 	if (over || deletes) && form.Get("confirm") == "" {
-		return redirect(c, "/plans/"+p.ID+"?unconfirmed=1#apply-title")
+		return redirect(c, here+confirm)
 	}
 	if err := s.Store.ApplyPopulation(ctx, p.ID, choice); err != nil && !errors.Is(err, engine.ErrConflict) {
 		return err
 	}
-	return redirect(c, "/plans/"+p.ID)
+	return redirect(c, here)
 }
 
-func (s *Server) planPause(c echo.Context) error  { return s.planSwitch(c, s.Store.PausePopulation) }
-func (s *Server) planResume(c echo.Context) error { return s.planSwitch(c, s.Store.ResumePopulation) }
+func (s *scoped) planPause(c echo.Context) error  { return s.planSwitch(c, s.Store.PausePopulation) }
+func (s *scoped) planResume(c echo.Context) error { return s.planSwitch(c, s.Store.ResumePopulation) }
 
-func (s *Server) planSwitch(c echo.Context, to func(ctx context.Context, id string) error) error {
+func (s *scoped) planSwitch(c echo.Context, to func(ctx context.Context, id string) error) error {
 	id := c.Param("id")
 	if err := to(c.Request().Context(), id); err != nil && !errors.Is(err, engine.ErrConflict) {
 		return err
@@ -274,7 +292,7 @@ func (s *Server) planSwitch(c echo.Context, to func(ctx context.Context, id stri
 }
 
 // undoCreate shows what taking a change, a run or a plan back would do.
-func (s *Server) undoCreate(c echo.Context) error {
+func (s *scoped) undoCreate(c echo.Context) error {
 	ctx := c.Request().Context()
 	u := engine.Undo{Kind: c.FormValue("kind"), ID: c.FormValue("id"), Field: c.FormValue("field"), Created: engine.Created(c.FormValue("created"))}
 	if u.Created == "" {
@@ -304,9 +322,9 @@ func (s *Server) undoCreate(c echo.Context) error {
 	return redirect(c, "/plans/"+p.ID)
 }
 
-func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) error {
+func (s *scoped) planItems(c echo.Context, v *planui.View, p engine.Population) error {
 	after, _ := strconv.ParseInt(c.QueryParam("after"), 10, 64)
-	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), State: engine.ItemState(v.Result), Search: v.Query, After: after, Limit: plansPerPage + 1}
+	f := engine.PlanFilter{Outcomes: outcomesUnder(v.Outcome), Matching: automation.Matching(v.Matching), State: engine.ItemState(v.Result), Search: v.Query, After: after, Limit: plansPerPage + 1}
 	items, err := s.Store.PlanItems(c.Request().Context(), p.ID, f)
 	if err != nil {
 		return err
@@ -314,6 +332,9 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 	q := url.Values{}
 	if v.Outcome != "" {
 		q.Set("outcome", string(v.Outcome))
+	}
+	if v.Matching != "" {
+		q.Set("matching", v.Matching)
 	}
 	if v.Query != "" {
 		q.Set("q", v.Query)
@@ -354,7 +375,7 @@ func (s *Server) planItems(c echo.Context, v *planui.View, p engine.Population) 
 }
 
 // cost says what carrying the plan out would take under the target's call budget.
-func (s *Server) cost(p engine.Population, a automation.Automation) string {
+func (s *scoped) cost(p engine.Population, a automation.Automation) string {
 	words := ui.Count(p.Writes, "write", "writes") + ", " + ui.Count(p.Reads, "read", "reads") + " made to find out."
 	perSecond := s.Providers.CallsPerSecond(a.Definition.Target.Provider)
 	if p.Writes > 0 && perSecond > 0 {
@@ -390,7 +411,7 @@ func planState(st engine.PopulationState) planui.State {
 }
 
 // eachItem goes through a plan's items in their order, whatever their number.
-func (s *Server) eachItem(ctx context.Context, id string, do func(engine.PlanItem) error) error {
+func (s *scoped) eachItem(ctx context.Context, id string, do func(engine.PlanItem) error) error {
 	for after := int64(0); ; {
 		items, err := s.Store.PlanItems(ctx, id, engine.PlanFilter{After: after, Limit: 500})
 		if err != nil || len(items) == 0 {
@@ -413,7 +434,7 @@ func download(c echo.Context, kind, name string) {
 }
 
 // planExport streams every item as JSON, one array.
-func (s *Server) planExport(c echo.Context, p engine.Population) error {
+func (s *scoped) planExport(c echo.Context, p engine.Population) error {
 	download(c, "application/json", "dry-run-"+p.ID+".json")
 	enc := json.NewEncoder(c.Response())
 	sep := "["
@@ -435,7 +456,7 @@ func (s *Server) planExport(c echo.Context, p engine.Population) error {
 }
 
 // planCSV streams one line for each field that would be written, and one for each record that would not.
-func (s *Server) planCSV(c echo.Context, p engine.Population) error {
+func (s *scoped) planCSV(c echo.Context, p engine.Population) error {
 	download(c, "text/csv", "dry-run-"+p.ID+".csv")
 	w := csv.NewWriter(c.Response())
 	_ = w.Write([]string{"record", "record id", "counterpart", "counterpart id", "outcome", "field", "written to", "before", "after", "reason", "result"})
@@ -477,7 +498,7 @@ func harmless(cells []string) []string {
 	return cells
 }
 
-func (s *Server) planCancel(c echo.Context) error {
+func (s *scoped) planCancel(c echo.Context) error {
 	id := c.Param("id")
 	if err := s.Store.CancelPopulation(c.Request().Context(), id); err != nil && !errors.Is(err, engine.ErrConflict) {
 		return err

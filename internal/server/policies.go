@@ -120,7 +120,7 @@ func (p policyForm) checkDeletes(d desk) {
 func canDelete(d desk) bool { return d.source.object.Delete || d.target.object.Delete }
 
 // policiesSave saves what an automation may do.
-func (s *Server) policiesSave(c echo.Context) error {
+func (s *scoped) policiesSave(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (s *Server) policiesSave(c echo.Context) error {
 }
 
 // savePolicies saves a change made on the live page, or shows there what somebody else saved meanwhile.
-func (s *Server) savePolicies(c echo.Context, d desk, note string, mine func(automation.Definition) automation.Definition) error {
+func (s *scoped) savePolicies(c echo.Context, d desk, note string, mine func(automation.Definition) automation.Definition) error {
 	here := "/automations/" + string(d.a.ID) + "/live"
 	_, err := s.save(c, d.a, mine(d.a.Definition), note)
 	if errors.Is(err, engine.ErrConflict) {
@@ -161,7 +161,7 @@ func (s *Server) savePolicies(c echo.Context, d desk, note string, mine func(aut
 	return again(c, here)
 }
 
-func (s *Server) liveConflict(c echo.Context, d desk, mine func(automation.Definition) automation.Definition) error {
+func (s *scoped) liveConflict(c echo.Context, d desk, mine func(automation.Definition) automation.Definition) error {
 	newest, err := s.fresh(c.Request().Context(), d.a.ID)
 	if err != nil {
 		return err
@@ -197,7 +197,7 @@ func policiesAsStored(d desk) policyForm {
 	return p
 }
 
-func (s *Server) policiesView(d desk, p policyForm) automationui.Policies {
+func (s *scoped) policiesView(d desk, p policyForm) automationui.Policies {
 	from, to := d.source.side().Name(), d.target.side().Name()
 	def, del := p.def, p.def.Deletes
 	tick := func(name, label string, on bool) ui.Input {
@@ -433,7 +433,7 @@ func brakeOf(d desk, ready bool) *automationui.Brake {
 }
 
 // limitsRaise saves other brakes and lets a paused automation go on.
-func (s *Server) limitsRaise(c echo.Context) error {
+func (s *scoped) limitsRaise(c echo.Context) error {
 	ctx := c.Request().Context()
 	d, err := s.desk(c)
 	if err != nil {

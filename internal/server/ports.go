@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
-	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
@@ -59,6 +58,39 @@ type SecondFactors interface {
 	DropSecondFactor(ctx context.Context, userID string) (dropped bool, err error)
 }
 
+// Workspaces keeps who is in which workspace.
+type Workspaces interface {
+	// MembershipsOf are the workspaces of a person, the one they joined first coming first.
+	MembershipsOf(ctx context.Context, user string) ([]people.Membership, error)
+	// CreateWorkspace stores a new workspace, which is empty but for its owner.
+	CreateWorkspace(ctx context.Context, w people.Workspace, owner string) error
+	RenameWorkspace(ctx context.Context, id, name string) error
+}
+
+// Audit keeps who did what. Entries are only ever added.
+type Audit interface {
+	RecordAct(ctx context.Context, e people.AuditEntry) error
+	AuditEntries(ctx context.Context, workspace string, f people.AuditFilter) ([]people.AuditEntry, error)
+	AuditActors(ctx context.Context, workspace string) ([]string, error)
+}
+
+// Members keeps who may do what in a workspace, and who is invited. Changes that would leave a workspace without an
+// owner answer people.ErrLastOwner.
+type Members interface {
+	Members(ctx context.Context, workspace string) ([]people.Member, error)
+	SetRole(ctx context.Context, workspace, user string, role people.Role) error
+	RemoveMember(ctx context.Context, workspace, user string) error
+	// CreateInvite stores an invite with the hash of what its link holds.
+	CreateInvite(ctx context.Context, i people.Invite, tokenHash []byte) error
+	Invites(ctx context.Context, workspace string) ([]people.Invite, error)
+	// RevokeInvite answers engine.ErrConflict when it was accepted or revoked before.
+	RevokeInvite(ctx context.Context, workspace, id string) error
+	// InviteByToken finds one that may be accepted.
+	InviteByToken(ctx context.Context, tokenHash []byte, now time.Time) (people.Invite, error)
+	// AcceptInvite makes a user a member, once; a new one is stored along. engine.ErrConflict: the email is taken.
+	AcceptInvite(ctx context.Context, tokenHash []byte, u people.User, isNew bool, now time.Time) (people.Invite, error)
+}
+
 // Runs reads the run log.
 type Runs interface {
 	Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error)
@@ -72,7 +104,11 @@ type Runs interface {
 
 // Plans reads and starts dry runs over everyone.
 type Plans interface {
-	engine.Populations
+	// CreatePopulation stores it and enqueues its job in the same transaction.
+	CreatePopulation(ctx context.Context, p engine.Population) error
+	Population(ctx context.Context, id string) (engine.Population, error)
+	// ChangesToUndo pages through the writes an undo takes back, newest first; after is the last change seen.
+	ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error)
 	PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error)
 	CancelPopulation(ctx context.Context, id string) error
 	PausePopulation(ctx context.Context, id string) error
@@ -111,33 +147,50 @@ type Reviews interface {
 // Records tells what happened to a record on both sides, and makes it due.
 type Records interface {
 	engine.History
+	engine.Privacy
 	// Wake makes one key due for an event that is not stored, with a job, in one transaction.
 	Wake(ctx context.Context, key engine.Key, e automation.Event) error
 }
 
 // Deliveries reads what arrived.
 type Deliveries interface {
+	// Delivery reads one, with its body as it is stored: sealed.
+	Delivery(ctx context.Context, eventID string) (automation.Delivery, error)
+	// Deliveries lists them, newest first, without bodies.
+	Deliveries(ctx context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error)
+	// Refusals adds up what was refused, also where it could not be told whose it was.
+	Refusals(ctx context.Context, since time.Time) ([]automation.Refusal, error)
 	DeliveryStats(ctx context.Context, c record.ConnectionID) (engine.DeliveryStats, error)
 	PollCursors(ctx context.Context) ([]engine.PollCursor, error)
 }
 
-// Store is everything the pages need; internal/store has it all.
-type Store interface {
+// House is what belongs to no workspace: the people, and the doors that machines knock at. internal/store is it.
+type House interface {
 	Users
 	SignIns
 	Resets
 	Tries
 	SecondFactors
+	Workspaces
+	Members
+	Audit
+	engine.Inbox
+	// AddRefusals adds to the counts of what was refused.
+	AddRefusals(ctx context.Context, all ...automation.Refusal) error
+	Ping(ctx context.Context) error
+	MigrationsPending(ctx context.Context) (bool, error)
+}
+
+// Store is everything the pages of one workspace need. Its lists hold nothing of another one, and what belongs to
+// another is answered with engine.ErrNotFound.
+type Store interface {
 	Runs
 	Plans
 	Definitions
 	Reviews
 	Records
 	Deliveries
-	engine.Inbox
 	engine.Cursors
-	Ping(ctx context.Context) error
-	MigrationsPending(ctx context.Context) (bool, error)
 }
 
 // Trials previews and test-sends; engine.Reconciler is it.
@@ -147,13 +200,14 @@ type Trials interface {
 	Send(ctx context.Context, a automation.Automation, fields record.Fields) (automation.Run, error)
 }
 
-// Accounts is connection.Service as the pages use it.
-type Accounts interface {
-	List(ctx context.Context) ([]connection.Connection, error)
-}
-
 // QuotaLeft tells what is left of a connection's rate budget; ok is false when nothing is known yet.
 type QuotaLeft func(c record.ConnectionID) (used, limit int, label string, ok bool)
+
+// Sealer encrypts what is stored and binds it to its place; vault.Vault is one.
+type Sealer interface {
+	Seal(plain []byte, place string) ([]byte, error)
+	Open(sealed []byte, place string) ([]byte, error)
+}
 
 // Hooks are the webhook readers by provider.
 type Hooks map[provider.ID]provider.Webhooks

@@ -57,7 +57,7 @@ func refOf(c echo.Context) (record.Ref, error) {
 }
 
 // sideOf names a record by its account.
-func (s *Server) sideOf(ref record.Ref, connections []connection.Connection) recordui.Ref {
+func (s *scoped) sideOf(ref record.Ref, connections []connection.Connection) recordui.Ref {
 	e := s.rememberedEnd(ref, connections)
 	kind := string(ref.Type)
 	if o, ok := s.Descriptors[e.Provider].Object(ref.Type); ok {
@@ -66,7 +66,7 @@ func (s *Server) sideOf(ref record.Ref, connections []connection.Connection) rec
 	return recordui.Ref{Side: side(e.Provider), Kind: kind, ID: ref.ID, Href: recordHref(ref)}
 }
 
-func (s *Server) recordsPage(c echo.Context) error {
+func (s *scoped) recordsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Records)
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Server) recordsPage(c echo.Context) error {
 	return s.render(c, http.StatusOK, recordui.SearchPage(sh, v))
 }
 
-func (s *Server) recordPage(c echo.Context) error {
+func (s *scoped) recordPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	ref, err := refOf(c)
 	if err != nil {
@@ -121,7 +121,7 @@ func (s *Server) recordPage(c echo.Context) error {
 	for _, a := range story.Automations {
 		t.names[a.ID] = a.Name
 	}
-	v := recordui.View{Title: story.Title(), Self: s.sideOf(ref, connections), Older: !before.IsZero()}
+	v := recordui.View{Title: story.Title(), Self: s.sideOf(ref, connections), PersonalHref: personalHref(ref), Older: !before.IsZero()}
 	for _, other := range story.Refs()[1:] {
 		side := s.sideOf(other, connections)
 		if t.severed(other) {
@@ -152,7 +152,7 @@ func (s *Server) recordPage(c echo.Context) error {
 }
 
 // recordLook makes the record due by hand.
-func (s *Server) recordLook(c echo.Context) error {
+func (s *scoped) recordLook(c echo.Context) error {
 	ctx := c.Request().Context()
 	ref, err := refOf(c)
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Server) recordLook(c echo.Context) error {
 
 // teller puts a story into words for its page.
 type teller struct {
-	s           *Server
+	s           *scoped
 	story       engine.Story
 	connections []connection.Connection
 	names       map[automation.ID]string
@@ -256,6 +256,8 @@ func (t teller) arrival(out *recordui.Entry, a engine.Arrival) {
 		}
 	case automation.Poll:
 		out.Title = "A poll found this " + who.Kind + " " + string(a.Event.Change)
+	case automation.Replay:
+		out.Title = "A delivery about this " + who.Kind + " was replayed: " + a.Event.Name
 	case automation.Backfill:
 		out.Title = "Everyone was looked at, this " + who.Kind + " too"
 	default:
@@ -276,11 +278,8 @@ func (t teller) arrival(out *recordui.Entry, a engine.Arrival) {
 	if len(out.Fates) == 0 {
 		out.Text, out.Code = strings.TrimSpace(out.Text+" No automation watches this."), engine.WhyUnwatched
 	}
-	if len(a.Body) > 0 {
-		out.Body = pretty(string(a.Body))
-		if a.Size > len(a.Body) {
-			out.Body += "\n… " + ui.Number(a.Size-len(a.Body)) + " more bytes"
-		}
+	if a.Kept {
+		out.Href, out.HrefLabel = deliveryHref(a.Event.ID), "What was sent"
 	}
 }
 

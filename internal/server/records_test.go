@@ -28,6 +28,10 @@ type past struct {
 	asked   record.Ref
 	woken   []engine.Key
 	events  []automation.Event
+
+	personal engine.PersonalData
+	erased   []record.Ref
+	busy     bool
 }
 
 func (f *fakeStore) FindRecords(context.Context, string, int) ([]engine.RecordHit, error) {
@@ -97,7 +101,7 @@ func (w *workshop) lived() {
 			{Kind: engine.EntryRun, ID: "rn_1", At: at(-49), Run: &engine.RunStory{Run: wrote, Changes: []automation.Change{{
 				ID: "ch_1", Run: "rn_1", Target: janeHere, Op: automation.Update, Fields: []automation.FieldPlan{phone}, State: automation.Done, AnsweredAt: at(-49), After: record.Fields{"phone": record.TextOf("+1 415-555-2671")},
 			}}}},
-			{Kind: engine.EntryArrival, ID: "ev_1", At: at(-50), Arrival: &engine.Arrival{Event: event, RoutedAt: at(-50), Led: []automation.Run{wrote}, Body: []byte(`{"contact":{"id":"g1"}}`), Size: 9000}},
+			{Kind: engine.EntryArrival, ID: "ev_1", At: at(-50), Arrival: &engine.Arrival{Event: event, RoutedAt: at(-50), Led: []automation.Run{wrote}, Kept: true}},
 		},
 	}
 	if err := w.store.SetState(w.t.Context(), w.id, automation.On, ""); err != nil {
@@ -119,11 +123,14 @@ func TestATimelineTellsWhatHappenedOnBothSides(t *testing.T) {
 		"rv_1": {"A person was asked", "max@acme.io answered 29 minutes ago"},
 		"ln_1": {"The two were linked", "Same email on both sides", "Phone+14155552671"},
 		"rn_1": {"Updated 1 field of the HighLevel contact", "before: 555-1 → after: +14155552671", "Read back as “+1 415-555-2671”.", "PUT /contacts/h1", "200 OK", "80 ms"},
-		"ev_1": {"A webhook told of this contact: contact.updated", "Cared: Contacts Updated 1 field", "8,977 more bytes"},
+		"ev_1": {"A webhook told of this contact: contact.updated", "Cared: Contacts Updated 1 field", "What was sent"},
 	} {
 		for _, want := range words {
 			p.says("#entry-"+entry, want)
 		}
+	}
+	if p.Find("#entry-ev_1 a[href='/deliveries/ev_1']").Length() != 1 {
+		t.Error("an arrival does not lead to its delivery")
 	}
 	if got, _ := p.Find("#entry-rn_1 a[href='/runs/rn_1']").Attr("href"); got == "" {
 		t.Error("a run is not linked to")
@@ -140,7 +147,7 @@ func TestARecordNobodyWatchesIsToldSo(t *testing.T) {
 	w.store.past.entries = []engine.TimelineEntry{{Kind: engine.EntryArrival, ID: "ev_1", At: today, Arrival: &engine.Arrival{RoutedAt: today, Event: automation.Event{Kind: automation.Webhook, Ref: ticket, ReceivedAt: today}}}}
 	p := w.open(recordHref(ticket)).is(http.StatusOK)
 	p.says("[aria-labelledby=answer-title]", "No automation watches this").says("#entry-ev_1", "No automation watches this.")
-	if n := p.Find("main form").Length(); n != 0 {
+	if n := p.Find("main .head form").Length(); n != 0 {
 		t.Errorf("%d forms offer to look at what nobody minds", n)
 	}
 	w.store.past.entries = nil

@@ -24,7 +24,7 @@ func (s *Server) render(c echo.Context, status int, view templ.Component) error 
 	if err := view.Render(c.Request().Context(), &page); err != nil {
 		return fmt.Errorf("render %s: %w", c.Path(), err)
 	}
-	return c.HTMLBlob(status, page.Bytes())
+	return c.HTMLBlob(status, s.onlyAllowed(c, page.Bytes()))
 }
 
 // problemStatus is the status of a form that is shown again with what is wrong.
@@ -48,9 +48,12 @@ func (s *Server) theme(c echo.Context) ui.Theme {
 func (s *Server) bareShell(c echo.Context) ui.Shell { return ui.Shell{Theme: s.theme(c), Demo: s.Demo} }
 
 // shell is the frame of a signed-in person's page, with its counts and what was just said.
-func (s *Server) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
+func (s *scoped) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 	ctx := c.Request().Context()
-	sh := ui.Shell{Active: active, Theme: s.theme(c), User: user(c).Email, Demo: s.Demo}
+	sh := ui.Shell{Active: active, Theme: s.theme(c), User: user(c).Email, Demo: s.Demo, Workspace: s.member.Workspace.Name, WorkspaceID: s.member.Workspace.ID, Role: ui.Role(s.member.Role)}
+	for _, m := range s.others {
+		sh.Workspaces = append(sh.Workspaces, ui.Option{Value: m.Workspace.ID, Label: m.Workspace.Name})
+	}
 	all, err := s.Store.Automations(ctx)
 	if err != nil {
 		return sh, err

@@ -56,6 +56,7 @@ func (s *Server) resetPassword(c echo.Context) error {
 	if err := s.Store.FinishReset(ctx, c.Param("token"), hash, s.Now()); err != nil {
 		return err
 	}
+	s.noteOfPerson(c, u, people.AuditPassword)
 	if err := s.leave(ctx); err != nil {
 		return err
 	}

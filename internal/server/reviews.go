@@ -35,7 +35,7 @@ func kindOf(t reviewui.Tab) automation.ReviewKind {
 	return automation.ReviewConflict
 }
 
-func (s *Server) reviewsPage(c echo.Context) error {
+func (s *scoped) reviewsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Reviews)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Server) reviewsPage(c echo.Context) error {
 
 // reviewsUnder lists what a tab shows, newest first. Decided are those that wait to be carried out and those that are
 // settled.
-func (s *Server) reviewsUnder(ctx context.Context, t reviewui.Tab, f engine.ReviewFilter) ([]automation.Review, error) {
+func (s *scoped) reviewsUnder(ctx context.Context, t reviewui.Tab, f engine.ReviewFilter) ([]automation.Review, error) {
 	if t != reviewui.Decided {
 		f.Kind, f.State = kindOf(t), automation.ReviewOpen
 		return s.Store.ReviewList(ctx, f)
@@ -119,7 +119,7 @@ func reviewQuery(v reviewui.List, before string) string {
 	return q.Encode()
 }
 
-func (s *Server) reviewItem(r automation.Review, t reviewui.Tab, names map[automation.ID]string) reviewui.Item {
+func (s *scoped) reviewItem(r automation.Review, t reviewui.Tab, names map[automation.ID]string) reviewui.Item {
 	item := reviewui.Item{
 		ID: r.ID, Record: reviewTitle(r), AutomationName: cmp.Or(names[r.Automation], "removed automation"),
 		Text: askedWords(r), At: s.moment(r.OpenedAt),
@@ -173,7 +173,7 @@ func someWords(words []string, last string) string {
 }
 
 // decisionWords says what somebody answered. The desk names the two accounts, where they are known.
-func (s *Server) decisionWords(r automation.Review, d desk) string {
+func (s *scoped) decisionWords(r automation.Review, d desk) string {
 	if r.Kind == automation.ReviewIdentity {
 		switch {
 		case r.Decision.Ignore:
@@ -233,7 +233,7 @@ func rightValue(f automation.FieldPlan) record.Value {
 	return f.Before
 }
 
-func (s *Server) reviewPage(c echo.Context) error {
+func (s *scoped) reviewPage(c echo.Context) error {
 	r, err := s.Store.Review(c.Request().Context(), c.Param("id"))
 	if err != nil {
 		return err
@@ -294,7 +294,7 @@ func postedAnswers(c echo.Context, r automation.Review) answers {
 
 // reviewDesk lays out the automation a review belongs to; gone: it was removed, and only what the review remembers is
 // left to be shown.
-func (s *Server) reviewDesk(ctx context.Context, r automation.Review) (d desk, gone bool, err error) {
+func (s *scoped) reviewDesk(ctx context.Context, r automation.Review) (d desk, gone bool, err error) {
 	a, err := s.Store.Automation(ctx, r.Automation)
 	if err == nil {
 		d, err = s.layOut(ctx, a)
@@ -316,7 +316,7 @@ func (s *Server) reviewDesk(ctx context.Context, r automation.Review) (d desk, g
 }
 
 // rememberedEnd is a side as a record that was seen there tells it.
-func (s *Server) rememberedEnd(ref record.Ref, connections []connection.Connection) end {
+func (s *scoped) rememberedEnd(ref record.Ref, connections []connection.Connection) end {
 	e := end{Endpoint: automation.Endpoint{Connection: ref.Connection, Object: ref.Type}}
 	for _, c := range connections {
 		if c.ID == ref.Connection {
@@ -336,7 +336,7 @@ func (d desk) sidesOf(r automation.Review) (its, other end) {
 }
 
 // showReview renders a question with the answers given so far.
-func (s *Server) showReview(c echo.Context, status int, r automation.Review, given answers, problem *ui.Problem, issues []ui.Issue) error {
+func (s *scoped) showReview(c echo.Context, status int, r automation.Review, given answers, problem *ui.Problem, issues []ui.Issue) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Reviews)
 	if err != nil {
@@ -378,7 +378,7 @@ func (s *Server) showReview(c echo.Context, status int, r automation.Review, giv
 }
 
 // answeredBy says who answered, and finds the run that carried it out: the first about the record since then.
-func (s *Server) answeredBy(ctx context.Context, r automation.Review, d desk) (*reviewui.Answered, error) {
+func (s *scoped) answeredBy(ctx context.Context, r automation.Review, d desk) (*reviewui.Answered, error) {
 	out := &reviewui.Answered{By: r.DecidedBy, At: s.moment(r.DecidedAt)}
 	if r.DecidedBy == "" {
 		return out, nil
@@ -405,7 +405,7 @@ func (s *Server) answeredBy(ctx context.Context, r automation.Review, d desk) (*
 }
 
 // nextReview is the next open question of the same kind: an older one, or else the newest.
-func (s *Server) nextReview(ctx context.Context, r automation.Review) (automation.Review, bool, error) {
+func (s *scoped) nextReview(ctx context.Context, r automation.Review) (automation.Review, bool, error) {
 	for _, before := range []string{r.ID, ""} {
 		list, err := s.Store.ReviewList(ctx, engine.ReviewFilter{Kind: r.Kind, State: automation.ReviewOpen, Before: before, Limit: 2})
 		if err != nil {
@@ -427,7 +427,7 @@ type seen struct {
 }
 
 // look reads records at once, for showing only.
-func (s *Server) look(ctx context.Context, refs ...record.Ref) map[record.Ref]seen {
+func (s *scoped) look(ctx context.Context, refs ...record.Ref) map[record.Ref]seen {
 	ctx, cancel := context.WithTimeout(interactive(ctx), patience)
 	defer cancel()
 	var all sync.WaitGroup
@@ -453,7 +453,7 @@ func (s *Server) look(ctx context.Context, refs ...record.Ref) map[record.Ref]se
 	return out
 }
 
-func (s *Server) showConflict(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers) {
+func (s *scoped) showConflict(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers) {
 	var records map[record.Ref]seen
 	if !v.ReadOnly {
 		records = s.look(ctx, r.Plan.Source, r.Plan.Target)
@@ -480,7 +480,7 @@ func (s *Server) showConflict(ctx context.Context, v *reviewui.View, r automatio
 }
 
 // reviewAccount is one side of a conflict, with when its record was last changed, as far as the account tells.
-func (s *Server) reviewAccount(e end, got seen) reviewui.Account {
+func (s *scoped) reviewAccount(e end, got seen) reviewui.Account {
 	a := reviewui.Account{Side: e.side(), Label: e.schema.Label}
 	if at := got.record.UpdatedAt; !at.IsZero() {
 		a.Changed = s.moment(at)
@@ -566,7 +566,7 @@ func typedAs(f *reviewui.Field, spec record.FieldSpec) {
 	}
 }
 
-func (s *Server) showIdentity(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers) {
+func (s *scoped) showIdentity(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers) {
 	its, other := d.sidesOf(r)
 	v.Answer = given.identity
 	v.Question = "Which " + other.schema.Label + " is it?"
@@ -624,7 +624,7 @@ func (s *Server) showIdentity(ctx context.Context, v *reviewui.View, r automatio
 }
 
 // unseen says why the fields of a record are not shown; nothing when nobody looked.
-func (s *Server) unseen(got seen, e end) string {
+func (s *scoped) unseen(got seen, e end) string {
 	switch {
 	case got.err == nil:
 		return ""
@@ -637,7 +637,7 @@ func (s *Server) unseen(got seen, e end) string {
 }
 
 // reviewDecide takes an answer.
-func (s *Server) reviewDecide(c echo.Context) error {
+func (s *scoped) reviewDecide(c echo.Context) error {
 	ctx := c.Request().Context()
 	r, err := s.Store.Review(ctx, c.Param("id"))
 	if err != nil {
@@ -776,7 +776,7 @@ func (d desk) identityDecision(r automation.Review, given answers) (automation.D
 
 // always gives the fields that were decided for good an owner, in one new version. It answers what was saved, in
 // words. Somebody else's edit in between is kept: the owners are set on the newest version.
-func (s *Server) always(ctx context.Context, id automation.ID, r automation.Review, made automation.Decision, given answers, by string) (string, error) {
+func (s *scoped) always(ctx context.Context, id automation.ID, r automation.Review, made automation.Decision, given answers, by string) (string, error) {
 	for range 3 {
 		a, err := s.Store.Automation(ctx, id)
 		if err != nil {

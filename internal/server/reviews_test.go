@@ -153,7 +153,7 @@ func questioned(t *testing.T) (*workshop, *inboxStore) {
 		ask("rv_1", automation.ReviewConflict, "Omar Haddad", conflict),
 	}
 	inbox := &inboxStore{fakeStore: w.store}
-	w.Server.Store = inbox
+	w.keepsIn(inbox)
 	return w, inbox
 }
 
@@ -607,7 +607,7 @@ func TestAnAnswerToNothingIsNotFound(t *testing.T) {
 func TestWhatCannotBeStoredIsNotSaidToBeDecided(t *testing.T) {
 	t.Parallel()
 	w, inbox := questioned(t)
-	w.Server.Store = &brokenInbox{inbox}
+	w.keepsIn(&brokenInbox{inbox})
 	w.answer("rv_2", "take.email", "source").is(http.StatusInternalServerError)
 	if w.review("rv_2").State != automation.ReviewOpen {
 		t.Error("it is decided")

@@ -5,97 +5,176 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"crosswalk/internal/people"
 	"crosswalk/static"
 )
 
-// routes lists every route on one screen. Anything not under open or hooks needs a signed-in person.
+// Permission says who may use a route.
+type Permission string
+
+// The permissions, from the one anybody has. Each of the last three needs a role in the current workspace.
+const (
+	// Machine is for programs: no session, no cookies. The handler proves the caller itself.
+	Machine Permission = "machine"
+	// Public is for people who have not signed in.
+	Public Permission = "public"
+	// SignedIn is for every signed-in person, whatever their workspace.
+	SignedIn Permission = "signed-in"
+	// View is for all members of the current workspace.
+	View Permission = "view"
+	// Edit is for its editors and owners.
+	Edit Permission = "edit"
+	// Own is for its owners.
+	Own Permission = "own"
+)
+
+// Route is one line of the table of routes.
+type Route struct {
+	Method, Path string
+	Permission   Permission
+	handle       echo.HandlerFunc
+}
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// Routes is every route there is, with who may use it. Nothing is registered that is not a line here.
+func (s *Server) Routes() []Route {
+	return []Route{
+		{get, "/healthz", Machine, s.healthz},
+		{get, "/readyz", Machine, s.readyz},
+		{get, "/metrics", Machine, s.metrics},
+		{post, "/hooks/highlevel", Machine, s.hookSigned("highlevel")},
+		{post, "/hooks/gleap", Machine, s.hookSecret("gleap")},
+		{post, "/hooks/gleap/:secret", Machine, s.hookSecret("gleap")},
+		{get, static.Root + "*", Machine, echo.WrapHandler(static.Handler())},
+
+		{get, "/setup", Public, s.setupPage},
+		{post, "/setup", Public, s.setupCreate},
+		{get, "/sign-in", Public, s.signInPage},
+		{post, "/sign-in", Public, s.signIn},
+		{get, "/sign-in/code", Public, s.signInCodePage},
+		{post, "/sign-in/code", Public, s.signInCode},
+		{get, "/reset/:token", Public, s.resetPage},
+		{post, "/reset/:token", Public, s.resetPassword},
+		{get, "/invite/:token", Public, s.inviteOpen},
+		{get, "/invite", Public, s.invitePage},
+		{post, "/invite", Public, s.inviteAccept},
+
+		{post, "/sign-out", SignedIn, s.signOut},
+		{post, "/settings/theme", SignedIn, s.settingsTheme},
+		{post, "/workspace", SignedIn, s.workspaceSwitch},
+
+		{get, "/", View, within((*scoped).overviewPage)},
+		{get, "/settings", View, within((*scoped).settingsPage)},
+		{post, "/settings/password", View, within((*scoped).settingsPassword)},
+		{get, "/settings/two-step", View, within((*scoped).twoStepPage)},
+		{post, "/settings/two-step", View, within((*scoped).twoStepBegin)},
+		{post, "/settings/two-step/confirm", View, within((*scoped).twoStepConfirm)},
+		{post, "/settings/two-step/codes", View, within((*scoped).twoStepCodes)},
+		{post, "/settings/two-step/off", View, within((*scoped).twoStepOff)},
+		{post, "/settings/sign-ins/:id/end", View, within((*scoped).signInEnd)},
+		{post, "/settings/sign-ins/end-others", View, within((*scoped).signInsEndOthers)},
+		{get, "/workspaces/new", Own, within((*scoped).workspaceNewPage)},
+		{post, "/workspaces", Own, within((*scoped).workspaceCreate)},
+		{post, "/workspace/name", Own, within((*scoped).workspaceRename)},
+		{get, "/settings/people", Own, within((*scoped).peoplePage)},
+		{get, "/settings/audit", Own, within((*scoped).auditPage)},
+		{get, "/settings/audit.csv", Own, within((*scoped).auditExport)},
+		{post, "/people/:id/role", Own, within((*scoped).memberRole)},
+		{post, "/people/:id/remove", Own, within((*scoped).memberRemove)},
+		{post, "/invites", Own, within((*scoped).inviteCreate)},
+		{post, "/invites/:id/revoke", Own, within((*scoped).inviteRevoke)},
+
+		{get, "/connections", View, within((*scoped).connectionsPage)},
+		{get, "/connections/highlevel/new", Edit, within((*scoped).connectHighLevelPage)},
+		{post, "/connections/highlevel", Edit, within((*scoped).connectHighLevelKey)},
+		{post, "/connections/highlevel/authorize", Edit, within((*scoped).connectHighLevelOAuth)},
+		{get, "/connections/gleap/new", Edit, within((*scoped).connectGleapPage)},
+		{post, "/connections/gleap", Edit, within((*scoped).connectGleapKey)},
+		{post, "/connections/gleap/authorize", Edit, within((*scoped).connectGleapOAuth)},
+		{get, "/connections/callback", Edit, within((*scoped).connectCallback)},
+		{post, "/connections/:id/check", Edit, within((*scoped).connectionCheck)},
+		{post, "/connections/:id/disconnect", Edit, within((*scoped).connectionDisconnect)},
+
+		{get, "/automations", View, within((*scoped).automationsPage)},
+		{post, "/automations", Edit, within((*scoped).automationCreate)},
+		{get, "/automations/:id", View, within((*scoped).automationRedirect)},
+		{post, "/automations/:id/name", Edit, within((*scoped).automationRename)},
+		{post, "/automations/:id/delete", Edit, within((*scoped).automationDelete)},
+		{get, "/automations/:id/when", View, within((*scoped).whenPage)},
+		{post, "/automations/:id/when", Edit, within((*scoped).whenSave)},
+		{get, "/automations/:id/map", View, within((*scoped).mapPage)},
+		{post, "/automations/:id/rows", Edit, within((*scoped).rowConnect)},
+		{post, "/automations/:id/rows/:row", Edit, within((*scoped).rowSave)},
+		{post, "/automations/:id/rows/:row/delete", Edit, within((*scoped).rowDelete)},
+		{post, "/automations/:id/undo", Edit, within((*scoped).mapUndo)},
+		{post, "/automations/:id/redo", Edit, within((*scoped).mapRedo)},
+		{get, "/automations/:id/test", View, within((*scoped).testPage)},
+		{post, "/automations/:id/tests", Edit, within((*scoped).testSend)},
+		{post, "/automations/:id/plans", Edit, within((*scoped).planCreate)},
+		{get, "/automations/:id/live", View, within((*scoped).livePage)},
+		{get, "/automations/:id/first-sync", View, within((*scoped).firstSyncPage)},
+		{post, "/automations/:id/first-sync", Edit, within((*scoped).firstSyncLook)},
+		{post, "/automations/:id/activation", Edit, within((*scoped).activation)},
+		{post, "/automations/:id/policies", Edit, within((*scoped).policiesSave)},
+		{post, "/automations/:id/limits", Edit, within((*scoped).limitsRaise)},
+		{get, "/automations/:id/versions", View, within((*scoped).versionsPage)},
+		{post, "/automations/:id/versions", Edit, within((*scoped).versionRestore)},
+
+		{get, "/plans/:id", View, within((*scoped).planPage)},
+		{post, "/plans/:id/cancel", Edit, within((*scoped).planCancel)},
+		{post, "/plans/:id/apply", Edit, within((*scoped).planApply)},
+		{post, "/plans/:id/pause", Edit, within((*scoped).planPause)},
+		{post, "/plans/:id/resume", Edit, within((*scoped).planResume)},
+		{post, "/undo", Edit, within((*scoped).undoCreate)},
+		{get, "/reviews", View, within((*scoped).reviewsPage)},
+		{get, "/reviews/:id", View, within((*scoped).reviewPage)},
+		{post, "/reviews/:id", Edit, within((*scoped).reviewDecide)},
+		{get, "/drift", View, within((*scoped).driftPage)},
+		{get, "/records", View, within((*scoped).recordsPage)},
+		{get, "/records/:connection/:type/*", View, within((*scoped).recordPage)},
+		{post, "/records/:connection/:type/*", Edit, within((*scoped).recordLook)},
+		{get, "/personal-data/:connection/:type/*", Edit, within((*scoped).personalExport)},
+		{post, "/personal-data/:connection/:type/*", Own, within((*scoped).personalErase)},
+		{get, "/deliveries", View, within((*scoped).deliveriesPage)},
+		{get, "/deliveries/:id", View, within((*scoped).deliveryPage)},
+		{post, "/deliveries/:id/replay", Edit, within((*scoped).deliveryReplay)},
+		{get, "/runs", View, within((*scoped).runsPage)},
+		{get, "/runs/:id", View, within((*scoped).runPage)},
+		{post, "/runs/:id/retry", Edit, within((*scoped).runRetry)},
+		{get, "/live", View, within((*scoped).liveStream)},
+	}
+}
+
+// routes registers the table, each route behind the guards of its permission.
 func (s *Server) routes() {
 	e := s.echo
 	e.Use(s.requestID, s.logRequests, s.secureHeaders, s.catchPanics)
-
-	// For machines: no session, no cookies.
-	e.GET("/healthz", s.healthz)
-	e.GET("/readyz", s.readyz)
-	e.GET("/metrics", s.metrics)
-	e.POST("/hooks/highlevel", s.hookSigned("highlevel"))
-	e.POST("/hooks/gleap/:secret", s.hookSecret("gleap"))
-	e.GET(static.Root+"*", echo.WrapHandler(static.Handler()))
-
-	pages := e.Group("", s.sameOrigin, s.withSession, bodyLimit(1<<20))
-	pages.GET("/setup", s.setupPage)
-	pages.POST("/setup", s.setupCreate)
-	pages.GET("/sign-in", s.signInPage)
-	pages.POST("/sign-in", s.signIn)
-	pages.GET("/reset/:token", s.resetPage)
-	pages.POST("/reset/:token", s.resetPassword)
-	pages.GET("/sign-in/code", s.signInCodePage)
-	pages.POST("/sign-in/code", s.signInCode)
-
-	in := pages.Group("", s.signedIn)
-	in.POST("/sign-out", s.signOut)
-	in.GET("/settings", s.settingsPage)
-	in.POST("/settings/theme", s.settingsTheme)
-	in.POST("/settings/password", s.settingsPassword)
-	in.GET("/settings/two-step", s.twoStepPage)
-	in.POST("/settings/two-step", s.twoStepBegin)
-	in.POST("/settings/two-step/confirm", s.twoStepConfirm)
-	in.POST("/settings/two-step/codes", s.twoStepCodes)
-	in.POST("/settings/two-step/off", s.twoStepOff)
-	in.POST("/settings/sign-ins/:id/end", s.signInEnd)
-	in.POST("/settings/sign-ins/end-others", s.signInsEndOthers)
-	in.GET("/", s.overviewPage)
-
-	in.GET("/connections", s.connectionsPage)
-	in.GET("/connections/highlevel/new", s.connectHighLevelPage)
-	in.POST("/connections/highlevel", s.connectHighLevelKey)
-	in.POST("/connections/highlevel/authorize", s.connectHighLevelOAuth)
-	in.GET("/connections/gleap/new", s.connectGleapPage)
-	in.POST("/connections/gleap", s.connectGleapKey)
-	in.POST("/connections/gleap/authorize", s.connectGleapOAuth)
-	in.GET("/connections/callback", s.connectCallback)
-	in.POST("/connections/:id/check", s.connectionCheck)
-	in.POST("/connections/:id/disconnect", s.connectionDisconnect)
-
-	in.GET("/automations", s.automationsPage)
-	in.POST("/automations", s.automationCreate)
-	in.GET("/automations/:id", s.automationRedirect)
-	in.POST("/automations/:id/name", s.automationRename)
-	in.POST("/automations/:id/delete", s.automationDelete)
-	in.GET("/automations/:id/when", s.whenPage)
-	in.POST("/automations/:id/when", s.whenSave)
-	in.GET("/automations/:id/map", s.mapPage)
-	in.POST("/automations/:id/rows", s.rowConnect)
-	in.POST("/automations/:id/rows/:row", s.rowSave)
-	in.POST("/automations/:id/rows/:row/delete", s.rowDelete)
-	in.POST("/automations/:id/undo", s.mapUndo)
-	in.POST("/automations/:id/redo", s.mapRedo)
-	in.GET("/automations/:id/test", s.testPage)
-	in.POST("/automations/:id/tests", s.testSend)
-	in.POST("/automations/:id/plans", s.planCreate)
-	in.GET("/automations/:id/live", s.livePage)
-	in.POST("/automations/:id/activation", s.activation)
-	in.POST("/automations/:id/policies", s.policiesSave)
-	in.POST("/automations/:id/limits", s.limitsRaise)
-	in.GET("/automations/:id/versions", s.versionsPage)
-	in.POST("/automations/:id/versions", s.versionRestore)
-
-	in.GET("/plans/:id", s.planPage)
-	in.POST("/plans/:id/cancel", s.planCancel)
-	in.POST("/plans/:id/apply", s.planApply)
-	in.POST("/plans/:id/pause", s.planPause)
-	in.POST("/plans/:id/resume", s.planResume)
-	in.POST("/undo", s.undoCreate)
-	in.GET("/reviews", s.reviewsPage)
-	in.GET("/reviews/:id", s.reviewPage)
-	in.POST("/reviews/:id", s.reviewDecide)
-	in.GET("/drift", s.driftPage)
-	in.GET("/records", s.recordsPage)
-	in.GET("/records/:connection/:type/*", s.recordPage)
-	in.POST("/records/:connection/:type/*", s.recordLook)
-	in.GET("/runs", s.runsPage)
-	in.GET("/runs/:id", s.runPage)
-	in.POST("/runs/:id/retry", s.runRetry)
-	in.GET("/live", s.liveStream)
-
+	s.permissions = map[string]Permission{}
+	for _, r := range s.Routes() {
+		s.permissions[r.Method+" "+r.Path] = r.Permission
+		e.Add(r.Method, r.Path, r.handle, s.guards(r.Permission)...)
+	}
 	e.RouteNotFound("/*", func(c echo.Context) error { return echo.NewHTTPError(http.StatusNotFound) }, s.withSession)
+}
+
+// guards are what a request passes before the handler. A permission nobody knows lets nobody through.
+func (s *Server) guards(p Permission) []echo.MiddlewareFunc {
+	person := []echo.MiddlewareFunc{s.sameOrigin, s.withSession, bodyLimit(1 << 20)}
+	switch p {
+	case Machine:
+		return nil
+	case Public:
+		return person
+	case SignedIn:
+		return append(person, s.signedIn)
+	case View:
+		return append(person, s.signedIn, s.inWorkspace(people.Viewer))
+	case Edit:
+		return append(person, s.signedIn, s.inWorkspace(people.Editor))
+	}
+	return append(person, s.signedIn, s.inWorkspace(people.Owner))
 }

@@ -26,7 +26,7 @@ func (e edit) definition(d automation.Definition) automation.Definition {
 }
 
 // desk lays out the automation a form was sent about.
-func (s *Server) desk(c echo.Context) (desk, error) {
+func (s *scoped) desk(c echo.Context) (desk, error) {
 	a, err := s.read(c)
 	if err != nil {
 		return desk{}, err
@@ -35,7 +35,15 @@ func (s *Server) desk(c echo.Context) (desk, error) {
 }
 
 // change saves an edit, or shows what somebody else saved meanwhile beside it.
-func (s *Server) change(c echo.Context, d desk, e edit, note, open string) error {
+func (s *scoped) change(c echo.Context, d desk, e edit, note, open string) error {
+	if open == "" {
+		return s.changed(c, d, e, note, nil)
+	}
+	return s.changed(c, d, e, note, url.Values{"open": {open}})
+}
+
+// changed is change, with what the page that follows is to show.
+func (s *scoped) changed(c echo.Context, d desk, e edit, note string, show url.Values) error {
 	_, err := s.save(c, d.a, e.definition(d.a.Definition), note)
 	page := "/automations/" + string(d.a.ID) + "/map"
 	if errors.Is(err, engine.ErrConflict) {
@@ -52,19 +60,19 @@ func (s *Server) change(c echo.Context, d desk, e edit, note, open string) error
 	if err != nil {
 		return err
 	}
-	if open != "" {
-		page += "?open=" + url.QueryEscape(open)
+	if len(show) > 0 {
+		page += "?" + show.Encode()
 	}
 	return again(c, page)
 }
 
 // refuse shows the canvas with a problem; nothing was saved.
-func (s *Server) refuse(c echo.Context, status int, d desk, p ui.Problem) error {
+func (s *scoped) refuse(c echo.Context, status int, d desk, p ui.Problem) error {
 	return s.showMap(c, status, d, func(v *mappingui.View) { v.Problems = append([]ui.Problem{p}, v.Problems...) })
 }
 
 // rowConnect makes a source fill a target; an empty source takes the row away.
-func (s *Server) rowConnect(c echo.Context) error {
+func (s *scoped) rowConnect(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -107,12 +115,18 @@ func (s *Server) rowConnect(c echo.Context) error {
 		for _, sg := range mapping.Suggest(d.source.schema, d.target.schema, locale) {
 			if sg.Source == from.Key && sg.Target == spec.Key {
 				row.Steps = sg.Steps
-				return m.Replace(row)
 			}
 		}
-		return m
+		if row.Direction == mapping.Both && len(s.wrongIn(d, row)) > 0 {
+			row.Direction = "" // a row without a way back would carry nothing at all
+		}
+		return m.Replace(row)
 	}
-	return s.change(c, d, connect, "connected "+d.source.label(source)+" to "+label, "")
+	note := "connected " + d.source.label(source) + " to " + label
+	if after, ok := connect(d.a.Definition.Mapping).RowFor(target); ok && row.Direction == mapping.Both && after.Direction != mapping.Both {
+		return s.changed(c, d, connect, note+", one way", url.Values{"turned": {after.ID}})
+	}
+	return s.change(c, d, connect, note, "")
 }
 
 func fieldGone(e end, key, code string) ui.Problem {
@@ -128,7 +142,7 @@ func mappingFull() ui.Problem {
 }
 
 // leadBack adds a row that fills a source field from a target field.
-func (s *Server) leadBack(c echo.Context, d desk, target, source string) error {
+func (s *scoped) leadBack(c echo.Context, d desk, target, source string) error {
 	from, ok := d.target.schema.Field(target)
 	if !ok {
 		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
@@ -164,20 +178,22 @@ func (s *Server) leadBack(c echo.Context, d desk, target, source string) error {
 }
 
 // taken says that another row fills the same field already, or nothing.
-func (s *Server) taken(d desk, row mapping.Row) string {
+func (s *scoped) taken(d desk, row mapping.Row) string {
 	for _, other := range d.a.Definition.Mapping.Rows {
 		switch {
 		case other.ID == row.ID:
 		case row.Direction.ToTarget() && other.Direction.ToTarget() && other.Target == row.Target:
 			return d.target.label(row.Target) + " is filled by another row already."
-		case row.Direction.ToSource() && other.Direction.ToSource() && slices.Equal(other.Sources, row.Sources):
-			return d.source.label(row.Sources[0]) + " is filled from the " + d.target.schema.Label + " by another row already."
+		case row.Direction.ToSource() && other.Direction.ToSource():
+			if i := slices.IndexFunc(row.Sources, func(key string) bool { return slices.Contains(other.Sources, key) }); i >= 0 {
+				return d.source.label(row.Sources[i]) + " is filled from the " + d.target.schema.Label + " by another row already."
+			}
 		}
 	}
 	return ""
 }
 
-func (s *Server) rowDelete(c echo.Context) error {
+func (s *scoped) rowDelete(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -191,7 +207,7 @@ func (s *Server) rowDelete(c echo.Context) error {
 }
 
 // rowSave is the row editor: its buttons change the list of transforms, and what is complete is saved.
-func (s *Server) rowSave(c echo.Context) error {
+func (s *scoped) rowSave(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -251,7 +267,7 @@ func (s *Server) rowSave(c echo.Context) error {
 
 // rowToSave is the row as it is stored. One that was removed since the page was opened is found in the version
 // the page showed, so that what a person typed is not lost; here is false then.
-func (s *Server) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, err error) {
+func (s *scoped) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, err error) {
 	id := c.Param("row")
 	if row, ok := d.a.Definition.Mapping.RowByID(id); ok {
 		return row, true, nil
@@ -269,7 +285,7 @@ func (s *Server) rowToSave(c echo.Context, d desk) (row mapping.Row, here bool, 
 }
 
 // rowFix carries out the change a warning offers.
-func (s *Server) rowFix(c echo.Context, d desk, row mapping.Row, name string) error {
+func (s *scoped) rowFix(c echo.Context, d desk, row mapping.Row, name string) error {
 	for _, p := range d.compiled.MappingProblems {
 		if p.RowID == row.ID && p.Fix != nil && p.Fix.Name == name {
 			fixed := row
@@ -386,7 +402,7 @@ func (w wrong) onlyStep(back bool, i int) bool {
 }
 
 // wrongIn checks a row before it is saved: every transform for itself, then the row as a whole.
-func (s *Server) wrongIn(d desk, row mapping.Row) wrong {
+func (s *scoped) wrongIn(d desk, row mapping.Row) wrong {
 	var out wrong
 	locale := d.a.Definition.Locale()
 	check := func(back bool, steps []mapping.Step) {
@@ -422,7 +438,7 @@ func (s *Server) wrongIn(d desk, row mapping.Row) wrong {
 }
 
 // typed shows the editor open with what a person has typed, and what is wrong with it.
-func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
+func (s *scoped) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 	_, here := rowIn(v, row.ID)
 	if here == nil {
 		// The row was removed meanwhile; its target shows what was typed.
@@ -454,16 +470,16 @@ func (s *Server) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 	*here = *shown
 }
 
-func (s *Server) mapUndo(c echo.Context) error {
+func (s *scoped) mapUndo(c echo.Context) error {
 	return s.step(c, undoNote, track.back)
 }
 
-func (s *Server) mapRedo(c echo.Context) error {
+func (s *scoped) mapRedo(c echo.Context) error {
 	return s.step(c, redoNote, track.forth)
 }
 
 // step saves an earlier or later state of the definition as a new version. The accounts stay as they are.
-func (s *Server) step(c echo.Context, prefix string, which func(track) (automation.Version, string, bool)) error {
+func (s *scoped) step(c echo.Context, prefix string, which func(track) (automation.Version, string, bool)) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 
 const runsPerPage = 50
 
-func (s *Server) automationNames(ctx context.Context) (map[automation.ID]string, error) {
+func (s *scoped) automationNames(ctx context.Context) (map[automation.ID]string, error) {
 	all, err := s.Store.Automations(ctx)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (s *Server) automationNames(ctx context.Context) (map[automation.ID]string,
 	return names, nil
 }
 
-func (s *Server) runsPage(c echo.Context) error {
+func (s *scoped) runsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Runs)
 	if err != nil {
@@ -85,7 +85,7 @@ func runQuery(f engine.RunFilter, sign ui.Outcome, before string) string {
 	return q.Encode()
 }
 
-func (s *Server) runItem(r automation.Run, names map[automation.ID]string) runui.Item {
+func (s *scoped) runItem(r automation.Run, names map[automation.ID]string) runui.Item {
 	name := names[r.Automation]
 	if name == "" {
 		name = "removed automation"
@@ -124,7 +124,7 @@ func runState(r automation.Run) runui.State {
 }
 
 // writesOf shows what a run wrote, oldest first, each field as something that can be taken back.
-func (s *Server) writesOf(ctx context.Context, r automation.Run) ([]runui.Write, error) {
+func (s *scoped) writesOf(ctx context.Context, r automation.Run) ([]runui.Write, error) {
 	changes, err := s.Store.ChangesToUndo(ctx, "run:"+r.ID, "", 50)
 	if err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func writeTitle(ch automation.Change) string {
 	return "Updated the " + what
 }
 
-func (s *Server) runPage(c echo.Context) error {
+func (s *scoped) runPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	r, err := s.Store.Run(ctx, c.Param("id"))
 	if err != nil {
@@ -238,7 +238,7 @@ func (s *Server) runPage(c echo.Context) error {
 }
 
 // askedBy finds the open question a run left to a person.
-func (s *Server) askedBy(ctx context.Context, r automation.Run) (automation.Review, bool, error) {
+func (s *scoped) askedBy(ctx context.Context, r automation.Run) (automation.Review, bool, error) {
 	list, err := s.Store.Reviews(ctx, r.Automation, r.Source)
 	if err != nil {
 		return automation.Review{}, false, err
@@ -258,6 +258,8 @@ func beganWith(r automation.Run) string {
 		return "webhook " + r.Event.Name
 	case automation.Poll:
 		return "a change found by polling"
+	case automation.Replay:
+		return "a replayed delivery, " + r.Event.Name
 	case automation.Backfill:
 		return "a look at everyone"
 	case automation.Manual:
@@ -282,7 +284,7 @@ func stepProblem(st automation.Step) *ui.Problem {
 	return &ui.Problem{Tone: ui.Stop, Title: st.Title, Detail: st.Detail, Next: st.Advice, Words: st.Words, Code: st.Code}
 }
 
-func (s *Server) runStep(st automation.Step) runui.Step {
+func (s *scoped) runStep(st automation.Step) runui.Step {
 	out := runui.Step{At: ui.Moment{Machine: st.At.UTC().Format(time.RFC3339Nano), Text: st.At.UTC().Format("15:04:05")}, Title: st.Title, Text: st.Detail, Calls: exchanges(st.Calls)}
 	switch st.Kind {
 	case automation.StepEvent:
@@ -346,7 +348,7 @@ func exchanges(calls []provider.Call) []automationui.Exchange {
 	return out
 }
 
-func (s *Server) runRetry(c echo.Context) error {
+func (s *scoped) runRetry(c echo.Context) error {
 	id := c.Param("id")
 	if err := s.Store.RetryRun(c.Request().Context(), id); err != nil {
 		return err

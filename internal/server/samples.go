@@ -79,7 +79,7 @@ func interactive(ctx context.Context) context.Context {
 }
 
 // firstPage lists a few source records. Search narrows it.
-func (s *Server) firstPage(ctx context.Context, e end, search string) (listing, error) {
+func (s *scoped) firstPage(ctx context.Context, e end, search string) (listing, error) {
 	key := string(e.Connection) + "/" + string(e.Object) + "/" + search
 	if l, ok := kept(s.recall, s.recall.listings, key); ok && s.Now().Before(l.until) {
 		return l, nil
@@ -111,7 +111,7 @@ type sample struct {
 
 // sampleOf finds the sample a person chose, or the first there is. A provider that does not answer costs the
 // samples and nothing else.
-func (s *Server) sampleOf(c echo.Context, d desk) sample {
+func (s *scoped) sampleOf(c echo.Context, d desk) sample {
 	ctx := c.Request().Context()
 	remembered := "sample " + string(d.a.ID)
 	if id := c.QueryParam("sample"); id != "" && len(id) < 200 {
@@ -147,7 +147,7 @@ func (s *Server) sampleOf(c echo.Context, d desk) sample {
 	return out
 }
 
-func (s *Server) sampleByID(ctx context.Context, e end, id string) (record.Record, error) {
+func (s *scoped) sampleByID(ctx context.Context, e end, id string) (record.Record, error) {
 	ctx, cancel := context.WithTimeout(interactive(ctx), patience)
 	defer cancel()
 	client, err := s.Gateway.Client(ctx, e.Connection)
@@ -177,7 +177,7 @@ func joined(a, b string) string {
 }
 
 // planOf is what would be written for the sample, from memory while nobody changed anything.
-func (s *Server) planOf(ctx context.Context, d desk, r record.Record) (automation.Plan, error) {
+func (s *scoped) planOf(ctx context.Context, d desk, r record.Record) (automation.Plan, error) {
 	key := string(d.a.ID) + "/" + strconv.Itoa(d.a.Version) + "/" + r.Ref.String()
 	if p, ok := kept(s.recall, s.recall.plans, key); ok && s.Now().Before(p.until) {
 		return p.plan, nil

@@ -14,19 +14,10 @@ import (
 	"crosswalk/web/ui"
 )
 
-// sentenceOf reads an automation aloud, with the words of both accounts.
-func (s *Server) sentenceOf(ctx context.Context, a automation.Automation) ([]automationui.Part, error) {
-	d, err := s.layOut(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	return s.sentence(d), nil
-}
-
 // sentenceMost keeps a long rule from filling a card: the rest is on the When page.
 const sentenceMost = 24
 
-func (s *Server) sentence(d desk) []automationui.Part {
+func (s *scoped) sentence(d desk) []automationui.Part {
 	when, fields := "/automations/"+string(d.a.ID)+"/when", "/automations/"+string(d.a.ID)+"/map"
 	from, to := d.source.side(), d.target.side()
 	def := d.a.Definition
@@ -109,7 +100,7 @@ func ruleWords(parts []rule.Part) string {
 }
 
 // automationItem is an automation in a list. What cannot be found out is left out.
-func (s *Server) automationItem(ctx context.Context, a automation.Automation) automationui.Item {
+func (s *scoped) automationItem(ctx context.Context, a automation.Automation) automationui.Item {
 	item := automationui.Item{
 		ID: string(a.ID), Name: a.Name, State: automationui.State(a.State),
 		From: side(a.Definition.Source.Provider), To: side(a.Definition.Target.Provider),
@@ -151,7 +142,7 @@ func pausedWords(a automation.Automation) string {
 
 // trouble says in one sentence why an automation cannot work, or nothing. A draft that waits for its accounts
 // is no trouble yet.
-func (s *Server) trouble(d desk) string {
+func (s *scoped) trouble(d desk) string {
 	if d.a.State != automation.On {
 		return ""
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
@@ -18,19 +19,24 @@ import (
 
 // Config is what the server is made of. Everything is required unless it says otherwise.
 type Config struct {
-	Store       Store
+	Store House
+	// In answers the two stores as one workspace sees them. Pages get nothing else.
+	In          func(workspace string) (Store, connection.Store)
 	Sessions    scs.Store
 	Connections *connection.Service
 	Flow        *connection.Flow
-	Vault       connection.Sealer
 	Gateway     engine.Gateway
 	Definitions *engine.Definitions
 	Trials      Trials
 	Descriptors map[provider.ID]provider.Descriptor
 	Webhooks    Hooks
-	Providers   Providers
-	Quota       QuotaLeft
-	Metrics     http.Handler
+	// KeepDeliveries is how long deliveries are kept, to be told.
+	KeepDeliveries time.Duration
+	// Vault seals the bodies of deliveries.
+	Vault     Sealer
+	Providers Providers
+	Quota     QuotaLeft
+	Metrics   http.Handler
 	// SetupToken is what the first account must show; empty once there is one.
 	SetupToken string
 	PublicURL  string
@@ -52,9 +58,14 @@ type Server struct {
 	Config
 	echo     *echo.Echo
 	sessions *scs.SessionManager
-	live     *live
+	live     *lives
 	setup    *setupGate
 	recall   *recall
+	// permissions are those of the routes, by method and path.
+	permissions map[string]Permission
+	directory   *directory
+	refusals    *refusals
+	held        *semaphore.Weighted // bodies of deliveries that are not stored yet
 }
 
 // blankSessions is copied, not made anew: scs starts a cleaner with each, for a store we replace, and nobody
@@ -63,7 +74,10 @@ var blankSessions = scs.New()
 
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, live: newLive(cfg.Store), setup: &setupGate{token: cfg.SetupToken}, recall: newRecall()}
+	s := &Server{
+		Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, recall: newRecall(),
+		directory: &directory{list: cfg.Connections.List, now: cfg.Now}, refusals: &refusals{now: cfg.Now}, held: semaphore.NewWeighted(maxHeld),
+	}
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions

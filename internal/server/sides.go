@@ -61,7 +61,7 @@ func (d desk) problems() []ui.Problem {
 }
 
 // layOut describes both sides at once. It fails only when our own store does.
-func (s *Server) layOut(ctx context.Context, a automation.Automation) (desk, error) {
+func (s *scoped) layOut(ctx context.Context, a automation.Automation) (desk, error) {
 	connections, err := s.Connections.List(ctx)
 	if err != nil {
 		return desk{}, err
@@ -69,7 +69,7 @@ func (s *Server) layOut(ctx context.Context, a automation.Automation) (desk, err
 	return s.layOutWith(ctx, a, connections), nil
 }
 
-func (s *Server) layOutWith(ctx context.Context, a automation.Automation, connections []connection.Connection) desk {
+func (s *scoped) layOutWith(ctx context.Context, a automation.Automation, connections []connection.Connection) desk {
 	d := desk{a: a}
 	var both sync.WaitGroup
 	both.Go(func() { d.source = s.end(ctx, a.Definition.Source, connections, sourceKeys(a.Definition)) })
@@ -79,7 +79,7 @@ func (s *Server) layOutWith(ctx context.Context, a automation.Automation, connec
 	return d
 }
 
-func (s *Server) end(ctx context.Context, e automation.Endpoint, connections []connection.Connection, keys []string) end {
+func (s *scoped) end(ctx context.Context, e automation.Endpoint, connections []connection.Connection, keys []string) end {
 	out := end{Endpoint: e}
 	out.object, _ = s.Descriptors[e.Provider].Object(e.Object)
 	name := s.providerName(e.Provider)
@@ -112,7 +112,7 @@ func (s *Server) end(ctx context.Context, e automation.Endpoint, connections []c
 func late(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
 // schema asks for the fields of a side. When the account does not answer, what it said last still serves.
-func (s *Server) schema(ctx context.Context, e automation.Endpoint) (record.Schema, bool, error) {
+func (s *scoped) schema(ctx context.Context, e automation.Endpoint) (record.Schema, bool, error) {
 	key := string(e.Connection) + "/" + string(e.Object)
 	if s.recall.wasLate(key, s.Now()) {
 		schema, known := s.recall.schema(key)
@@ -133,7 +133,7 @@ func (s *Server) schema(ctx context.Context, e automation.Endpoint) (record.Sche
 }
 
 // assumed is the schema of an account that never answered: the fields the definition names, as texts.
-func (s *Server) assumed(e automation.Endpoint, keys []string) record.Schema {
+func (s *scoped) assumed(e automation.Endpoint, keys []string) record.Schema {
 	o, ok := s.Descriptors[e.Provider].Object(e.Object)
 	if !ok {
 		o.Label = string(e.Object)

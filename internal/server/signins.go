@@ -9,8 +9,8 @@ import (
 )
 
 // browsers are those a person is signed in with, the one in use first.
-func (s *Server) browsers(c echo.Context) ([]accountui.Browser, error) {
-	all, err := s.Store.SignIns(c.Request().Context(), user(c).ID)
+func (s *scoped) browsers(c echo.Context) ([]accountui.Browser, error) {
+	all, err := s.Server.Store.SignIns(c.Request().Context(), user(c).ID)
 	if err != nil {
 		return nil, err
 	}
@@ -29,23 +29,25 @@ func (s *Server) browsers(c echo.Context) ([]accountui.Browser, error) {
 }
 
 // signInEnd signs one browser out, be it this one.
-func (s *Server) signInEnd(c echo.Context) error {
+func (s *scoped) signInEnd(c echo.Context) error {
 	id := c.Param("id")
 	if id == browser(c).ID {
 		return s.signOut(c)
 	}
-	if err := s.Store.EndSignIn(c.Request().Context(), user(c).ID, id); err != nil {
+	if err := s.Server.Store.EndSignIn(c.Request().Context(), user(c).ID, id); err != nil {
 		return err
 	}
+	s.noteOfPerson(c, user(c), people.AuditSessions)
 	s.flash(c, ui.Good, "Signed out", "That browser must sign in again.")
 	return redirect(c, "/settings#browsers")
 }
 
-func (s *Server) signInsEndOthers(c echo.Context) error {
-	n, err := s.Store.EndSignIns(c.Request().Context(), user(c).ID, browser(c).ID)
+func (s *scoped) signInsEndOthers(c echo.Context) error {
+	n, err := s.Server.Store.EndSignIns(c.Request().Context(), user(c).ID, browser(c).ID)
 	if err != nil {
 		return err
 	}
+	s.noteOfPerson(c, user(c), people.AuditSessions)
 	s.flash(c, ui.Good, "Signed out", ui.Count(n, "other browser", "other browsers")+" must sign in again.")
 	return redirect(c, "/settings#browsers")
 }

@@ -12,11 +12,11 @@ import (
 // open are the routes somebody without a session may use, and what each answers to a bare request.
 var open = map[string]int{
 	"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 403, "GET /static/*": 404,
-	"POST /hooks/highlevel": 401, "POST /hooks/gleap/:secret": 401,
+	"POST /hooks/highlevel": 401, "POST /hooks/gleap": 401, "POST /hooks/gleap/:secret": 401,
 	"GET /setup": 303, "POST /setup": 303, "GET /sign-in": 200, "POST /sign-in": 422,
 	"GET /reset/:token": 404, "POST /reset/:token": 404,
 	"GET /sign-in/code": 303, "POST /sign-in/code": 303,
-	"GET /live": 401,
+	"GET /live": 401, "GET /invite/:token": 404, "GET /invite": 404, "POST /invite": 404,
 }
 
 // everyRoute calls f for each route there is, with a path that fits it.
@@ -61,6 +61,50 @@ func TestAStrangerIsSentToSignInWhateverTheyOpen(t *testing.T) {
 	}
 	if len(seen) < 40 {
 		t.Errorf("only %d routes were tried", len(seen))
+	}
+}
+
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	table := map[string]Permission{}
+	for _, r := range d.Routes() {
+		name := r.Method + " " + r.Path
+		if _, twice := table[name]; twice {
+			t.Errorf("%s is in the table twice", name)
+		}
+		table[name] = r.Permission
+	}
+	registered := map[string]bool{}
+	everyRoute(d, func(name, _, _ string) {
+		registered[name] = true
+		if table[name] == "" {
+			t.Errorf("%s is registered, and the table does not say who may use it", name)
+		}
+	})
+	for name := range table {
+		if !registered[name] {
+			t.Errorf("%s is in the table, and is not registered", name)
+		}
+	}
+}
+
+func TestAPermissionNobodyKnowsIsTheOwners(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	if got, want := len(d.guards("nonsense")), len(d.guards(Own)); got != want {
+		t.Errorf("%d guards stand before it, want %d", got, want)
+	}
+	for _, p := range []Permission{View, Edit, Own} {
+		if roleOf(p) == "" {
+			t.Errorf("%s asks for no role", p)
+		}
+	}
+	w := d.signsIn().call(newGet("/settings"))
+	shows(t, w, http.StatusOK, "Settings")
+	c := d.echo.NewContext(newGet("/"), nil)
+	if err := within(func(*scoped, echo.Context) error { return nil })(c); err == nil {
+		t.Error("a handler runs without a workspace")
 	}
 }
 

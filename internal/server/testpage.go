@@ -12,13 +12,14 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 	"crosswalk/web/automationui"
 	"crosswalk/web/ui"
 )
 
-func (s *Server) testPage(c echo.Context) error {
+func (s *scoped) testPage(c echo.Context) error {
 	d, err := s.opened(c)
 	if err != nil {
 		return err
@@ -28,7 +29,7 @@ func (s *Server) testPage(c echo.Context) error {
 	return s.showTest(c, http.StatusOK, v)
 }
 
-func (s *Server) showTest(c echo.Context, status int, v automationui.TestView) error {
+func (s *scoped) showTest(c echo.Context, status int, v automationui.TestView) error {
 	sh, err := s.shell(c, ui.Automations)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (s *Server) showTest(c echo.Context, status int, v automationui.TestView) e
 }
 
 // testView is the page with what was searched for.
-func (s *Server) testView(c echo.Context, d desk) automationui.TestView {
+func (s *scoped) testView(c echo.Context, d desk) automationui.TestView {
 	v := automationui.TestView{Builder: s.head(d, automationui.Test), Target: d.target.side(), Query: strings.TrimSpace(c.QueryParam("q"))}
 	if d.source.problem != nil {
 		return v // said on top already
@@ -59,7 +60,7 @@ func (s *Server) testView(c echo.Context, d desk) automationui.TestView {
 
 // proposedPayload is a record to begin with: the fields the mapping and the rule read, with the sample's values
 // but made-up ways to reach the person, so that sending it touches nobody.
-func (s *Server) proposedPayload(c echo.Context, d desk) string {
+func (s *scoped) proposedPayload(c echo.Context, d desk) string {
 	invented := map[record.Kind]string{record.Email: "test.person@example.com", record.Phone: "+1 415 555 0100"}
 	out := map[string]any{}
 	sample := s.sampleOf(c, d)
@@ -87,7 +88,7 @@ func (s *Server) proposedPayload(c echo.Context, d desk) string {
 }
 
 // testSend tries a typed record: what would be sent, or sent for real.
-func (s *Server) testSend(c echo.Context) error {
+func (s *scoped) testSend(c echo.Context) error {
 	ctx := c.Request().Context()
 	d, err := s.desk(c)
 	if err != nil {
@@ -113,7 +114,9 @@ func (s *Server) testSend(c echo.Context) error {
 	}
 	var result automationui.TestResult
 	if c.FormValue("send") == "real" {
-		result, err = s.sent(ctx, d, fields)
+		if result, err = s.sent(ctx, d, fields); err == nil {
+			s.note(c, people.AuditTestSend, string(d.a.ID), d.a.Name, "", string(result.Outcome)) // what was sent is people's data, and the run has it
+		}
 	} else {
 		result, err = s.shown(ctx, d, fields)
 	}
@@ -126,7 +129,7 @@ func (s *Server) testSend(c echo.Context) error {
 }
 
 // shown plans for a typed record: the look-ups are real, the write is only shown.
-func (s *Server) shown(ctx context.Context, d desk, fields record.Fields) (automationui.TestResult, error) {
+func (s *scoped) shown(ctx context.Context, d desk, fields record.Fields) (automationui.TestResult, error) {
 	var mu sync.Mutex
 	var calls []provider.Call
 	ctx = provider.WithRecorder(interactive(ctx), func(call provider.Call) {
@@ -176,7 +179,7 @@ func writeWords(p automation.Plan) string {
 }
 
 // sent carries a typed record out as a run marked as a test.
-func (s *Server) sent(ctx context.Context, d desk, fields record.Fields) (automationui.TestResult, error) {
+func (s *scoped) sent(ctx context.Context, d desk, fields record.Fields) (automationui.TestResult, error) {
 	run, err := s.Trials.Send(interactive(ctx), d.a, fields)
 	if err != nil {
 		return automationui.TestResult{}, err

@@ -89,6 +89,11 @@ func (s *Server) signInCode(c echo.Context) error {
 	if words != "" {
 		return s.render(c, refused(c, wait), accountui.SignInCodePage(s.bareShell(c), accountui.SignInCode{Problem: words}))
 	}
+	u, err := s.Store.UserByID(ctx, userID)
+	if err != nil {
+		return err
+	}
+	s.noteOfPerson(c, u, people.AuditSignIn)
 	return s.enter(c, userID, s.sessions.GetString(ctx, keyHalfNext))
 }
 
@@ -147,12 +152,12 @@ func (s *Server) secondFactor(ctx context.Context, userID string) (people.Second
 	return f, err
 }
 
-func (s *Server) twoStepPage(c echo.Context) error {
+func (s *scoped) twoStepPage(c echo.Context) error {
 	return s.showTwoStep(c, http.StatusOK, accountui.TwoStep{})
 }
 
 // showTwoStep fills a view that carries only what was wrong.
-func (s *Server) showTwoStep(c echo.Context, status int, v accountui.TwoStep) error {
+func (s *scoped) showTwoStep(c echo.Context, status int, v accountui.TwoStep) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Settings)
 	if err != nil {
@@ -186,7 +191,7 @@ func (s *Server) site() string {
 }
 
 // twoStepBegin shows a new secret. It asks for the password, so that an open browser alone locks nobody out.
-func (s *Server) twoStepBegin(c echo.Context) error {
+func (s *scoped) twoStepBegin(c echo.Context) error {
 	ctx := c.Request().Context()
 	words, wait, err := s.passwordProblem(c, c.FormValue("current_password"))
 	if err != nil {
@@ -200,7 +205,7 @@ func (s *Server) twoStepBegin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.BeginSecondFactor(ctx, id, sealed, s.Now()); err != nil {
+	if err := s.Server.Store.BeginSecondFactor(ctx, id, sealed, s.Now()); err != nil {
 		return err
 	}
 	return redirect(c, "/settings/two-step")
@@ -214,7 +219,7 @@ func refused(c echo.Context, wait time.Duration) int {
 	return problemStatus
 }
 
-func (s *Server) twoStepConfirm(c echo.Context) error {
+func (s *scoped) twoStepConfirm(c echo.Context) error {
 	ctx := c.Request().Context()
 	id := user(c).ID
 	f, err := s.secondFactor(ctx, id)
@@ -234,14 +239,15 @@ func (s *Server) twoStepConfirm(c echo.Context) error {
 			"code": "This is not the code the app shows now. Look whether the clocks of your phone and this server agree."}})
 	}
 	codes := people.NewRecoveryCodes()
-	if err := s.Store.ConfirmSecondFactor(ctx, id, f.BegunAt, step, people.RecoveryHashes(id, codes), browser(c).ID); err != nil {
+	if err := s.Server.Store.ConfirmSecondFactor(ctx, id, f.BegunAt, step, people.RecoveryHashes(id, codes), browser(c).ID); err != nil {
 		return err
 	}
 	s.Log.InfoContext(ctx, "two-step sign-in switched on", "user_id", id)
+	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
 	return s.showRecoveryCodes(c, codes)
 }
 
-func (s *Server) showRecoveryCodes(c echo.Context, codes []string) error {
+func (s *scoped) showRecoveryCodes(c echo.Context, codes []string) error {
 	sh, err := s.shell(c, ui.Settings)
 	if err != nil {
 		return err
@@ -250,7 +256,7 @@ func (s *Server) showRecoveryCodes(c echo.Context, codes []string) error {
 }
 
 // proven asks for password and code once more; shown reports that a page was answered instead.
-func (s *Server) proven(c echo.Context, form string) (shown bool, err error) {
+func (s *scoped) proven(c echo.Context, form string) (shown bool, err error) {
 	f, err := s.secondFactor(c.Request().Context(), user(c).ID)
 	if err != nil {
 		return true, err
@@ -273,27 +279,29 @@ func (s *Server) proven(c echo.Context, form string) (shown bool, err error) {
 	return false, nil
 }
 
-func (s *Server) twoStepCodes(c echo.Context) error {
+func (s *scoped) twoStepCodes(c echo.Context) error {
 	if shown, err := s.proven(c, accountui.FormCodes); shown || err != nil {
 		return err
 	}
 	codes := people.NewRecoveryCodes()
 	id := user(c).ID
-	if err := s.Store.ReplaceRecoveryCodes(c.Request().Context(), id, people.RecoveryHashes(id, codes)); err != nil {
+	if err := s.Server.Store.ReplaceRecoveryCodes(c.Request().Context(), id, people.RecoveryHashes(id, codes)); err != nil {
 		return err
 	}
+	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
 	return s.showRecoveryCodes(c, codes)
 }
 
-func (s *Server) twoStepOff(c echo.Context) error {
+func (s *scoped) twoStepOff(c echo.Context) error {
 	ctx := c.Request().Context()
 	if shown, err := s.proven(c, accountui.FormOff); shown || err != nil {
 		return err
 	}
-	if _, err := s.Store.DropSecondFactor(ctx, user(c).ID); err != nil {
+	if _, err := s.Server.Store.DropSecondFactor(ctx, user(c).ID); err != nil {
 		return err
 	}
 	s.Log.InfoContext(ctx, "two-step sign-in switched off", "user_id", user(c).ID)
+	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
 	s.flash(c, ui.Good, "Two-step sign-in is off", "Your password alone is enough now.")
 	return redirect(c, "/settings/two-step")
 }

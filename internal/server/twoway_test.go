@@ -201,7 +201,8 @@ func TestATwoWayRowThatCannotBeIsRefused(t *testing.T) {
 	w := newWorkshop(t)
 	w.gateway[glAccount].schema.Fields[3].ReadOnly = true // Company
 	w.post("/rows/r5", form("do", "save", "source", "companyName", "direction", "both", "policy", "source")).is(http.StatusUnprocessableEntity).says("#editor-r5", "Company can only be read, not written")
-	w.post("/rows/r5", form("do", "save", "source", "name", "source", "email", "direction", "both", "policy", "source", "transform.0.name", "join")).is(http.StatusUnprocessableEntity).says("#editor-r5", "just one source field")
+	w.post("/rows/r5", form("do", "save", "source", "name", "source", "email", "direction", "both", "policy", "source", "transform.0.name", "join")).is(http.StatusUnprocessableEntity).says("#editor-r5", "only text is found again")
+	w.post("/rows/r5", form("do", "save", "source", "name", "source", "city", "direction", "to_source", "policy", "source")).is(http.StatusUnprocessableEntity).says("#editor-r5", "just one source field")
 	w.post("/rows/r5", form("do", "save", "source", "name", "direction", "sideways", "policy", "source")).is(http.StatusUnprocessableEntity).says("#editor-r5", "not a direction")
 	if v := w.now().Version; v != 1 {
 		t.Errorf("version %d was saved", v)
@@ -231,10 +232,8 @@ func TestTheSyncRecipeOpens(t *testing.T) {
 	w := newWorkshop(t)
 	p := w.do(newPost("/automations", form("recipe", "contacts-in-sync"))).is(http.StatusSeeOther)
 	w.id = automation.ID(strings.Split(p.to, "/")[2])
-	p = w.get("/map").is(http.StatusOK).says(".sentence", "created or updated in HighLevel or Gleap, keep it and the Gleap contact with the same email or phone alike in 7 fields.")
-	if n := p.Find("[data-target=name] [data-back-to]").Length(); n != 2 {
-		t.Errorf("%d rows lead back from the name, want 2", n)
-	}
+	p = w.get("/map").is(http.StatusOK).says(".sentence", "created or updated in HighLevel or Gleap, keep it and the Gleap contact with the same email or phone alike in 5 fields.")
+	p.says("[data-target=name] [popovertarget=editor-r5]", "both ways").says("#editor-r5 [data-way-back]", "Taken apart again")
 	if errors := p.Find(".map-remark.error"); errors.Length() != 0 {
 		t.Errorf("it complains: %s", errors.Text())
 	}
@@ -261,5 +260,59 @@ func TestANewRecordOfTheSourceNeedsWhatItsProviderNeeds(t *testing.T) {
 	w.edit(func(d *automation.Definition) { d.CreateSource = false })
 	if strings.Contains(w.get("/map").words("main"), "nothing fills it") {
 		t.Error("it complains about records it never makes")
+	}
+}
+
+// TestTwoFieldsThatAreJoinedLeadBothWays adds a second source to a row that leads both ways.
+func TestTwoFieldsThatAreJoinedLeadBothWays(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	join := func(pairs ...string) page {
+		return w.post("/rows/r5", form(append([]string{"source", "name", "source", "companyName", "direction", "both", "policy", "source", "transform.0.name", "join"}, pairs...)...))
+	}
+	w.post("/rows/r5", form("do", "save", "source", "companyName", "direction", "both", "policy", "source")).is(http.StatusSeeOther)
+	p := w.post("/rows/r5", form("do", "add-source", "source", "companyName", "direction", "both", "policy", "source")).is(http.StatusOK)
+	if p.Find("#editor-r5 select[name=source]").Length() != 2 || p.Find("#editor-r5 [name='transform.0.name']").AttrOr("value", "") != "join" || p.Find("#editor-r5 button[value=add-source]").Length() != 0 {
+		t.Errorf("the editor: %s", p.words("#editor-r5"))
+	}
+	p.says("#editor-r5 [data-way-back]", "Taken apart again: the part that is still the same stays as it is")
+	join("do", "save", "transform.0.param.separator", ", ").is(http.StatusUnprocessableEntity).says("#editor-r5", "only what is joined by a space can be taken apart again. Join them by a space, or let the row lead one way.")
+	join("do", "save", "transform.0.param.separator", " ").is(http.StatusSeeOther)
+	if r := w.row("r5"); !r.Joins() {
+		t.Fatalf("%+v", r)
+	}
+	p = w.get("/map").is(http.StatusOK).says("[data-target=companyName] [popovertarget=editor-r5]", "both ways")
+	if got := p.Find("[data-target=companyName]").AttrOr("data-sources", ""); got != "name\ncompanyName" {
+		t.Errorf("wires to %q", got)
+	}
+	// What goes back goes to each part under its own name.
+	if back := p.words("[data-target=companyName] .map-remark"); back != "" && !strings.Contains(back, "In Gleap, ") {
+		t.Errorf("%q", back)
+	}
+	// A field it fills is nobody else's.
+	w.post("/rows", form("direction", "to_source", "target", "city", "fills", "name")).is(http.StatusUnprocessableEntity).says(".notice", "Name is filled from the HighLevel contact by another row already.")
+}
+
+// TestConnectingAnewKeepsARowThatLeadsBothWaysValid: a source that tells no way back turns the row one way, and says so.
+func TestConnectingAnewKeepsARowThatLeadsBothWaysValid(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	w.edit(func(d *automation.Definition) {
+		row, _ := d.Mapping.RowFor("firstName")
+		row.Sources, row.Steps, row.Direction = []string{"companyName"}, nil, mapping.Both
+		d.Mapping = d.Mapping.Replace(row)
+	})
+	p := w.post("/rows", form("source", "name", "target", "firstName")).is(http.StatusSeeOther)
+	row, _ := w.now().Definition.Mapping.RowFor("firstName")
+	if row.Direction != "" || row.Sources[0] != "name" || !strings.HasSuffix(p.to, "?turned="+row.ID) {
+		t.Fatalf("%+v, led to %q", row, p.to)
+	}
+	w.get("/map?turned="+row.ID).says(".notice", "First name leads to HighLevel only now")
+	// Another that goes back as it is leads both ways still.
+	w.post("/rows", form("do", "save", "source", "companyName", "target", "companyName")).is(http.StatusSeeOther)
+	w.post("/rows/r5", form("do", "save", "source", "companyName", "direction", "both", "policy", "source")).is(http.StatusSeeOther)
+	w.post("/rows", form("source", "name", "target", "companyName")).is(http.StatusSeeOther)
+	if r := w.row("r5"); r.Direction != mapping.Both {
+		t.Errorf("%+v", r)
 	}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // versionsPage lists what was saved, and tells two versions apart in words.
-func (s *Server) versionsPage(c echo.Context) error {
+func (s *scoped) versionsPage(c echo.Context) error {
 	d, err := s.desk(c)
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (s *Server) versionsPage(c echo.Context) error {
 	return s.showVersions(c, http.StatusOK, v)
 }
 
-func (s *Server) showVersions(c echo.Context, status int, v automationui.VersionsView) error {
+func (s *scoped) showVersions(c echo.Context, status int, v automationui.VersionsView) error {
 	sh, err := s.shell(c, ui.Automations)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (s *Server) showVersions(c echo.Context, status int, v automationui.Version
 	return s.render(c, status, automationui.VersionsPage(sh, v))
 }
 
-func (s *Server) versionsView(c echo.Context, d desk) (automationui.VersionsView, error) {
+func (s *scoped) versionsView(c echo.Context, d desk) (automationui.VersionsView, error) {
 	v := automationui.VersionsView{Builder: s.head(d, "")}
 	versions, err := s.Store.Versions(c.Request().Context(), d.a.ID)
 	if err != nil {
@@ -165,7 +165,7 @@ func aspectWords(d desk, r mapping.Row, a automation.Aspect) string {
 }
 
 // versionRestore saves an old definition as a new version. The accounts stay as they are: those of then may be gone.
-func (s *Server) versionRestore(c echo.Context) error {
+func (s *scoped) versionRestore(c echo.Context) error {
 	ctx := c.Request().Context()
 	d, err := s.desk(c)
 	if err != nil {

@@ -23,7 +23,7 @@ var eventChoices = [][]string{
 	{string(provider.Updated)},
 }
 
-func (s *Server) whenPage(c echo.Context) error {
+func (s *scoped) whenPage(c echo.Context) error {
 	d, err := s.opened(c)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (s *Server) whenPage(c echo.Context) error {
 	return s.showWhen(c, http.StatusOK, v)
 }
 
-func (s *Server) showWhen(c echo.Context, status int, v automationui.WhenView) error {
+func (s *scoped) showWhen(c echo.Context, status int, v automationui.WhenView) error {
 	sh, err := s.shell(c, ui.Automations)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (s *Server) showWhen(c echo.Context, status int, v automationui.WhenView) e
 }
 
 // whenView shows the definition on the desk, its problems beside what causes them, tried on the sample.
-func (s *Server) whenView(c echo.Context, d desk) automationui.WhenView {
+func (s *scoped) whenView(c echo.Context, d desk) automationui.WhenView {
 	def := d.a.Definition
 	v := automationui.WhenView{Builder: s.head(d, automationui.When), Event: strings.Join(def.Trigger.On, ","), Rule: groupOf(def.Rule)}
 	what := d.source.schema.Label
@@ -79,7 +79,7 @@ func fieldOptions(schema record.Schema) []ui.Option {
 }
 
 // whenSave applies the pressed button: an edit shows the changed tree without saving, save checks and saves.
-func (s *Server) whenSave(c echo.Context) error {
+func (s *scoped) whenSave(c echo.Context) error {
 	a, err := s.read(c)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (s *Server) whenSave(c echo.Context) error {
 
 // unsavedWhen shows what a person has in the form. It keeps the version they saw, so that saving it later
 // still notices what others saved meanwhile.
-func (s *Server) unsavedWhen(c echo.Context, d desk, tree automationui.Group, event string, complaints bool) automationui.WhenView {
+func (s *scoped) unsavedWhen(c echo.Context, d desk, tree automationui.Group, event string, complaints bool) automationui.WhenView {
 	def := d.a.Definition
 	def.Rule = ruleOf(tree)
 	if on, ok := eventsOf(event); ok {

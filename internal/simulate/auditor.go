@@ -19,7 +19,6 @@ type Finding struct {
 	Known string
 
 	about []recordKey
-	field string // where it is one field's
 }
 
 func (f Finding) String() string {
@@ -54,6 +53,7 @@ type evidence struct {
 	deliveries   []*delivery
 	accepted     func(d *delivery) bool
 	changes      []automation.Change
+	questions    []automation.Review // open ones
 	intents      []intent
 	outcomes     []outcome
 	limits       map[side]limit
@@ -85,6 +85,7 @@ func (e evidence) audit() []Finding {
 	a.nothingEchoed()
 	a.onlyMapped()
 	a.setsKept()
+	a.partsKept()
 	a.journalled()
 	a.budgetKept()
 	a.nothingDropped()
@@ -179,6 +180,9 @@ func (a *auditor) converged() {
 			if !passes(v.automation.Definition, source.now().fields) {
 				continue
 			}
+			if a.askedWho(source.key) {
+				continue
+			}
 			target, named := a.counterpart(source.key)
 			if target == nil {
 				if why := a.mayBeAlone(source, v.rows); why == "" {
@@ -186,11 +190,44 @@ func (a *auditor) converged() {
 				}
 				continue
 			}
+			if a.askedWho(target.key) {
+				continue
+			}
 			for _, row := range v.rows {
+				if row.Parts != nil || a.askedWhich(source.key, target, row) || a.askedWhich(target.key, target, row) {
+					continue // judged where they are joined, or by a person
+				}
 				a.rowConverged(v.rows, row, source, target, named)
 			}
 		}
 	}
+}
+
+// askedWho reports that a person is asked who a contact's counterpart is, where that is a question, and askedWhich that
+// one is asked which of two values of a row is right, where somebody did type the target's. What waits for an answer is
+// not lost.
+func (a *auditor) askedWho(k recordKey) bool {
+	return slices.ContainsFunc(a.questions, func(r automation.Review) bool { return r.Kind == automation.ReviewIdentity && keyOf(r.Source) == k }) && a.ambiguous(k)
+}
+
+// ambiguous reports that more than one contact had an address of this one, or one that has another address, too.
+func (a *auditor) ambiguous(k recordKey) bool {
+	var others []recordKey
+	for _, v := range a.ledger.contacts[k].versions {
+		for _, other := range a.ledger.order {
+			if other != k && !slices.Contains(others, other) && slices.ContainsFunc(a.ledger.contacts[other].versions, func(o version) bool { return sharesAny(o.fields, v.fields) }) {
+				others = append(others, other)
+			}
+		}
+	}
+	return len(others) > 1 || len(others) == 1 && a.doubtfulPair(a.ledger.contacts[k], a.ledger.contacts[others[0]])
+}
+
+func (a *auditor) askedWhich(k recordKey, target *history, row mapping.Row) bool {
+	return typedAt(target, len(target.versions)-1, row.Target) >= 0 && slices.ContainsFunc(a.questions, func(r automation.Review) bool {
+		return r.Kind == automation.ReviewConflict && keyOf(r.Source) == k &&
+			slices.ContainsFunc(r.Plan.Asks(), func(f automation.FieldPlan) bool { return f.Row == row.ID })
+	})
 }
 
 // mayBeAlone says why a contact has no counterpart, or nothing.
@@ -272,8 +309,36 @@ func (a *auditor) stuck(rows []mapping.Row, source, target *history) bool {
 		}
 	}
 	// A company can only be written to somebody who is found by email or phone, before any namesake.
-	return target.key.side == highLevelSide && a.duplicates && (a.somebodyElseHas(target.key, "email", target.now().fields["email"]) ||
-		a.somebodyElseHas(target.key, "phone", target.now().fields["phone"]))
+	// Nobody tries again when that one is gone: the run failed, and says so.
+	there := target
+	if there.key.side != highLevelSide && a.facing() {
+		there = source // what is to go there is what differs here
+	}
+	return there.key.side == highLevelSide && a.duplicates && slices.ContainsFunc([]string{"email", "phone"}, func(field string) bool {
+		value := there.now().fields[field]
+		return a.somebodyElseHas(there.key, field, value) || a.somebodyElseHad(there.key, field, value, a.lastTry(source.key, target.key))
+	})
+}
+
+// lastTry is the moment of our last call for one of two contacts.
+func (a *auditor) lastTry(one, other recordKey) int {
+	last := 0
+	for _, c := range a.calls {
+		if c.task != nil && (c.task.source == one || c.task.source == other) {
+			last = max(last, c.moment)
+		}
+	}
+	return last
+}
+
+func (a *auditor) somebodyElseHad(k recordKey, field, value string, moment int) bool {
+	return value != "" && slices.ContainsFunc(a.ledger.order, func(other recordKey) bool {
+		if other.side != k.side || other == k {
+			return false
+		}
+		then, ok := a.ledger.contacts[other].held(moment)
+		return ok && !then.gone && canonical(field, then.fields[field]) == canonical(field, value)
+	})
 }
 
 func (a *auditor) somebodyElseHas(k recordKey, field, value string) bool {
@@ -315,11 +380,17 @@ func (a *auditor) noDoubles() {
 		source := c.task.source
 		for _, p := range a.partners[source] {
 			other := a.ledger.contacts[p]
+			if origin := a.made[source]; origin != nil && a.unknowable(source, origin, c) {
+				continue
+			}
+			if a.refusedYetMade(p, c) || a.refusedYetMade(k, a.made[p]) {
+				continue
+			}
 			if p != k && h.alive() && other.alive() && !a.crossed(other, c) {
 				a.find("no doubles", of(k, p, source), "%s and %s were both taken for %s", k, p, source)
 			}
 		}
-		if origin, again := a.made[source]; again && origin.task != nil {
+		if origin, again := a.made[source]; again && origin.task != nil && !a.unknowable(source, origin, c) {
 			if from := a.ledger.contacts[origin.task.source]; from.alive() && h.alive() {
 				a.find("no doubles", of(k, source, from.key), "%s was made from %s, which was itself made from %s", k, source, from.key)
 			}
@@ -338,6 +409,28 @@ func (a *auditor) noDoubles() {
 			}
 		}
 	}
+}
+
+// unknowable reports that nothing tells any more what a contact was made from: nobody learned of it, and a person gave
+// it other addresses before another was made for it; or a person entered the same one at that very time, and that one
+// became the counterpart.
+func (a *auditor) unknowable(k recordKey, made, again *call) bool {
+	h := a.ledger.contacts[k]
+	for _, other := range a.ledger.order {
+		if one := a.ledger.contacts[other]; other != k && other.side == k.side && one.born().byPerson() && sharesAny(one.born().fields, h.born().fields) && a.crossed(one, made) {
+			return true
+		}
+	}
+	return !made.settled && slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.byPerson() && v.moment > made.moment && v.moment < again.moment &&
+			(emailKey(v.fields) != emailKey(h.born().fields) || phoneKey(v.fields) != phoneKey(h.born().fields))
+	})
+}
+
+// refusedYetMade reports that we were told a contact was not made, and that it had another address before we made another.
+func (a *auditor) refusedYetMade(k recordKey, again *call) bool {
+	made := a.made[k]
+	return made != nil && again != nil && made.answered && made.status >= 400 && a.unknowable(k, made, again)
 }
 
 // crossed reports that a person entered or changed a contact while we were looking for it.
@@ -417,10 +510,13 @@ func (a *auditor) cameBack(h, source *history, row mapping.Row, now version, was
 	if i < 0 || source.versions[i].byPerson() || source.versions[i].call.task == nil || !source.versions[i].call.settled {
 		return // what was never acknowledged is met as if for the first time
 	}
+	// What never was the contact's own came from another one, or from a part that a person typed meanwhile.
+	own := slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.moment < moment && alike(row.Target, v.fields[row.Target], now.fields[row.Target])
+	})
 	then, ok := h.held(moment)
-	if ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
+	if own && ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
 		a.find("nothing echoed", of(h.key, source.key), "%s of %s was %q, typed by a person, and came back from %s as %q", row.Target, h.key, was, source.key, now.fields[row.Target])
-		a.findings[len(a.findings)-1].field = row.Target
 	}
 }
 
@@ -589,18 +685,50 @@ func (a *auditor) setsKept() {
 			if source == nil {
 				continue
 			}
+			// A link may have followed a counterpart that went on under another id.
+			had := func(e string) bool {
+				return everHad(source, e) || slices.ContainsFunc(a.partners[k], func(p recordKey) bool { return everHad(a.ledger.contacts[p], e) })
+			}
 			for _, e := range labels(before.fields["tags"]) {
-				if slices.Contains(labels(now.fields["tags"]), e) || everHad(source, e) || addedSince(h, i, e, now.call.task.began) {
+				if slices.Contains(labels(now.fields["tags"]), e) || had(e) || addedSince(h, i, e, now.call.task.began) {
 					continue
 				}
 				a.find("sets kept", of(k, source.key), "we took the tag %q from %s, and %s never had it", e, k, source.key)
 			}
 			for _, e := range labels(now.fields["tags"]) {
 				// Gleap takes whole lists only: a tag that was taken away between look and write comes back.
-				if slices.Contains(labels(before.fields["tags"]), e) || everHad(source, e) || everHad(h, e) {
+				if slices.Contains(labels(before.fields["tags"]), e) || had(e) || everHad(h, e) {
 					continue
 				}
 				a.find("sets kept", of(k, source.key), "we gave %s the tag %q, and %s never had it", k, e, source.key)
+			}
+		}
+	}
+}
+
+// partsKept: where a joined value went back, the parts are that value, and nobody's name but that.
+func (a *auditor) partsKept() {
+	for _, k := range a.ledger.order {
+		h := a.ledger.contacts[k]
+		for i := 1; i < len(h.versions); i++ {
+			now, before := h.versions[i], h.versions[i-1]
+			if now.call == nil || now.gone || now.call.task == nil || before.byPerson() && before.moment >= now.call.task.began {
+				continue
+			}
+			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
+				row, ok := a.rowOf(now.call.task.automation, k.side, field)
+				if !ok || row.Parts == nil || now.fields[field] == before.fields[field] {
+					continue
+				}
+				joined := expected(mapping.Row{Sources: row.Parts}, now.fields)
+				was := func(v version) bool { return alike(row.Sources[0], v.fields[row.Sources[0]], joined) }
+				// Nobody types a name twice, so it does not matter which contact was the counterpart then.
+				if !slices.ContainsFunc(a.ledger.order, func(p recordKey) bool {
+					return p.side != k.side && slices.ContainsFunc(a.ledger.contacts[p].versions, was)
+				}) {
+					a.find("parts kept", of(k), "%s of %s became %q, which nobody was on the other side", strings.Join(row.Parts, " and "), k, joined)
+				}
+				break
 			}
 		}
 	}

@@ -59,20 +59,12 @@ func phoneToo(d *automation.Definition) {
 	d.Match = append(slices.Clone(d.Match), automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
 }
 
-// twoWay makes HighLevel's recipe lead both ways, with the name split on the way back.
+// twoWay makes HighLevel's recipe lead both ways, with the name taken apart on the way back.
 func twoWay(d *automation.Definition) {
 	phoneToo(d)
 	d.Mapping.Rows = slices.Clone(d.Mapping.Rows)
-	for i, r := range d.Mapping.Rows {
-		if len(r.Sources) == 1 {
-			d.Mapping.Rows[i].Direction = mapping.Both
-		}
-	}
-	for _, part := range []struct{ field, part string }{{"firstName", "first"}, {"lastName", "last"}} {
-		d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{
-			ID: part.part, Sources: []string{part.field}, Target: "name", Direction: mapping.ToSource,
-			Steps: []mapping.Step{{Use: "split_name", With: map[string]string{"part": part.part}}},
-		})
+	for i := range d.Mapping.Rows {
+		d.Mapping.Rows[i].Direction = mapping.Both
 	}
 	d.CreateSource = true
 }

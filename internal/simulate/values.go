@@ -105,22 +105,31 @@ func viewsOf(all []automation.Automation) []view {
 	for _, au := range all {
 		there, back := view{automation: au, from: sideOf(au.Definition.Source)}, view{automation: au, from: sideOf(au.Definition.Target)}
 		for _, r := range au.Definition.Mapping.Rows {
-			turned := r
-			if len(r.Sources) == 1 {
-				turned.Sources, turned.Target = []string{r.Target}, r.Sources[0]
-			}
-			switch r.Direction {
-			case mapping.Both:
-				there.rows, back.rows = append(there.rows, r), append(back.rows, turned)
-			case mapping.ToSource:
-				back.rows = append(back.rows, turned)
-			default:
+			if r.Direction != mapping.ToSource {
 				there.rows = append(there.rows, r)
+			}
+			if r.Direction == mapping.Both || r.Direction == mapping.ToSource {
+				back.rows = append(back.rows, turned(r)...)
 			}
 		}
 		if out = append(out, there); len(back.rows) > 0 {
 			out = append(out, back)
 		}
+	}
+	return out
+}
+
+// turned is a row as it leads back. A joined value leads back to each of its parts: which of its words goes where is for
+// whoever joins them again to judge.
+func turned(r mapping.Row) []mapping.Row {
+	var out []mapping.Row
+	for _, source := range r.Sources {
+		back := r
+		back.Sources, back.Target = []string{r.Target}, source
+		if len(r.Sources) > 1 {
+			back.Steps, back.Parts = nil, r.Sources
+		}
+		out = append(out, back)
 	}
 	return out
 }

@@ -145,7 +145,7 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		return nil, err
 	}
 	w.gleapReady, w.highLevelReady = w.gleap.Ready("http://gleap.twin"), w.highLevel.Ready("http://highlevel.twin")
-	key, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: w.highLevelReady.WebhookPublicKey})
+	key, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: []string{w.highLevelReady.WebhookPublicKey}})
 	if err != nil {
 		return nil, err
 	}
@@ -556,10 +556,26 @@ func asJSON(v any) string {
 	return string(b)
 }
 
+// questions are what people are asked and have not answered.
+func (w *world) questions() []automation.Review {
+	var out []automation.Review
+	for _, a := range w.definitions {
+		for _, k := range w.ledger.order {
+			asked, err := w.store.Reviews(w.ctx, a.ID, record.Ref{Connection: connectionOf(k.side), Type: record.Contact, ID: k.id})
+			if err != nil {
+				continue
+			}
+			out = append(out, asked...)
+		}
+	}
+	return out
+}
+
 // evidence is what the auditor is shown.
 func (w *world) evidence(rested bool) evidence {
 	return evidence{
-		rested: rested, automations: w.definitions, ledger: &w.ledger, calls: w.calls, wrote: w.wrote, deliveries: w.deliveries,
+		questions: w.questions(),
+		rested:    rested, automations: w.definitions, ledger: &w.ledger, calls: w.calls, wrote: w.wrote, deliveries: w.deliveries,
 		accepted: func(d *delivery) bool { return w.store.Accepted(connectionOf(d.side), d.dedupe) },
 		changes:  w.store.Changes(), intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates,
 	}

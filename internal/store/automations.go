@@ -20,7 +20,7 @@ type automationDoc struct {
 
 func (d automationDoc) automation() (automation.Automation, error) {
 	a := automation.Automation{
-		ID: automation.ID(d.Row.ID), Name: d.Row.Name, Recipe: d.Row.Recipe, State: automation.State(d.Row.State), Version: d.Row.Version,
+		ID: automation.ID(d.Row.ID), Workspace: d.Row.WorkspaceID, Name: d.Row.Name, Recipe: d.Row.Recipe, State: automation.State(d.Row.State), Version: d.Row.Version,
 		PausedWhy: d.Row.PausedWhy, CreatedAt: d.Row.CreatedAt.time(), UpdatedAt: d.Row.UpdatedAt.time(),
 	}
 	err := decode("definition of "+d.Row.ID, d.Definition, &a.Definition)
@@ -28,7 +28,7 @@ func (d automationDoc) automation() (automation.Automation, error) {
 }
 
 const selectAutomations = `
-SELECT a.id, a.name, a.recipe, a.state, a.version, a.paused_why, a.created_at, a.updated_at, v.definition
+SELECT a.id, a.name, a.recipe, a.state, a.version, a.paused_why, a.created_at, a.updated_at, a.workspace_id, v.definition
 FROM automations a JOIN automation_versions v ON v.automation_id = a.id AND v.number = a.version
 WHERE a.deleted_at = 0`
 
@@ -54,8 +54,13 @@ func readAutomation(db *gorm.DB, id automation.ID) (automation.Automation, error
 
 // Automations reads all of them, oldest first.
 func (s *Store) Automations(ctx context.Context) ([]automation.Automation, error) {
+	return s.automations(ctx, everywhere)
+}
+
+func (s *Store) automations(ctx context.Context, sc scope) ([]automation.Automation, error) {
+	mine, args := sc.automation("a.id")
 	var docs []automationDoc
-	if err := s.read(ctx).Raw(selectAutomations + " ORDER BY a.created_at, a.id").Scan(&docs).Error; err != nil {
+	if err := s.read(ctx).Raw(selectAutomations+mine+" ORDER BY a.created_at, a.id", args...).Scan(&docs).Error; err != nil {
 		return nil, fmt.Errorf("read automations: %w", err)
 	}
 	out := make([]automation.Automation, 0, len(docs))
@@ -69,7 +74,13 @@ func (s *Store) Automations(ctx context.Context) ([]automation.Automation, error
 	return out, nil
 }
 
-// CreateAutomation stores a new automation as version 1.
+// ends are the accounts a definition uses.
+func ends(d automation.Definition) []string {
+	return []string{string(d.Source.Connection), string(d.Target.Connection)}
+}
+
+// CreateAutomation stores a new automation as version 1. It answers engine.ErrNotFound when the definition uses an
+// account of another workspace.
 func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, by string) error {
 	doc, err := encode("definition", a.Definition)
 	if err != nil {
@@ -82,7 +93,10 @@ func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, b
 		}
 		row := automationRow{
 			ID: string(a.ID), Name: clean(a.Name), Recipe: a.Recipe, State: string(a.State), Version: 1,
-			PausedWhy: clean(a.PausedWhy), CreatedAt: created, UpdatedAt: created,
+			PausedWhy: clean(a.PausedWhy), CreatedAt: created, UpdatedAt: created, WorkspaceID: clean(a.Workspace),
+		}
+		if err := u.sameWorkspace(row.WorkspaceID, ends(a.Definition)...); err != nil {
+			return err
 		}
 		if err := u.Create(&row).Error; err != nil {
 			return err
@@ -96,7 +110,8 @@ func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, b
 }
 
 // SaveDefinition makes d the next version and answers the automation as it then is. It answers
-// engine.ErrConflict, and saves nothing, when fromVersion is not the current one any more.
+// engine.ErrConflict, and saves nothing, when fromVersion is not the current one any more, and engine.ErrNotFound when
+// the definition uses an account of another workspace.
 func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error) {
 	var saved automation.Automation
 	doc, err := encode("definition", d)
@@ -119,8 +134,10 @@ func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, fromVersio
 		if err := u.Create(&row).Error; err != nil {
 			return err
 		}
-		saved, err = readAutomation(u.DB, id)
-		return err
+		if saved, err = readAutomation(u.DB, id); err != nil {
+			return err
+		}
+		return u.sameWorkspace(saved.Workspace, ends(d)...)
 	})
 	if err != nil {
 		return automation.Automation{}, fmt.Errorf("save automation %s: %w", id, err)

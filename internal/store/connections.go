@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/oauth2"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -37,6 +39,7 @@ type connectionRow struct {
 	CheckedAt   stamp
 	RotatedAt   stamp
 	ExpiresAt   stamp
+	WorkspaceID string
 }
 
 func (connectionRow) TableName() string { return "connections" }
@@ -61,6 +64,7 @@ type pendingRow struct {
 	ExpiresAt   stamp
 	Document    string
 	Sealed      []byte
+	WorkspaceID string
 }
 
 func (pendingRow) TableName() string { return "pending_authorizations" }
@@ -114,7 +118,7 @@ func rowOfConnection(c connection.Connection) (connectionRow, error) {
 		ID: string(c.ID), Provider: string(c.Provider), Name: clean(c.Name), AccountID: clean(c.Account.ID), Account: account,
 		Auth: string(c.Auth), State: string(c.State), Problem: clean(c.Problem), ProblemCode: clean(c.ProblemCode), Scopes: scopes,
 		BaseURL: clean(c.BaseURL), HookSecret: c.HookSecret, ClientID: clean(c.ClientID), Endpoint: endpoint,
-		CreatedAt: at(c.CreatedAt), CheckedAt: at(c.CheckedAt), RotatedAt: at(c.RotatedAt), ExpiresAt: at(c.ExpiresAt),
+		CreatedAt: at(c.CreatedAt), CheckedAt: at(c.CheckedAt), RotatedAt: at(c.RotatedAt), ExpiresAt: at(c.ExpiresAt), WorkspaceID: clean(c.Workspace),
 	}, err
 }
 
@@ -122,7 +126,7 @@ func (r connectionRow) connection() (connection.Connection, error) {
 	var account accountDoc
 	var endpoint endpointDoc
 	c := connection.Connection{
-		ID: record.ConnectionID(r.ID), Provider: provider.ID(r.Provider), Name: r.Name, Auth: connection.AuthKind(r.Auth),
+		ID: record.ConnectionID(r.ID), Workspace: r.WorkspaceID, Provider: provider.ID(r.Provider), Name: r.Name, Auth: connection.AuthKind(r.Auth),
 		State: connection.State(r.State), Problem: r.Problem, ProblemCode: r.ProblemCode, BaseURL: r.BaseURL,
 		HookSecret: r.HookSecret, ClientID: r.ClientID, CreatedAt: r.CreatedAt.time(), CheckedAt: r.CheckedAt.time(),
 		RotatedAt: r.RotatedAt.time(), ExpiresAt: r.ExpiresAt.time(),
@@ -142,8 +146,12 @@ func unknown(err error) error {
 
 // Connections lists those not removed, oldest first.
 func (s *Store) Connections(ctx context.Context) ([]connection.Connection, error) {
+	return s.listConnections(ctx, everywhere)
+}
+
+func (s *Store) listConnections(ctx context.Context, sc scope) ([]connection.Connection, error) {
 	var rows []connectionRow
-	if err := s.read(ctx).Where("state <> ?", string(connection.Removed)).Order("created_at, id").Find(&rows).Error; err != nil {
+	if err := sc.inWorkspace(s.read(ctx).Model(&connectionRow{})).Where("state <> ?", string(connection.Removed)).Order("created_at, id").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read connections: %w", err)
 	}
 	out := make([]connection.Connection, 0, len(rows))
@@ -159,8 +167,12 @@ func (s *Store) Connections(ctx context.Context) ([]connection.Connection, error
 
 // Connection reads one, removed or not.
 func (s *Store) Connection(ctx context.Context, id record.ConnectionID) (connection.Connection, error) {
+	return s.readConnection(ctx, everywhere, id)
+}
+
+func (s *Store) readConnection(ctx context.Context, sc scope, id record.ConnectionID) (connection.Connection, error) {
 	var row connectionRow
-	if err := s.read(ctx).Where("id = ?", clean(string(id))).Take(&row).Error; err != nil {
+	if err := sc.inWorkspace(s.read(ctx).Model(&connectionRow{})).Where("id = ?", clean(string(id))).Take(&row).Error; err != nil {
 		return connection.Connection{}, fmt.Errorf("read connection %s: %w", id, unknown(err))
 	}
 	return row.connection()
@@ -168,20 +180,20 @@ func (s *Store) Connection(ctx context.Context, id record.ConnectionID) (connect
 
 // ConnectionByAccount finds one that is not removed.
 func (s *Store) ConnectionByAccount(ctx context.Context, p provider.ID, account string) (connection.Connection, bool, error) {
-	return s.findConnection(ctx, "account_id", p, account)
+	return s.findConnection(ctx, everywhere, "account_id", p, account)
 }
 
 // ConnectionByHook finds the one a webhook address belongs to.
 func (s *Store) ConnectionByHook(ctx context.Context, p provider.ID, secret string) (connection.Connection, bool, error) {
-	return s.findConnection(ctx, "hook_secret", p, secret)
+	return s.findConnection(ctx, everywhere, "hook_secret", p, secret)
 }
 
-func (s *Store) findConnection(ctx context.Context, column string, p provider.ID, value string) (connection.Connection, bool, error) {
+func (s *Store) findConnection(ctx context.Context, sc scope, column string, p provider.ID, value string) (connection.Connection, bool, error) {
 	if value == "" {
 		return connection.Connection{}, false, nil
 	}
 	var row connectionRow
-	err := s.read(ctx).Where("provider = ? AND "+column+" = ? AND state <> ?", string(p), clean(value), string(connection.Removed)).
+	err := sc.inWorkspace(s.read(ctx).Model(&connectionRow{})).Where("provider = ? AND "+column+" = ? AND state <> ?", string(p), clean(value), string(connection.Removed)).
 		Order("created_at, id").Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return connection.Connection{}, false, nil
@@ -193,6 +205,18 @@ func (s *Store) findConnection(ctx context.Context, column string, p provider.ID
 	return c, err == nil, err
 }
 
+// accountTaken turns the word of the index over accounts into connection's.
+func accountTaken(err error) error {
+	if err == nil {
+		return nil
+	}
+	p, isPostgres := errors.AsType[*pgconn.PgError](err)
+	if isPostgres && p.ConstraintName == "connections_account_once" || strings.Contains(err.Error(), "UNIQUE constraint failed: connections.provider, connections.account_id") {
+		return connection.ErrTaken
+	}
+	return err
+}
+
 // SaveConnection creates or replaces a connection; a sealed grant takes the next generation and ends any lease.
 func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sealed []byte) error {
 	row, err := rowOfConnection(c)
@@ -201,7 +225,7 @@ func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sea
 	}
 	err = s.write(ctx, func(u *unit) error {
 		if err := u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil || sealed == nil {
-			return err
+			return accountTaken(err)
 		}
 		return u.Exec(`INSERT INTO grants (connection_id, sealed, generation) VALUES (?, ?, 1)
 			ON CONFLICT (connection_id) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1,
@@ -313,6 +337,10 @@ func (s *Store) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner 
 
 // PutPending keeps an authorisation until its answer comes back.
 func (s *Store) PutPending(ctx context.Context, p connection.Pending) error {
+	return s.putPending(ctx, "", p)
+}
+
+func (s *Store) putPending(ctx context.Context, workspace string, p connection.Pending) error {
 	doc, err := encode("pending authorisation", pendingDoc{
 		Provider: p.Provider, Reconnect: p.Reconnect, BaseURL: p.BaseURL, Account: p.Account, ClientID: p.ClientID,
 		RedirectURL: p.RedirectURL, Endpoint: endpointOf(p.Endpoint), Scopes: p.Scopes,
@@ -320,7 +348,7 @@ func (s *Store) PutPending(ctx context.Context, p connection.Pending) error {
 	if err != nil {
 		return err
 	}
-	row := pendingRow{StateHash: p.StateHash, BindingHash: p.BindingHash, ExpiresAt: at(p.ExpiresAt), Document: doc, Sealed: p.Sealed}
+	row := pendingRow{StateHash: p.StateHash, BindingHash: p.BindingHash, ExpiresAt: at(p.ExpiresAt), Document: doc, Sealed: p.Sealed, WorkspaceID: workspace}
 	if row.Sealed == nil {
 		row.Sealed = []byte{}
 	}
@@ -333,15 +361,19 @@ func (s *Store) PutPending(ctx context.Context, p connection.Pending) error {
 // TakePending removes and returns a pending authorisation; it can be taken once. Of several that one browser
 // began, the youngest is meant.
 func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
-	where, value := "state_hash = ?", stateHash
+	return s.takePending(ctx, "", stateHash, bindingHash, now)
+}
+
+func (s *Store) takePending(ctx context.Context, workspace, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
+	where, value := "workspace_id = ? AND state_hash = ?", stateHash
 	if stateHash == "" {
-		where, value = "binding_hash = ?", bindingHash
+		where, value = "workspace_id = ? AND binding_hash = ?", bindingHash
 	}
 	var rows []pendingRow
 	err := s.write(ctx, func(u *unit) error {
 		rows = nil
 		return u.Raw(`DELETE FROM pending_authorizations WHERE state_hash IN
-			(SELECT state_hash FROM pending_authorizations WHERE `+where+` ORDER BY expires_at DESC LIMIT 1) RETURNING *`, clean(value)).Scan(&rows).Error
+			(SELECT state_hash FROM pending_authorizations WHERE `+where+` ORDER BY expires_at DESC LIMIT 1) RETURNING *`, workspace, clean(value)).Scan(&rows).Error
 	})
 	if err != nil {
 		return connection.Pending{}, fmt.Errorf("take pending authorisation: %w", err)

@@ -41,8 +41,12 @@ func (s *Store) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
 
 // PollCursors are all of them.
 func (s *Store) PollCursors(ctx context.Context) ([]engine.PollCursor, error) {
+	return s.pollCursors(ctx, everywhere)
+}
+
+func (s *Store) pollCursors(ctx context.Context, sc scope) ([]engine.PollCursor, error) {
 	var rows []cursorRow
-	if err := s.read(ctx).Order("connection, object").Find(&rows).Error; err != nil {
+	if err := sc.ofConnection(s.read(ctx).Model(&cursorRow{})).Order("connection, object").Find(&rows).Error; err != nil {
 		return nil, fmt.Errorf("read poll cursors: %w", err)
 	}
 	out := make([]engine.PollCursor, len(rows))

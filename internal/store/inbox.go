@@ -1,12 +1,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -17,16 +21,19 @@ const acceptChunk = 200
 
 const (
 	insertEvents = `INSERT INTO events
-(id, kind, connection, object, record, change, name, dedupe_key, received_at, occurred_at) VALUES `
+(id, kind, connection, object, record, change, name, dedupe_key, received_at, occurred_at, routed_at) VALUES `
 	// Known deliveries are no error; RETURNING names those that are new.
 	insertEventsEnd = ` ON CONFLICT (connection, dedupe_key) DO NOTHING RETURNING id`
-	eventTuple      = "(?,?,?,?,?,?,?,?,?,?)"
+	eventTuple      = "(?,?,?,?,?,?,?,?,?,?,?)"
 
-	insertDeliveries = `INSERT INTO deliveries (event_id, connection, received_at, body) VALUES `
-	deliveryTuple    = "(?,?,?,?)"
+	insertDeliveries = `INSERT INTO deliveries (event_id, connection, received_at, body, verdict, size) VALUES `
+	deliveryTuple    = "(?,?,?,?,?,?)"
+
+	countRepeat = `UPDATE deliveries SET repeats = repeats + 1, repeated_at = ?
+WHERE event_id = (SELECT id FROM events WHERE connection = ? AND dedupe_key = ?)`
 )
 
-// Accept stores deliveries that are new and wakes the router in the same transaction.
+// Accept stores deliveries that are new, wakes the router in the same transaction, and counts those that came before.
 func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (int, error) {
 	if len(ds) == 0 {
 		return 0, nil
@@ -34,16 +41,16 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (int, err
 	fresh := 0
 	err := s.write(ctx, func(u *unit) error {
 		fresh = 0
-		for rest := ds; len(rest) > 0; {
-			n := min(acceptChunk, len(rest))
-			accepted, err := u.accept(rest[:n])
+		wake := false
+		for chunk := range slices.Chunk(ds, acceptChunk) {
+			accepted, due, err := u.accept(chunk)
 			if err != nil {
 				return err
 			}
 			fresh += accepted
-			rest = rest[n:]
+			wake = wake || due
 		}
-		if fresh == 0 {
+		if !wake {
 			return nil
 		}
 		return u.wakeRouter()
@@ -54,19 +61,26 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (int, err
 	return fresh, nil
 }
 
-func (u *unit) accept(ds []automation.Delivery) (int, error) {
-	args := make([]any, 0, len(ds)*10)
+// tellsOfRecord: anything else is kept for the log only, and nobody needs to look at it.
+func tellsOfRecord(c provider.Change) bool {
+	return c != provider.Ignored && c != provider.Installed && c != provider.Removed
+}
+
+// accept answers how many were new, and whether the router has anything to look at.
+func (u *unit) accept(ds []automation.Delivery) (fresh int, due bool, err error) {
+	args := make([]any, 0, len(ds)*11)
 	for _, d := range ds {
 		e := d.Event
+		var routed stamp
+		if !tellsOfRecord(e.Change) {
+			routed = at(e.ReceivedAt)
+		}
 		args = append(args, e.ID, string(e.Kind), string(e.Ref.Connection), string(e.Ref.Type), clean(e.Ref.ID),
-			string(e.Change), clean(e.Name), clean(e.DedupeKey), int64(at(e.ReceivedAt)), int64(at(e.OccurredAt)))
+			string(e.Change), clean(e.Name), clean(e.DedupeKey), int64(at(e.ReceivedAt)), int64(at(e.OccurredAt)), int64(routed))
 	}
 	var ids []string
 	if err := u.Raw(insertEvents+tuples(eventTuple, len(ds))+insertEventsEnd, args...).Scan(&ids).Error; err != nil {
-		return 0, err
-	}
-	if len(ids) == 0 {
-		return 0, nil
+		return 0, false, err
 	}
 	isFresh := make(map[string]bool, len(ids))
 	for _, id := range ids {
@@ -75,21 +89,30 @@ func (u *unit) accept(ds []automation.Delivery) (int, error) {
 	args = args[:0]
 	n := 0
 	for _, d := range ds {
-		if d.Event.Kind != automation.Webhook || !isFresh[d.Event.ID] {
-			continue
+		e := d.Event
+		switch {
+		case isFresh[e.ID]:
+			delete(isFresh, e.ID) // of two in one call with one id the first was stored
+			due = due || tellsOfRecord(e.Change)
+			if e.Kind != automation.Webhook {
+				continue
+			}
+			body := d.Body
+			if body == nil {
+				body = []byte{}
+			}
+			args = append(args, e.ID, string(e.Ref.Connection), int64(at(e.ReceivedAt)), body, string(cmp.Or(d.Verdict, automation.Accepted)), d.Size)
+			n++
+		case e.Kind == automation.Webhook:
+			if err := u.Exec(countRepeat, int64(at(e.ReceivedAt)), string(e.Ref.Connection), clean(e.DedupeKey)).Error; err != nil {
+				return 0, false, err
+			}
 		}
-		delete(isFresh, d.Event.ID)
-		body := d.Body
-		if body == nil {
-			body = []byte{}
-		}
-		args = append(args, d.Event.ID, string(d.Event.Ref.Connection), int64(at(d.Event.ReceivedAt)), body)
-		n++
 	}
 	if n == 0 {
-		return len(ids), nil
+		return len(ids), due, nil
 	}
-	return len(ids), u.Exec(insertDeliveries+tuples(deliveryTuple, n), args...).Error
+	return len(ids), due, u.Exec(insertDeliveries+tuples(deliveryTuple, n), args...).Error
 }
 
 // tuples repeats one row's placeholders.
@@ -108,7 +131,100 @@ func (s *Store) Delivery(ctx context.Context, eventID string) (automation.Delive
 	if err := s.read(ctx).Where("event_id = ?", eventID).Take(&row).Error; err != nil {
 		return d, fmt.Errorf("read delivery %s: %w", eventID, found(err))
 	}
-	return automation.Delivery{Event: event.event(), Body: row.Body}, nil
+	return row.delivery(event.event()), nil
+}
+
+// Deliveries lists what arrived, newest first. Bodies are left out.
+func (s *Store) Deliveries(ctx context.Context, f engine.DeliveryFilter) ([]automation.Delivery, error) {
+	return s.deliveries(ctx, everywhere, f)
+}
+
+func (s *Store) deliveries(ctx context.Context, sc scope, f engine.DeliveryFilter) ([]automation.Delivery, error) {
+	q := s.read(ctx).Table("deliveries AS d").Joins("JOIN events AS e ON e.id = d.event_id").
+		Select("e.*, d.verdict, d.repeats, d.repeated_at, d.size").Order("d.received_at DESC, d.event_id DESC").Limit(f.Limit)
+	if sc != everywhere {
+		q = q.Where(byConnection+"d.connection))", sc.twice()...)
+	}
+	if len(f.Connections) > 0 {
+		q = q.Where("d.connection IN ?", f.Connections)
+	}
+	switch {
+	case f.Repeated:
+		q = q.Where("d.repeats > 0")
+	case f.Verdict != "":
+		q = q.Where("d.verdict = ?", string(f.Verdict))
+	}
+	if f.Search != "" {
+		// A record that lives under another is also found by its own id.
+		q = q.Where("(e.name = ? OR e.record = ? OR e.record LIKE ? ESCAPE '!')", clean(f.Search), clean(f.Search), "%/"+likely(clean(f.Search)))
+	}
+	if f.Before != "" {
+		q = q.Where("(d.received_at, d.event_id) < (SELECT received_at, event_id FROM deliveries WHERE event_id = ?)", f.Before)
+	}
+	var rows []struct {
+		Event      eventRow `gorm:"embedded"`
+		Verdict    string
+		Repeats    int
+		RepeatedAt stamp
+		Size       int
+	}
+	if err := q.Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
+	}
+	out := make([]automation.Delivery, len(rows))
+	for i, r := range rows {
+		out[i] = deliveryRow{Verdict: r.Verdict, Repeats: r.Repeats, RepeatedAt: r.RepeatedAt, Size: r.Size}.delivery(r.Event.event())
+	}
+	return out, nil
+}
+
+// likely is a text as LIKE … ESCAPE '!' takes it at its word.
+func likely(text string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text)
+}
+
+// AddRefusals adds to what is stored: every process tells of what it refused itself.
+func (s *Store) AddRefusals(ctx context.Context, all ...automation.Refusal) error {
+	if len(all) == 0 {
+		return nil
+	}
+	err := s.write(ctx, func(u *unit) error {
+		for _, r := range all {
+			err := u.Exec(`INSERT INTO refusals (provider, connection, reason, hour, count, last_at) VALUES (?,?,?,?,?,?)
+				ON CONFLICT (provider, connection, reason, hour) DO UPDATE SET count = refusals.count + excluded.count,
+				last_at = CASE WHEN excluded.last_at > refusals.last_at THEN excluded.last_at ELSE refusals.last_at END`,
+				r.Provider, r.Connection, string(r.Reason), int64(at(r.Hour.Truncate(time.Hour))), r.Count, int64(at(r.LastAt))).Error
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("count refused deliveries: %w", err)
+	}
+	return nil
+}
+
+// Refusals adds up what was refused since then, by provider, connection and reason, the latest first. Hour is the first
+// hour of each.
+func (s *Store) Refusals(ctx context.Context, since time.Time) ([]automation.Refusal, error) {
+	return s.refusals(ctx, everywhere, since)
+}
+
+func (s *Store) refusals(ctx context.Context, sc scope, since time.Time) ([]automation.Refusal, error) {
+	var rows []refusalRow
+	err := s.read(ctx).Raw(`SELECT provider, connection, reason, MIN(hour) AS hour, SUM(count) AS count, MAX(last_at) AS last_at FROM refusals
+		WHERE hour >= ? AND (connection = '' OR `+byConnection+`connection))) GROUP BY provider, connection, reason ORDER BY MAX(last_at) DESC, provider, connection, reason`,
+		append([]any{int64(at(since.Truncate(time.Hour)))}, sc.twice()...)...).Scan(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read refused deliveries: %w", err)
+	}
+	out := make([]automation.Refusal, len(rows))
+	for i, r := range rows {
+		out[i] = automation.Refusal{Provider: r.Provider, Connection: r.Connection, Reason: automation.RefusalReason(r.Reason), Hour: r.Hour.time(), Count: r.Count, LastAt: r.LastAt.time()}
+	}
+	return out, nil
 }
 
 // DeliveryStats tells how many webhooks of a connection are kept, and when the last came.

@@ -176,6 +176,7 @@ func itemRow(id string, plan automation.Plan) (planItemRow, error) {
 	return planItemRow{
 		PlanID: id, Outcome: string(plan.Outcome), Record: clean(plan.Source.ID), Title: clean(plan.SourceTitle),
 		TargetRecord: clean(plan.Target.ID), TargetTitle: clean(plan.TargetTitle), Plan: doc,
+		Matching: string(plan.Matching),
 	}, err
 }
 
@@ -223,6 +224,11 @@ started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND 
 		}
 		if len(choice.Outcomes) > 0 {
 			if err := u.Exec("UPDATE plan_items SET result = 'left' WHERE plan_id = ? AND outcome NOT IN ?", id, choice.Outcomes).Error; err != nil {
+				return err
+			}
+		}
+		if len(choice.Matchings) > 0 {
+			if err := u.Exec("UPDATE plan_items SET result = 'left' WHERE plan_id = ? AND matching NOT IN ?", id, choice.Matchings).Error; err != nil {
 				return err
 			}
 		}
@@ -287,8 +293,12 @@ func (s *Store) ResultCounts(ctx context.Context, id string) (map[engine.ItemSta
 
 // ChangesToUndo pages through the writes an undo takes back, newest first: "change:ch_…", "run:rn_…" or "plan:pl_…".
 func (s *Store) ChangesToUndo(ctx context.Context, of, after string, limit int) ([]automation.Change, error) {
+	return s.changesToUndo(ctx, everywhere, of, after, limit)
+}
+
+func (s *Store) changesToUndo(ctx context.Context, sc scope, of, after string, limit int) ([]automation.Change, error) {
 	kind, id, _ := strings.Cut(of, ":")
-	q := s.read(ctx).Model(&changeRow{}).Order("id DESC").Limit(limited(limit))
+	q := sc.ofAutomation(s.read(ctx).Model(&changeRow{})).Order("id DESC").Limit(limited(limit))
 	switch kind {
 	case "change":
 		q = q.Where("id = ?", clean(id))
@@ -382,6 +392,9 @@ func (s *Store) PlanItems(ctx context.Context, id string, f engine.PlanFilter) (
 	q := s.read(ctx).Where("plan_id = ? AND position > ?", clean(id), f.After).Order("position").Limit(limited(f.Limit))
 	if len(f.Outcomes) > 0 {
 		q = q.Where("outcome IN ?", f.Outcomes)
+	}
+	if f.Matching != "" {
+		q = q.Where("matching = ?", string(f.Matching))
 	}
 	if f.State != "" {
 		q = q.Where("result = ?", string(f.State))

@@ -11,10 +11,14 @@ import (
 // pruneChunk keeps a pruning transaction short, so that live work passes between two.
 const pruneChunk = 500
 
-// Prune deletes history older than before: finished runs with their changes, routed events, dry runs; and
-// sessions that have ended. Links, bases and open work stay: they are what the house knows.
-func (s *Store) Prune(ctx context.Context, before time.Time) error {
-	b := int64(at(before))
+// keepQuotaUse is how long the use of call budgets is kept: a plot shows days, not seasons.
+const keepQuotaUse = 14 * 24 * time.Hour
+
+// Prune deletes history older than before: finished runs with their changes, routed events, dry runs; deliveries and
+// refusals older than logged; and sessions that have ended. Links, bases and open work stay: they are what the house
+// knows. An event outlives its delivery, so that what comes again after weeks is still known.
+func (s *Store) Prune(ctx context.Context, before, logged time.Time) error {
+	b, l := int64(at(before)), int64(at(logged))
 	const chunk = " LIMIT ?)"
 	for _, p := range []struct {
 		sql  string
@@ -27,7 +31,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time) error {
 		{`DELETE FROM runs WHERE id IN (SELECT r.id FROM runs r WHERE r.started_at < ? AND r.state IN ('succeeded', 'failed')
 			AND r.seq < (SELECT MAX(seq) FROM runs) AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = r.id)` + chunk, []any{b}},
 		{`DELETE FROM deliveries WHERE event_id IN (SELECT d.event_id FROM deliveries d JOIN events e ON e.id = d.event_id
-			WHERE e.received_at < ? AND e.routed_at > 0` + chunk, []any{b}},
+			WHERE d.received_at < ? AND e.routed_at > 0` + chunk, []any{max(b, l)}},
+		{`DELETE FROM refusals WHERE (provider, connection, reason, hour) IN (SELECT x.provider, x.connection, x.reason, x.hour FROM refusals x WHERE x.hour < ?` + chunk, []any{l}},
+		{`DELETE FROM quota_usage WHERE (connection, interval_start) IN (SELECT x.connection, x.interval_start FROM quota_usage x WHERE x.interval_start < ?` + chunk, []any{int64(at(s.now().Add(-keepQuotaUse)))}},
 		{`DELETE FROM events WHERE seq IN (SELECT e.seq FROM events e WHERE e.received_at < ? AND e.routed_at > 0
 			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)` + chunk, []any{b}},
 		{`DELETE FROM plan_items WHERE position IN (SELECT i.position FROM plan_items i JOIN plans p ON p.id = i.plan_id

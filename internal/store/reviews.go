@@ -88,7 +88,11 @@ func (s *Store) Review(ctx context.Context, id string) (automation.Review, error
 
 // ReviewList lists questions, newest first.
 func (s *Store) ReviewList(ctx context.Context, f engine.ReviewFilter) ([]automation.Review, error) {
-	q := s.read(ctx).Order("id DESC").Limit(limited(f.Limit))
+	return s.listReviews(ctx, everywhere, f)
+}
+
+func (s *Store) listReviews(ctx context.Context, sc scope, f engine.ReviewFilter) ([]automation.Review, error) {
+	q := sc.ofAutomation(s.read(ctx).Model(&reviewRow{})).Order("id DESC").Limit(limited(f.Limit))
 	if f.State != "" {
 		q = q.Where("state = ?", string(f.State))
 	}
@@ -113,11 +117,16 @@ func (s *Store) ReviewList(ctx context.Context, f engine.ReviewFilter) ([]automa
 
 // ReviewCounts counts open questions by kind.
 func (s *Store) ReviewCounts(ctx context.Context) (map[automation.ReviewKind]int, error) {
+	return s.reviewCounts(ctx, everywhere)
+}
+
+func (s *Store) reviewCounts(ctx context.Context, sc scope) (map[automation.ReviewKind]int, error) {
+	mine, args := sc.automation("automation_id")
 	var rows []struct {
 		Kind string
 		N    int
 	}
-	if err := s.read(ctx).Raw("SELECT kind, COUNT(*) AS n FROM reviews WHERE state = 'open' GROUP BY kind").Scan(&rows).Error; err != nil {
+	if err := s.read(ctx).Raw("SELECT kind, COUNT(*) AS n FROM reviews WHERE state = 'open'"+mine+" GROUP BY kind", args...).Scan(&rows).Error; err != nil {
 		return nil, fmt.Errorf("count reviews: %w", err)
 	}
 	out := map[automation.ReviewKind]int{}

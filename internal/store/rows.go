@@ -66,6 +66,7 @@ type automationRow struct {
 	DeletedAt stamp
 	// BrakesSince is from when on the brakes count, when a person has let the automation go on.
 	BrakesSince stamp
+	WorkspaceID string
 }
 
 func (automationRow) TableName() string { return "automations" }
@@ -140,9 +141,28 @@ type deliveryRow struct {
 	Connection string
 	ReceivedAt stamp
 	Body       []byte
+	Verdict    string
+	Repeats    int
+	RepeatedAt stamp
+	Size       int
 }
 
 func (deliveryRow) TableName() string { return "deliveries" }
+
+func (r deliveryRow) delivery(e automation.Event) automation.Delivery {
+	return automation.Delivery{Event: e, Body: r.Body, Size: r.Size, Verdict: automation.Verdict(r.Verdict), Repeats: r.Repeats, RepeatedAt: r.RepeatedAt.time()}
+}
+
+type refusalRow struct {
+	Provider   string `gorm:"primaryKey"`
+	Connection string `gorm:"primaryKey"`
+	Reason     string `gorm:"primaryKey"`
+	Hour       stamp  `gorm:"primaryKey;autoIncrement:false"`
+	Count      int
+	LastAt     stamp
+}
+
+func (refusalRow) TableName() string { return "refusals" }
 
 type workRow struct {
 	ID           int64 `gorm:"primaryKey;autoIncrement"`
@@ -348,6 +368,7 @@ type planItemRow struct {
 	Plan         string
 	Result       string
 	RunID        string
+	Matching     string
 }
 
 func (planItemRow) TableName() string { return "plan_items" }

@@ -34,7 +34,11 @@ const listColumns = `id, seq, automation_id, version, connection, object, record
 
 // Runs lists runs without their steps, newest first.
 func (s *Store) Runs(ctx context.Context, f engine.RunFilter) ([]automation.Run, error) {
-	q := s.read(ctx).Model(&runRow{}).Select(listColumns).Order("id DESC").Limit(limited(f.Limit))
+	return s.listRuns(ctx, everywhere, f)
+}
+
+func (s *Store) listRuns(ctx context.Context, sc scope, f engine.RunFilter) ([]automation.Run, error) {
+	q := sc.ofAutomation(s.read(ctx).Model(&runRow{})).Select(listColumns).Order("id DESC").Limit(limited(f.Limit))
 	if f.Automation != "" {
 		q = q.Where("automation_id = ?", string(f.Automation))
 	}
@@ -83,25 +87,33 @@ func (s *Store) Run(ctx context.Context, id string) (automation.Run, error) {
 // RunsSince are runs without their steps that were stored or changed after the sequence number, oldest first,
 // and the number to go on from. With a limit of 0 it only tells the newest number.
 func (s *Store) RunsSince(ctx context.Context, seq int64, limit int) ([]automation.Run, int64, error) {
+	return s.runsSince(ctx, everywhere, seq, limit)
+}
+
+func (s *Store) runsSince(ctx context.Context, sc scope, seq int64, limit int) ([]automation.Run, int64, error) {
 	settled := ""
 	if s.dialect == dialectPostgres {
 		// Numbers are given out before the commit: a transaction still open may hold a smaller one than those
 		// already to be seen. What came after the oldest open transaction is news next time.
 		settled = " AND tx < pg_snapshot_xmin(pg_current_snapshot())"
 	}
-	if limit <= 0 {
-		var newest int64
-		if err := s.read(ctx).Raw("SELECT COALESCE(MAX(seq), 0) FROM runs WHERE seq > 0" + settled).Scan(&newest).Error; err != nil {
-			return nil, 0, fmt.Errorf("read the newest run: %w", err)
-		}
-		return nil, max(newest, seq), nil
+	// The newest of everybody's, so that a quiet workspace does not read the others' news again and again.
+	var newest int64
+	if err := s.read(ctx).Raw("SELECT COALESCE(MAX(seq), 0) FROM runs WHERE seq > 0" + settled).Scan(&newest).Error; err != nil {
+		return nil, 0, fmt.Errorf("read the newest run: %w", err)
 	}
+	newest = max(newest, seq)
+	if limit <= 0 || newest == seq {
+		return nil, newest, nil
+	}
+	mine, args := sc.automation("automation_id")
 	var rows []runRow
-	err := s.read(ctx).Raw("SELECT "+listColumns+" FROM runs WHERE seq > ?"+settled+" ORDER BY seq LIMIT ?", seq, limited(limit)).Scan(&rows).Error
+	args = append(append([]any{seq, newest}, args...), limited(limit))
+	err := s.read(ctx).Raw("SELECT "+listColumns+" FROM runs WHERE seq > ? AND seq <= ?"+settled+mine+" ORDER BY seq LIMIT ?", args...).Scan(&rows).Error
 	if err != nil {
 		return nil, 0, fmt.Errorf("list runs since %d: %w", seq, err)
 	}
-	if len(rows) > 0 {
+	if seq = newest; len(rows) == limited(limit) {
 		seq = rows[len(rows)-1].Seq
 	}
 	out, err := runs(rows)
@@ -119,14 +131,19 @@ func (s *Store) ChangesOf(ctx context.Context, run string) ([]automation.Change,
 
 // RunCounts counts runs that began since then, by hour and outcome, oldest hour first.
 func (s *Store) RunCounts(ctx context.Context, since time.Time) ([]engine.HourCount, error) {
+	return s.runCounts(ctx, everywhere, since)
+}
+
+func (s *Store) runCounts(ctx context.Context, sc scope, since time.Time) ([]engine.HourCount, error) {
+	mine, args := sc.automation("automation_id")
 	const hour = int64(time.Hour / time.Microsecond)
 	var rows []struct {
 		Hour    int64
 		Outcome string
 		N       int
 	}
-	err := s.read(ctx).Raw(`SELECT started_at / CAST(? AS BIGINT) AS hour, outcome, COUNT(*) AS n FROM runs WHERE started_at >= ?
-		GROUP BY 1, 2 ORDER BY 1, 2`, hour, int64(at(since))).Scan(&rows).Error
+	err := s.read(ctx).Raw(`SELECT started_at / CAST(? AS BIGINT) AS hour, outcome, COUNT(*) AS n FROM runs WHERE started_at >= ?`+mine+`
+		GROUP BY 1, 2 ORDER BY 1, 2`, append([]any{hour, int64(at(since))}, args...)...).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("count runs: %w", err)
 	}

@@ -19,6 +19,8 @@ var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
 	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
+	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
+	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{},
 }
 
 // notInRows are columns only one database has, for itself.
@@ -142,7 +144,9 @@ func TestEverySealedColumnIsRotated(t *testing.T) {
 	}
 	var listed []string
 	for _, x := range sealedColumns {
-		listed = append(listed, x.table)
+		if x.column == "sealed" {
+			listed = append(listed, x.table)
+		}
 	}
 	slices.Sort(listed)
 	if diff := cmp.Diff(tables, listed); diff != "" {

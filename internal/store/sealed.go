@@ -16,14 +16,15 @@ type Sealed struct {
 	Value []byte
 }
 
-// sealedColumns are all columns "sealed": where they are, and what they were sealed for.
+// sealedColumns are all columns that hold sealed values: where they are, and what they were sealed for.
 var sealedColumns = []struct {
-	kind, table, id string
-	place           func(id string) string
+	kind, table, id, column string
+	place                   func(id string) string
 }{
-	{"connection credentials", "grants", "connection_id", func(id string) string { return "connection/" + id + "/grant" }},
-	{"authorisations under way", "pending_authorizations", "state_hash", func(id string) string { return "pending/" + id }},
-	{"code apps", "second_factors", "user_id", people.SecretPlace},
+	{"connection credentials", "grants", "connection_id", "sealed", func(id string) string { return "connection/" + id + "/grant" }},
+	{"authorisations under way", "pending_authorizations", "state_hash", "sealed", func(id string) string { return "pending/" + id }},
+	{"code apps", "second_factors", "user_id", "sealed", people.SecretPlace},
+	{"bodies of deliveries", "deliveries", "event_id", "body", func(id string) string { return "delivery/" + id }},
 }
 
 // sealedBatch is how many values are read at once.
@@ -38,7 +39,7 @@ func (s *Store) EachSealed(ctx context.Context, visit func(Sealed) error) error 
 				ID     string
 				Sealed []byte
 			}
-			query := fmt.Sprintf("SELECT %[1]s AS id, sealed FROM %[2]s WHERE %[1]s > ? ORDER BY %[1]s LIMIT ?", c.id, c.table)
+			query := fmt.Sprintf("SELECT %[1]s AS id, %[3]s AS sealed FROM %[2]s WHERE %[1]s > ? ORDER BY %[1]s LIMIT ?", c.id, c.table, c.column)
 			if err := s.read(ctx).Raw(query, after, sealedBatch).Scan(&rows).Error; err != nil {
 				return fmt.Errorf("read sealed %s: %w", c.kind, err)
 			}
@@ -63,7 +64,7 @@ func (s *Store) Reseal(ctx context.Context, x Sealed, sealed []byte) (replaced b
 		if c.table != x.Table {
 			continue
 		}
-		return s.take(ctx, fmt.Sprintf("UPDATE %s SET sealed = ? WHERE %s = ? AND sealed = ?", c.table, c.id), sealed, x.ID, x.Value)
+		return s.take(ctx, fmt.Sprintf("UPDATE %[1]s SET %[3]s = ? WHERE %[2]s = ? AND %[3]s = ?", c.table, c.id, c.column), sealed, x.ID, x.Value)
 	}
 	return false, fmt.Errorf("reseal: there are no sealed values in %q", x.Table)
 }

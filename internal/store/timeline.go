@@ -277,7 +277,7 @@ func (s *Store) fill(ctx context.Context, refs []record.Ref, entries []engine.Ti
 	if err := s.fillBases(ctx, links); err != nil {
 		return err
 	}
-	if err := s.fillBodies(ctx, arrivals); err != nil {
+	if err := s.fillKept(ctx, arrivals); err != nil {
 		return err
 	}
 	return s.fillLed(ctx, refs, arrivals)
@@ -319,19 +319,15 @@ func (s *Store) fillBases(ctx context.Context, links map[string]*engine.LinkStor
 	return nil
 }
 
-func (s *Store) fillBodies(ctx context.Context, arrivals map[string]*engine.Arrival) error {
+// fillKept tells which arrivals have a delivery in the log still.
+func (s *Store) fillKept(ctx context.Context, arrivals map[string]*engine.Arrival) error {
 	if len(arrivals) == 0 {
 		return nil
 	}
-	var rows []struct {
-		EventID string
-		Body    []byte
-		Size    int
-	}
-	err := s.read(ctx).Raw("SELECT event_id, SUBSTR(body, 1, CAST(? AS INTEGER)) AS body, LENGTH(body) AS size FROM deliveries WHERE event_id IN ?",
-		engine.ArrivalBody, slices.Collect(maps.Keys(arrivals))).Scan(&rows).Error
-	for _, r := range rows {
-		arrivals[r.EventID].Body, arrivals[r.EventID].Size = r.Body, r.Size
+	var ids []string
+	err := s.read(ctx).Raw("SELECT event_id FROM deliveries WHERE event_id IN ?", slices.Collect(maps.Keys(arrivals))).Scan(&ids).Error
+	for _, id := range ids {
+		arrivals[id].Kept = true
 	}
 	return err
 }
@@ -387,28 +383,30 @@ const (
 	seenRuns = `SELECT connection, object, record, target_connection, target_object, target_record, MAX(title) AS title, MAX(started_at) AS at FROM `
 	seenBy   = ` GROUP BY connection, object, record, target_connection, target_object, target_record ORDER BY at DESC LIMIT ?`
 
-	findRunsByID = seenRuns + `runs WHERE record = ?` + seenBy
+	findRunsByID = seenRuns + `runs WHERE record = ? AND ` + byConnection + `connection))` + seenBy
 	// The first condition is the index's own.
-	findRunsByTarget = seenRuns + `runs WHERE target_record <> '' AND target_record = ?` + seenBy
-	findRun          = seenRuns + `runs WHERE id = ?` + seenBy
-	findEvents       = `SELECT connection, object, record, MAX(received_at) AS at FROM events WHERE record = ? GROUP BY connection, object, record ORDER BY at DESC LIMIT ?`
-	findReviews      = `SELECT connection, object, record, MAX(title) AS title, MAX(opened_at) AS at FROM reviews WHERE record = ? GROUP BY connection, object, record ORDER BY at DESC LIMIT ?`
+	findRunsByTarget = seenRuns + `runs WHERE target_record <> '' AND target_record = ? AND ` + byConnection + `connection))` + seenBy
+	findRun          = seenRuns + `runs WHERE id = ? AND ` + byConnection + `connection))` + seenBy
+	findEvents       = `SELECT connection, object, record, MAX(received_at) AS at FROM events WHERE record = ? AND ` + byConnection + `connection)) GROUP BY connection, object, record ORDER BY at DESC LIMIT ?`
+	findReviews      = `SELECT connection, object, record, MAX(title) AS title, MAX(opened_at) AS at FROM reviews WHERE record = ? AND ` + byConnection + `connection)) GROUP BY connection, object, record ORDER BY at DESC LIMIT ?`
 	linkEnds         = `SELECT source_connection AS connection, source_object AS object, source_record AS record, target_connection, target_object, target_record, created_at AS at FROM links `
-	findLinks        = linkEnds + `WHERE source_record = ? UNION ALL ` + linkEnds + `WHERE target_record = ? LIMIT ?`
+	findLinks        = linkEnds + `WHERE source_record = ? AND ` + byConnection + `source_connection)) UNION ALL ` +
+		linkEnds + `WHERE target_record = ? AND ` + byConnection + `target_connection)) LIMIT ?`
 
-	findTitles = seenRuns + `(SELECT * FROM (SELECT connection, object, record, target_connection, target_object, target_record, title, started_at FROM runs ORDER BY id DESC LIMIT ?) AS n
+	findTitles = seenRuns + `(SELECT * FROM (SELECT connection, object, record, target_connection, target_object, target_record, title, started_at FROM runs WHERE ` + byConnection + `connection)) ORDER BY id DESC LIMIT ?) AS n
 WHERE LOWER(title) LIKE ? ESCAPE '!' OR LOWER(record) LIKE ? ESCAPE '!' OR LOWER(target_record) LIKE ? ESCAPE '!') AS r` + seenBy
-	findReviewTitles = `SELECT connection, object, record, MAX(title) AS title, MAX(opened_at) AS at FROM (SELECT * FROM reviews ORDER BY id DESC LIMIT ?) AS n
+	findReviewTitles = `SELECT connection, object, record, MAX(title) AS title, MAX(opened_at) AS at FROM (SELECT * FROM reviews WHERE ` + byConnection + `connection)) ORDER BY id DESC LIMIT ?) AS n
 WHERE LOWER(title) LIKE ? ESCAPE '!' GROUP BY connection, object, record ORDER BY at DESC LIMIT ?`
-	findItems = `SELECT plan, at FROM (SELECT i.position, i.title, i.target_title, i.plan, p.created_at AS at FROM plan_items i JOIN plans p ON p.id = i.plan_id ORDER BY i.position DESC LIMIT ?) AS n
+	findItems = `SELECT plan, at FROM (SELECT i.position, i.title, i.target_title, i.plan, p.created_at AS at FROM plan_items i JOIN plans p ON p.id = i.plan_id
+WHERE (? = '' OR ` + byAutomation + `p.automation_id)) ORDER BY i.position DESC LIMIT ?) AS n
 WHERE (LOWER(title) LIKE ? ESCAPE '!' OR LOWER(target_title) LIKE ? ESCAPE '!'`
 	findItemValues = ` OR LOWER(plan) LIKE ? ESCAPE '!'`
 
 	findChanges = `SELECT connection, object, record, target_connection, target_object, target_record, MAX(intended_at) AS at FROM
-(SELECT * FROM changes ORDER BY id DESC LIMIT ?) AS n
+(SELECT * FROM changes WHERE ` + byConnection + `connection)) ORDER BY id DESC LIMIT ?) AS n
 WHERE LOWER(fields) LIKE ? ESCAPE '!' OR LOWER(before) LIKE ? ESCAPE '!' OR LOWER(after) LIKE ? ESCAPE '!'` + seenBy
 	findBases = `SELECT l.source_connection AS connection, l.source_object AS object, l.source_record AS record, l.target_connection, l.target_object, l.target_record, b.agreed_at AS at
-FROM (SELECT link_id, agreed_at, fields, target FROM bases ORDER BY link_id DESC LIMIT ?) AS b JOIN links l ON l.id = b.link_id
+FROM (SELECT link_id, agreed_at, fields, target FROM bases WHERE (? = '' OR ` + byAutomation + `automation_id)) ORDER BY link_id DESC LIMIT ?) AS b JOIN links l ON l.id = b.link_id
 WHERE LOWER(b.fields) LIKE ? ESCAPE '!' OR LOWER(b.target) LIKE ? ESCAPE '!' ORDER BY at DESC LIMIT ?`
 )
 
@@ -421,14 +419,18 @@ WHERE LOWER(b.fields) LIKE ? ESCAPE '!' OR LOWER(b.target) LIKE ? ESCAPE '!' ORD
 // values in as many changes and items of plans and in what the last 200,000 links agreed. So an email finds every
 // record that was linked lately or is kept, and a name those that had a run. Case is ignored for ASCII letters.
 func (s *Store) FindRecords(ctx context.Context, q string, limit int) ([]engine.RecordHit, error) {
+	return s.findRecords(ctx, everywhere, q, limit)
+}
+
+func (s *Store) findRecords(ctx context.Context, sc scope, q string, limit int) ([]engine.RecordHit, error) {
 	q = clean(strings.TrimSpace(q))
 	if q == "" {
 		return nil, nil
 	}
 	limit = limited(limit)
-	found, err := s.findExact(ctx, q, limit)
+	found, err := s.findExact(ctx, sc, q, limit)
 	if err == nil && len(found) == 0 {
-		found, err = s.findText(ctx, q, limit)
+		found, err = s.findText(ctx, sc, q, limit)
 	}
 	if err == nil {
 		var hits []engine.RecordHit
@@ -439,21 +441,23 @@ func (s *Store) FindRecords(ctx context.Context, q string, limit int) ([]engine.
 	return nil, fmt.Errorf("find records: %w", err)
 }
 
-func (s *Store) findExact(ctx context.Context, q string, limit int) ([]seen, error) {
+func (s *Store) findExact(ctx context.Context, sc scope, q string, limit int) ([]seen, error) {
 	var only record.Ref
 	id := q
 	if parts := strings.SplitN(q, "/", 3); len(parts) == 3 && strings.HasPrefix(parts[0], "cn_") {
 		only, id = ref(parts[0], parts[1], parts[2]), parts[2]
 	}
 	var out []seen
+	mine := string(sc)
+	byID := []any{id, mine, mine}
 	for _, x := range []struct {
 		sql  string
 		args []any
 	}{
-		{findRunsByID, []any{id}}, {findRunsByTarget, []any{id}}, {findEvents, []any{id}}, {findReviews, []any{id}}, {findLinks, []any{id, id}}, {findRun, []any{q}},
+		{findRunsByID, byID}, {findRunsByTarget, byID}, {findEvents, byID}, {findReviews, byID}, {findLinks, slices.Concat(byID, byID)}, {findRun, []any{q, mine, mine}},
 	} {
 		var rows []seen
-		if err := s.read(ctx).Raw(x.sql, append(x.args, limit)...).Scan(&rows).Error; err != nil {
+		if err := s.read(ctx).Raw(x.sql, slices.Concat(x.args, []any{limit})...).Scan(&rows).Error; err != nil {
 			return nil, err
 		}
 		out = append(out, rows...)
@@ -467,7 +471,7 @@ func (s *Store) findExact(ctx context.Context, q string, limit int) ([]seen, err
 func (r seen) source() record.Ref { return ref(r.Connection, r.Object, r.Record) }
 func (r seen) target() record.Ref { return ref(r.TargetConnection, r.TargetObject, r.TargetRecord) }
 
-func (s *Store) findText(ctx context.Context, q string, limit int) ([]seen, error) {
+func (s *Store) findText(ctx context.Context, sc scope, q string, limit int) ([]seen, error) {
 	text := contains(q)
 	value, hasValue := inDocument(q)
 	type query struct {
@@ -475,12 +479,12 @@ func (s *Store) findText(ctx context.Context, q string, limit int) ([]seen, erro
 		args []any
 	}
 	queries := []query{
-		{findTitles, []any{searchRuns, text, text, text, limit}},
-		{findReviewTitles, []any{searchRuns, text, limit}},
+		{findTitles, slices.Concat(sc.twice(), []any{searchRuns, text, text, text, limit})},
+		{findReviewTitles, slices.Concat(sc.twice(), []any{searchRuns, text, limit})},
 	}
-	items := query{findItems, []any{searchRuns, text, text}}
+	items := query{findItems, slices.Concat(sc.twice(), []any{searchRuns, text, text})}
 	if hasValue {
-		queries = append(queries, query{findBases, []any{searchBases, value, value, limit}}, query{findChanges, []any{searchRuns, value, value, value, limit}})
+		queries = append(queries, query{findBases, slices.Concat(sc.twice(), []any{searchBases, value, value, limit})}, query{findChanges, slices.Concat(sc.twice(), []any{searchRuns, value, value, value, limit})})
 		items = query{findItems + findItemValues, append(items.args, value)}
 	}
 	var out []seen

@@ -29,11 +29,11 @@ func TestTimelinesUseAnIndex(t *testing.T) {
 		"led runs":       {ledRuns(2), append(append(between, between...), 500), []string{"runs_record", "runs_target"}},
 		"reviews":        {timelineReviews(2), append(p.args(refs), p.limit), []string{"reviews_record"}},
 		"due":            {dueWorks(2), refArgs(refs), []string{"works_"}},
-		"runs by id":     {findRunsByID, []any{"r", 10}, []string{"runs_record"}},
-		"runs by target": {findRunsByTarget, []any{"r", 10}, []string{"runs_target"}},
-		"events by id":   {findEvents, []any{"r", 10}, []string{"events_record"}},
-		"reviews by id":  {findReviews, []any{"r", 10}, []string{"reviews_record"}},
-		"links by id":    {findLinks, []any{"r", "r", 10}, []string{"links_source_record", "links_target_record"}},
+		"runs by id":     {findRunsByID, []any{"r", "", "", 10}, []string{"runs_record"}},
+		"runs by target": {findRunsByTarget, []any{"r", "", "", 10}, []string{"runs_target"}},
+		"events by id":   {findEvents, []any{"r", "", "", 10}, []string{"events_record"}},
+		"reviews by id":  {findReviews, []any{"r", "", "", 10}, []string{"reviews_record"}},
+		"links by id":    {findLinks, []any{"r", "", "", "r", "", "", 10}, []string{"links_source_record", "links_target_record"}},
 	} {
 		rows, err := s.readDB.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.sql, c.args...)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 )
@@ -23,7 +24,8 @@ func (s *Store) HasUsers(ctx context.Context) (bool, error) {
 const insertFounder = `INSERT INTO users (id, email, email_key, password_hash, created_at, founder)
 SELECT ?, ?, ?, ?, CAST(? AS BIGINT), TRUE WHERE NOT EXISTS (SELECT 1 FROM users) ON CONFLICT DO NOTHING`
 
-// CreateFirstUser answers engine.ErrConflict when there is a user already, whoever was first.
+// CreateFirstUser answers engine.ErrConflict when there is a user already, whoever was first. The founder owns the
+// first workspace, to which belongs what there is already.
 func (s *Store) CreateFirstUser(ctx context.Context, p people.User) error {
 	err := s.write(ctx, func(u *unit) error {
 		created := at(p.CreatedAt)
@@ -34,7 +36,14 @@ func (s *Store) CreateFirstUser(ctx context.Context, p people.User) error {
 		if res.Error == nil && res.RowsAffected == 0 {
 			return engine.ErrConflict
 		}
-		return res.Error
+		if res.Error != nil {
+			return res.Error
+		}
+		w := people.Workspace{ID: automation.NewID("ws"), Name: firstWorkspace, CreatedAt: created.time()}
+		if err := u.establish(w, p.ID); err != nil {
+			return err
+		}
+		return u.takeOver(w.ID)
 	})
 	if err != nil {
 		return fmt.Errorf("create the first user: %w", err)

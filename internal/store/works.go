@@ -117,13 +117,20 @@ func (s *Store) SaveRouting(ctx context.Context, routed []engine.Routed) error {
 			return err
 		}
 		var all []due
+		var unwatched []string
 		for _, r := range routed {
 			if !ours[r.Event.ID] {
 				continue
 			}
+			if len(r.Keys) == 0 && r.Event.Kind == automation.Webhook {
+				unwatched = append(unwatched, r.Event.ID)
+			}
 			for _, k := range r.Keys {
 				all = append(all, due{automation: k.Automation, source: k.Source, event: r.Event})
 			}
+		}
+		if err := u.markUnwatched(unwatched); err != nil {
+			return err
 		}
 		return u.wake(all)
 	})
@@ -165,6 +172,16 @@ func (u *unit) markRouted(routed []engine.Routed) (map[string]bool, error) {
 		ids = ids[n:]
 	}
 	return ours, nil
+}
+
+// markUnwatched lets the log of deliveries say that no automation cared.
+func (u *unit) markUnwatched(events []string) error {
+	for chunk := range slices.Chunk(events, workChunk) {
+		if err := u.Exec("UPDATE deliveries SET verdict = ? WHERE event_id IN ?", string(automation.Unwatched), chunk).Error; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wake makes keys due and enqueues jobs for those that had none. Of several events for a key the last counts.

@@ -19,7 +19,7 @@ type State struct {
 
 // States returns the whole gallery, family by family.
 func States() []State {
-	return slices.Concat(accounts(), overviews(), connections(), automations(), mappings(), plans(), runs(), records(), reviews(), drifts(), failures())
+	return slices.Concat(accounts(), overviews(), connections(), automations(), firstSyncs(), mappings(), plans(), runs(), records(), reviews(), drifts(), deliveries(), people(), failures())
 }
 
 func shell(active ui.Section) ui.Shell {

@@ -95,11 +95,17 @@ func mappings() []State {
 
 	twoWay := mapping()
 	twoWay.Targets[2].Row.Direction, twoWay.Targets[2].Row.Back, twoWay.Targets[2].Row.Clear = mappingui.Both, mappingui.Back{Told: "Carried back as it is."}, true
-	twoWay.Targets[2].Row.BackResult = &ui.Diff{Before: "Jane@Acme.io", After: "jane@acme.io", Outcome: ui.Update}
+	twoWay.Targets[2].Row.BackResults = []ui.Diff{{Before: "Jane@Acme.io", After: "jane@acme.io", Outcome: ui.Update}}
 	twoWay.Targets[1].Backs = []*mappingui.Row{{ID: "row_8", Sources: []string{"name"}, Direction: mappingui.ToSource, Policy: "target"}}
 	twoWay.Targets[5].Row.Direction, twoWay.Targets[5].Row.Policy = mappingui.Both, "newest"
 	twoWay.Targets[5].Row.Back = mappingui.Back{Own: true, Transforms: twoWay.Targets[2].Row.Transforms}
 	twoWay.Targets[7].Backs = []*mappingui.Row{{ID: "row_9", Sources: []string{"lang"}, Direction: mappingui.ToSource, Policy: "target", Error: "Language can only be read, not written."}}
+
+	joined := mapping()
+	joined.Problems = []ui.Problem{{Tone: ui.Info, Title: "Last name leads to HighLevel only now", Detail: "It led both ways. How a value goes back is not told by what it is made of now.", Next: "To let it lead both ways again, say in its editor how a value goes back."}}
+	joined.Targets[2].Row.Sources, joined.Targets[2].Row.Direction, joined.Targets[2].Row.Open = []string{"name", "plan"}, mappingui.Both, true
+	joined.Targets[2].Row.Back = mappingui.Back{Told: "Taken apart again: the part that is still the same stays as it is, the other gets the rest, and a name that is all new is split into first and last name."}
+	joined.Targets[2].Row.BackResults = []ui.Diff{{Field: "Name", Before: "Jane", After: "Janet", Outcome: ui.Update}, {Field: "Plan", After: "Doe", Outcome: ui.Create}}
 
 	noWayBack := mapping()
 	noWayBack.Targets[0].Row.Direction, noWayBack.Targets[0].Row.Open = mappingui.Both, true
@@ -121,6 +127,7 @@ func mappings() []State {
 		{"map-conflict", "mapping", mappingui.Page(shell(ui.Automations), disputed)},
 		{"map-editing", "mapping", mappingui.Page(shell(ui.Automations), editing)},
 		{"map-two-way", "mapping", mappingui.Page(shell(ui.Automations), twoWay)},
+		{"map-joined", "mapping", mappingui.Page(shell(ui.Automations), joined)},
 		{"map-no-way-back", "mapping", mappingui.Page(shell(ui.Automations), noWayBack)},
 		{"map-offline", "mapping", mappingui.Page(shell(ui.Automations), offline)},
 	}

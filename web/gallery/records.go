@@ -15,7 +15,7 @@ func records() []State {
 	}}
 	name := "New Gleap contact → HighLevel contact"
 	view := recordui.View{
-		Title: "Jane Doe", Self: jane, Counterparts: []recordui.Ref{hers},
+		Title: "Jane Doe", Self: jane, PersonalHref: "/personal-data/cn_1/contact/1", Counterparts: []recordui.Ref{hers},
 		Sentence: "“" + name + "”: Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule",
 		Reasons: []recordui.Reason{
 			{Name: name, Href: "/automations/at_1", Text: "Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule", Outcome: ui.Same, RunHref: "/runs/rn_2", At: at("09:41:09")},
@@ -28,7 +28,7 @@ func records() []State {
 			{ID: "rn_2", At: at("09:41:09"), Kind: runui.StepEcho, Outcome: ui.Same, Title: "Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule", Automation: name, Href: "/runs/rn_2", HrefLabel: "The run", Steps: []runui.Step{
 				{At: at("09:41:09"), Kind: runui.StepEvent, Title: "Gleap says this contact changed"},
 				{At: at("09:41:09"), Kind: runui.StepRule, Title: "The rule let it pass by", Conditions: []runui.Condition{{Text: "Email has any value", Value: "jane@acme.io", Holds: true}, {Text: "Plan is not “free”", Value: "free"}}}}},
-			{ID: "ev_2", At: at("09:41:08"), Kind: runui.StepEvent, Side: ui.Gleap, Title: "A webhook told of this contact: contact.updated", Text: "It came 4 minutes after it happened.", Body: "{\n  \"contact\": { \"id\": \"g1\" }\n}", Fates: []recordui.Fate{
+			{ID: "ev_2", At: at("09:41:08"), Kind: runui.StepEvent, Side: ui.Gleap, Title: "A webhook told of this contact: contact.updated", Text: "It came 4 minutes after it happened.", Href: "/deliveries/ev_2", HrefLabel: "What was sent", Fates: []recordui.Fate{
 				{Name: name, Cared: true, Text: "Filtered by condition 2: Plan is not “free”, but it is “free”.", Code: "rule", RunHref: "/runs/rn_2"},
 				{Name: "Form capture", Text: "It does not mind that a record is updated; it minds created.", Code: "trigger"}}},
 			{ID: "rv_1", At: at("09:40:51"), Kind: runui.StepRule, Outcome: ui.Decide, Title: "A person is asked, and has not answered", Text: "Phone: changed on both sides.", Code: "conflict", Automation: "Form capture", Href: "/reviews/rv_1", HrefLabel: "The question"},

@@ -81,13 +81,14 @@ type Row struct {
 	Sources    []string // keys
 	Transforms []Transform
 	Direction  Direction
-	Back       Back     // of a row that leads both ways
-	Clear      bool     // emptying it on one side empties it on the other
-	Policy     string   // one of the View's policies
-	BackResult *ui.Diff // what the sample would become on the source side
-	Warnings   []Warning
-	Error      string // the sample's value cannot be mapped, in words
-	Open       bool   // show the editor at once, e.g. after a refused save
+	Back       Back   // of a row that leads both ways
+	Clear      bool   // emptying it on one side empties it on the other
+	Policy     string // one of the View's policies
+	// BackResults are what the sample would become on the source side. Field names the one of several that is meant.
+	BackResults []ui.Diff
+	Warnings    []Warning
+	Error       string // the sample's value cannot be mapped, in words
+	Open        bool   // show the editor at once, e.g. after a refused save
 }
 
 // Back is how a value of a two-way row goes back.
@@ -164,6 +165,11 @@ func (r *Row) arrow() string {
 		return "↔"
 	}
 	return "→"
+}
+
+// takes reports whether another source may be added: what leads back can be taken apart into two.
+func (r *Row) takes() bool {
+	return r.direction() == ToTarget || r.Direction == Both && len(r.Sources) < 2
 }
 
 // title names the field a row fills.

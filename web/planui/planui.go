@@ -38,6 +38,7 @@ type View struct {
 	Apply         *Apply   // may be carried out
 	Results       []Result // what became of the records, when Writing
 	Result        string   // filter
+	Matching      string   // filter: how sure the counterpart is
 	CanUndo       bool
 }
 
@@ -95,6 +96,23 @@ type Record struct {
 	Result       string   // what became of it, when it was carried out
 	ResultTone   ui.Tone
 	RunHref      string
+}
+
+// matchingWords names the filter; what is not known shows as it was asked for.
+func (v View) matchingWords() string {
+	switch v.Matching {
+	case "sure":
+		return "sure pairs"
+	case "linked":
+		return "linked before"
+	case "double_source", "double_target":
+		return "doubles"
+	case "none", "only_target":
+		return "on one side only"
+	case "passed":
+		return "passed by"
+	}
+	return v.Matching
 }
 
 func (v View) filterHref(o ui.Outcome) string {

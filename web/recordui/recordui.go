@@ -37,6 +37,9 @@ type View struct {
 	Self         Ref
 	Counterparts []Ref
 
+	// PersonalHref gives out what is kept about this person (GET), and forgets it (POST confirm=yes).
+	PersonalHref string
+
 	Sentence, Code string // why it did, or did not, sync
 	Reasons        []Reason
 
@@ -96,7 +99,6 @@ type Entry struct {
 	Steps       []runui.Step
 	Writes      []Write
 	Agreed      []Agreed
-	Body        string // a webhook's, pretty-printed
 }
 
 // Fate is what became of an arrival at one automation, or why it did not care.
@@ -137,7 +139,7 @@ func (e Entry) sign() string {
 }
 
 func (e Entry) folded() bool {
-	return len(e.Steps) > 0 || len(e.Writes) > 0 || len(e.Agreed) > 0 || e.Body != ""
+	return len(e.Steps) > 0 || len(e.Writes) > 0 || len(e.Agreed) > 0
 }
 
 func (e Entry) foldLabel() string {
@@ -150,9 +152,6 @@ func (e Entry) foldLabel() string {
 	}
 	if len(e.Agreed) > 0 {
 		parts = append(parts, "what was last agreed")
-	}
-	if e.Body != "" {
-		parts = append(parts, "what was sent")
 	}
 	return strings.Join(parts, ", ")
 }

@@ -21,6 +21,7 @@ const (
 	Runs        Section = "runs"
 	Records     Section = "records"
 	Drift       Section = "drift"
+	Deliveries  Section = "deliveries"
 	Connections Section = "connections"
 	Settings    Section = "settings"
 )
@@ -137,13 +138,33 @@ type Shell struct {
 	Active    Section
 	Theme     Theme
 	Workspace string // e.g. "Acme Dental"
-	User      string // e-mail of the signed-in person; empty hides navigation
+	// Workspaces are those the person may go to, when there is more than one; WorkspaceID is the current one.
+	Workspaces  []Option
+	WorkspaceID string
+	Role        Role   // in the workspace; it decides which buttons there are
+	User        string // e-mail of the signed-in person; empty hides navigation
 	// Counts shown beside the sections; zero shows nothing.
 	AutomationCount, RunsNeedingAttention, ConnectionsNeedingAttention int
 	ReviewsOpen                                                        int  // questions nobody has answered yet
 	Demo                                                               bool // both accounts are twins
 	Flashes                                                            []Flash
 }
+
+// Role is what the signed-in person may do in the workspace.
+type Role string
+
+// The roles. The empty one, of pages made by hand, may do everything.
+const (
+	Owner  Role = "owner"
+	Editor Role = "editor"
+	Viewer Role = "viewer"
+)
+
+// CanEdit reports whether buttons that change something are there.
+func (s Shell) CanEdit() bool { return s.Role != Viewer }
+
+// CanOwn reports whether what only an owner may do is there.
+func (s Shell) CanOwn() bool { return s.Role == "" || s.Role == Owner }
 
 // Flash is a message about what just happened. It is shown and announced.
 type Flash struct {

@@ -195,7 +195,22 @@ func (h *House) Tell(ref record.Ref, change provider.Change) {
 	h.Drain()
 }
 
-// TwoWays creates a two-way automation for contacts, HighLevel being the source, after change was applied to it.
+// Joined is TwoWays with the name in one row that leads both ways.
+func (h *House) Joined(change func(*automation.Definition)) automation.Automation {
+	h.t.Helper()
+	return h.TwoWays(func(d *automation.Definition) {
+		d.Mapping = d.Mapping.Remove("first").Remove("last")
+		for i := range d.Mapping.Rows {
+			d.Mapping.Rows[i].Direction, d.Mapping.Rows[i].ClearWhenEmpty = mapping.Both, true
+		}
+		if change != nil {
+			change(d)
+		}
+	})
+}
+
+// TwoWays creates a two-way automation for contacts, HighLevel being the source, after change was applied to it. The name
+// takes three rows, as in automations that were saved before a row could join and lead back.
 func (h *House) TwoWays(change func(*automation.Definition)) automation.Automation {
 	h.t.Helper()
 	a := h.Automation("highlevel-contact-to-gleap", func(d *automation.Definition) {

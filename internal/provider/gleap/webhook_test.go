@@ -1,7 +1,9 @@
 package gleap_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,6 +96,21 @@ func TestAMalformedDeliveryIsInvalid(t *testing.T) {
 	}
 }
 
+// secretIn looks for the keys of what must not be kept (reference/gleap.md §7, §12).
+func secretIn(v any) bool {
+	switch x := v.(type) {
+	case map[string]any:
+		for key, inner := range x {
+			if key == "secretShareToken" || key == "gleapHash" || secretIn(inner) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(x, secretIn)
+	}
+	return false
+}
+
 func FuzzReadDelivery(f *testing.F) {
 	for _, seed := range []string{
 		`{"event":"ticket.updated","projectId":"p","data":{"id":"1","updatedAt":"2026-03-04T05:06:07.890Z"}}`,
@@ -103,6 +120,15 @@ func FuzzReadDelivery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		n, err := gleap.NewWebhooks().Read(body)
+		var kept any
+		if k := gleap.NewWebhooks().Keep(body); k != nil {
+			if err := json.Unmarshal(k, &kept); err != nil {
+				t.Fatalf("what is kept cannot be read: %v", err)
+			}
+			if secretIn(kept) {
+				t.Fatalf("a secret is kept: %s", k)
+			}
+		}
 		if err != nil {
 			if !provider.IsKind(err, provider.Invalid) {
 				t.Fatalf("%v is not invalid", err)

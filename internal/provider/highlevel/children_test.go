@@ -53,7 +53,7 @@ func TestEveryDeliveryNamesARecordThatCanBeRead(t *testing.T) {
 	s := newStage(t, func(c *twin.Config, _ *highlevel.Config) {
 		c.Tap = func(body []byte, header http.Header) { told = append(told, delivery{body, header}) }
 	})
-	hooks, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKey: s.ready.WebhookPublicKey})
+	hooks, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: []string{s.ready.WebhookPublicKey}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ const (
 
 // WebhookConfig says whose signatures to believe.
 type WebhookConfig struct {
-	PublicKey string // SPKI in base64; default DefaultPublicKey
+	// PublicKeys are SPKI in base64; default DefaultPublicKey. While HighLevel changes its key there are two (§7.2).
+	PublicKeys []string
 	// AllowLegacy also takes the RSA signature that HighLevel stopped sending in 2026 (§7.2).
 	AllowLegacy        bool
 	LegacyPublicKeyPEM string // default DefaultLegacyKeyPEM
@@ -56,24 +57,30 @@ type WebhookConfig struct {
 
 // Webhooks implements provider.Webhooks.
 type Webhooks struct {
-	key    ed25519.PublicKey
+	keys   []ed25519.PublicKey
 	legacy *rsa.PublicKey
 }
 
 // NewWebhooks reads the keys; an unusable one is an error at start, not at the first delivery.
 func NewWebhooks(cfg WebhookConfig) (*Webhooks, error) {
-	der, err := base64.StdEncoding.DecodeString(strings.TrimSpace(cmp.Or(cfg.PublicKey, DefaultPublicKey)))
-	if err != nil {
-		return nil, fmt.Errorf("HighLevel webhook key is not base64: %w", err)
+	if len(cfg.PublicKeys) == 0 {
+		cfg.PublicKeys = []string{DefaultPublicKey}
 	}
 	w := &Webhooks{}
-	parsed, err := x509.ParsePKIXPublicKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("HighLevel webhook key: %w", err)
-	}
-	var ok bool
-	if w.key, ok = parsed.(ed25519.PublicKey); !ok {
-		return nil, errors.New("HighLevel webhook key is not an Ed25519 key")
+	for _, text := range cfg.PublicKeys {
+		der, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("HighLevel webhook key is not base64: %w", err)
+		}
+		parsed, err := x509.ParsePKIXPublicKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("HighLevel webhook key: %w", err)
+		}
+		key, ok := parsed.(ed25519.PublicKey)
+		if !ok {
+			return nil, errors.New("HighLevel webhook key is not an Ed25519 key")
+		}
+		w.keys = append(w.keys, key)
 	}
 	if !cfg.AllowLegacy {
 		return w, nil
@@ -82,9 +89,11 @@ func NewWebhooks(cfg WebhookConfig) (*Webhooks, error) {
 	if block == nil {
 		return nil, errors.New("HighLevel's legacy webhook key is not PEM")
 	}
-	if parsed, err = x509.ParsePKIXPublicKey(block.Bytes); err != nil {
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
 		return nil, fmt.Errorf("HighLevel's legacy webhook key: %w", err)
 	}
+	var ok bool
 	if w.legacy, ok = parsed.(*rsa.PublicKey); !ok {
 		return nil, errors.New("HighLevel's legacy webhook key is not an RSA key")
 	}
@@ -94,35 +103,55 @@ func NewWebhooks(cfg WebhookConfig) (*Webhooks, error) {
 // Verify implements provider.Webhooks over the exact bytes received: §7.2. A current signature decides alone; there
 // is no falling back to the legacy one when it fails.
 func (w *Webhooks) Verify(h http.Header, body []byte) error {
-	if given := signature(h, signatureHeader); given != "" {
-		sig, err := base64.StdEncoding.DecodeString(given)
-		if err != nil || !ed25519.Verify(w.key, body, sig) {
-			return untrusted("the signature is not HighLevel's")
-		}
-		return nil
+	given, err := signature(h, signatureHeader)
+	if err != nil {
+		return err
 	}
-	given := signature(h, legacyHeader)
+	if given != nil {
+		for _, key := range w.keys {
+			if ed25519.Verify(key, body, given) {
+				return nil
+			}
+		}
+		return untrusted("the signature is not HighLevel's")
+	}
+	given, err = signature(h, legacyHeader)
 	switch {
-	case given == "":
+	case given == nil && err == nil:
 		return untrusted("there is no signature")
 	case w.legacy == nil:
 		return untrusted("there is only a legacy signature, and those are switched off")
+	case err != nil:
+		return err
 	}
-	sig, err := base64.StdEncoding.DecodeString(given)
 	digest := sha256.Sum256(body)
-	if err != nil || rsa.VerifyPKCS1v15(w.legacy, crypto.SHA256, digest[:], sig) != nil {
+	if rsa.VerifyPKCS1v15(w.legacy, crypto.SHA256, digest[:], given) != nil {
 		return untrusted("the legacy signature is not HighLevel's")
 	}
 	return nil
 }
 
-// signature reads a header; "N/A" has been seen and means absent: §7.2.
-func signature(h http.Header, name string) string {
-	s := strings.TrimSpace(h.Get(name))
-	if strings.EqualFold(s, "N/A") {
-		return ""
+// signature reads a header; nil means there is none. "N/A" has been seen and means the same: §7.2. What is there and
+// cannot be read is no signature that fits, and two in one delivery are none of HighLevel's making.
+func signature(h http.Header, name string) ([]byte, error) {
+	text := ""
+	for _, v := range h.Values(name) {
+		switch v = strings.TrimSpace(v); {
+		case v == "" || strings.EqualFold(v, "N/A"):
+		case text != "":
+			return nil, untrusted("there are two signatures")
+		default:
+			text = v
+		}
 	}
-	return s
+	if text == "" {
+		return nil, nil
+	}
+	given, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil || len(given) == 0 {
+		return nil, untrusted("the signature is not base64")
+	}
+	return given, nil
 }
 
 func untrusted(detail string) error {

@@ -51,7 +51,7 @@ func TestOnlyProvenDeliveriesAreTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	legacy := base64.StdEncoding.EncodeToString(raw)
-	cfg := highlevel.WebhookConfig{PublicKey: base64.StdEncoding.EncodeToString(spki(t, public))}
+	cfg := highlevel.WebhookConfig{PublicKeys: []string{base64.StdEncoding.EncodeToString(spki(t, public))}}
 	strict, err := highlevel.NewWebhooks(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +98,62 @@ func TestOnlyProvenDeliveriesAreTaken(t *testing.T) {
 	}
 }
 
+func TestTwoKeysAreBelievedWhileOneTakesThePlaceOfTheOther(t *testing.T) {
+	t.Parallel()
+	body := []byte(`{"type":"ContactCreate","id":"1"}`)
+	var texts []string
+	var signers []ed25519.PrivateKey
+	for range 3 {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts, signers = append(texts, base64.StdEncoding.EncodeToString(spki(t, public))), append(signers, private)
+	}
+	w, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: texts[:2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, true, false} {
+		h := http.Header{"X-Ghl-Signature": {base64.StdEncoding.EncodeToString(ed25519.Sign(signers[i], body))}}
+		if err := w.Verify(h, body); (err == nil) != want {
+			t.Errorf("key %d: %v, want accepted %v", i, err, want)
+		}
+	}
+}
+
+func TestASignatureHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := highlevel.NewWebhooks(highlevel.WebhookConfig{PublicKeys: []string{base64.StdEncoding.EncodeToString(spki(t, public))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`{}`)
+	good := base64.StdEncoding.EncodeToString(ed25519.Sign(private, body))
+	loose := good[:85] + string(good[85]+1) + "==" // other trailing bits, the same bytes where a decoder is lenient
+	for name, tt := range map[string]struct {
+		values []string
+		want   bool
+	}{
+		"one":                   {[]string{good}, true},
+		"with blanks around it": {[]string{" " + good + " "}, true},
+		"beside an absent one":  {[]string{"N/A", good}, true},
+		"twice":                 {[]string{good, good}, false},
+		"a good and a bad one":  {[]string{good, "AAAA"}, false},
+		"other trailing bits":   {[]string{loose}, false},
+		"in the URL's alphabet": {[]string{base64.URLEncoding.EncodeToString(append([]byte{0xff, 0xff}, ed25519.Sign(private, body)[2:]...))}, false},
+		"without its padding":   {[]string{strings.TrimRight(good, "=")}, false},
+	} {
+		if err := w.Verify(http.Header{"X-Ghl-Signature": tt.values}, body); (err == nil) != tt.want {
+			t.Errorf("%s: %v, want accepted %v", name, err, tt.want)
+		}
+	}
+}
+
 func TestUnusableWebhookKeysAreRefusedAtStart(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -105,7 +161,8 @@ func TestUnusableWebhookKeysAreRefusedAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cfg := range []highlevel.WebhookConfig{
-		{PublicKey: "***"}, {PublicKey: "AAAA"}, {PublicKey: base64.StdEncoding.EncodeToString(spki(t, &key.PublicKey))},
+		{PublicKeys: []string{"***"}}, {PublicKeys: []string{"AAAA"}}, {PublicKeys: []string{base64.StdEncoding.EncodeToString(spki(t, &key.PublicKey))}},
+		{PublicKeys: []string{highlevel.DefaultPublicKey, "AAAA"}},
 		{AllowLegacy: true, LegacyPublicKeyPEM: "nonsense"},
 	} {
 		if _, err := highlevel.NewWebhooks(cfg); err == nil {
@@ -199,8 +256,9 @@ func TestDeliveriesWithoutAnIDAreTheSameOnlyWhenTheirBytesAre(t *testing.T) {
 		return n.DedupeKey
 	}
 	a, b := `{"type":"ContactUpdate","id":"1","city":"a"}`, `{"type":"ContactUpdate","id":"1","city":"b"}`
-	if key(a) != key(a) || key(a) == key(b) || key(a) == "" {
-		t.Errorf("keys %q, %q, %q", key(a), key(a), key(b))
+	first, again, other := key(a), key(a), key(b)
+	if first != again || first == other || first == "" {
+		t.Errorf("keys %q, %q, %q", first, again, other)
 	}
 }
 

@@ -150,7 +150,7 @@ func testPrune(t *testing.T, b *bundle) {
 
 	_, seq, err := b.RunsSince(ctx, -1, 0)
 	ok(t, err)
-	ok(t, b.Prune(ctx, b.now.Add(-month)))
+	ok(t, b.Prune(ctx, b.now.Add(-month), b.now.Add(-month)))
 	runs, err := b.Runs(ctx, engine.RunFilter{})
 	ok(t, err)
 	if got := ids(runs); len(got) != 2 || got[0] != "rn_open" || got[1] != "rn_new" {

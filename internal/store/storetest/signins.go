@@ -65,7 +65,7 @@ func testSignIns(t *testing.T, b *bundle) {
 	}
 	// Those that are over are forgotten.
 	b.signIn(t, "si_4", time.Now().Add(-people.IdleAfter-time.Minute))
-	ok(t, b.Prune(ctx, b.now))
+	ok(t, b.Prune(ctx, b.now, b.now))
 	if all, err = b.SignIns(ctx, "us_1"); err != nil || len(all) != 1 {
 		t.Errorf("after pruning: %+v, %v", all, err)
 	}

@@ -41,7 +41,7 @@ func testTries(t *testing.T, b *bundle) {
 	// What has been forgiven is forgotten.
 	_, err := db.ExecContext(ctx, "UPDATE vain_tries SET last_at = 1")
 	ok(t, err)
-	ok(t, b.Prune(ctx, b.now))
+	ok(t, b.Prune(ctx, b.now, b.now))
 	var n int
 	ok(t, db.QueryRowContext(ctx, "SELECT COUNT(*) FROM vain_tries").Scan(&n))
 	if n != 0 {

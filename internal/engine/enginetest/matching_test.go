@@ -1,0 +1,61 @@
+package enginetest_test
+
+import (
+	"maps"
+	"testing"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/engine/enginetest"
+	"crosswalk/internal/record"
+)
+
+// TestAFirstSyncIsLookedThroughByWhoMatchesWhom sorts everybody by how sure the counterpart is, and carries one kind out
+// alone.
+func TestAFirstSyncIsLookedThroughByWhoMatchesWhom(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.TwoWays(func(d *automation.Definition) {
+		d.Match = append(d.Match, automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
+	})
+	off(t, h, a)
+	crm := func(name, email, phone string) {
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": name, "lastName": "Roe", "email": email, "phone": phone})
+	}
+	guest := func(name, email, phone string) {
+		h.Gleap.PersonCreatesContact(map[string]any{"name": name, "email": email, "phone": phone})
+	}
+	crm("Jane", "jane@acme.io", "")
+	guest("Jane Roe", "jane@acme.io", "+14155550133") // sure
+	crm("Omar", "omar@acme.io", "")                   // only here
+	guest("Lee", "lee@acme.io", "")                   // only there
+	crm("Kim", "kim@acme.io", "+14155550144")         // the email points at one, the phone at another
+	guest("Kim", "kim@acme.io", "")
+	guest("Not Kim", "other@acme.io", "+14155550144")
+	crm("Ana", "ana@acme.io", "") // two guests have her email
+	guest("Ana 1", "ana@acme.io", "")
+	guest("Ana 2", "ana@acme.io", "")
+
+	p := show(t, h, a, engine.ModeShow, "")
+	want := map[automation.Matching]int{
+		automation.MatchSure: 1, automation.MatchNone: 1, automation.MatchOnlyTarget: 1, automation.MatchDoubtful: 1,
+		automation.MatchDoubleTarget: 1,
+	}
+	if !maps.Equal(p.Tally.Matching, want) {
+		t.Fatalf("matching %v, want %v", p.Tally.Matching, want)
+	}
+	for matching, n := range want {
+		items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Matching: matching, Limit: 100})
+		if err != nil || len(items) != n {
+			t.Errorf("%s: %d items, want %d, %v", matching, len(items), n, err)
+		}
+	}
+	before := len(h.Gleap.Sessions())
+	_, results := carryOut(t, h, p, engine.Choice{Matchings: []automation.Matching{automation.MatchSure}})
+	if results[engine.ItemDone] != 1 || results[engine.ItemLeft] != 4 || len(h.Gleap.Sessions()) != before {
+		t.Errorf("only the sure pair was to be carried out: %v, %d guests more", results, len(h.Gleap.Sessions())-before)
+	}
+	if again := show(t, h, a, engine.ModeShow, ""); again.Tally.Matching[automation.MatchLinked] != 1 || again.Tally.Matching[automation.MatchSure] != 0 {
+		t.Errorf("afterwards: %v", again.Tally.Matching)
+	}
+}
