@@ -92,6 +92,7 @@ customElements.define("map-canvas", class extends HTMLElement {
     const form = target?.querySelector("[data-connect]");
     if (!source || !form) return;
     const select = form.querySelector("select");
+    if (select.matches(":disabled")) return; // for those who may only look
     select.value = source.dataset.source;
     if (select.value !== source.dataset.source) return;
     this.returnTo = target.dataset.target;
