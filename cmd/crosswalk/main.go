@@ -13,7 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := app.Main(ctx, os.Args[1:], os.Environ(), app.Streams{Out: os.Stdout, Err: os.Stderr})
+	code := app.Main(ctx, os.Args[1:], os.Environ(), app.Streams{Out: os.Stdout, Err: os.Stderr, In: os.Stdin})
 	stop()
 	os.Exit(code)
 }

@@ -24,6 +24,14 @@ import (
 
 // notRecorded are the forms that leave no entry of their own, and why.
 var notRecorded = map[string]string{
+	"/sign-in/code":                    "signing in is written down where it ends; TestSigningInTakesTwoSteps goes through it",
+	"/reset/:token":                    "only the operator makes such a link",
+	"/settings/two-step":               "nothing is changed until a code was typed",
+	"/settings/two-step/confirm":       "takes a code of the moment; written down as " + string(people.AuditSecondFactor),
+	"/settings/two-step/codes":         "takes a code of the moment; written down as " + string(people.AuditSecondFactor),
+	"/settings/two-step/off":           "takes a code of the moment; written down as " + string(people.AuditSecondFactor),
+	"/settings/sign-ins/:id/end":       "takes a second browser; written down as " + string(people.AuditSessions),
+	"/settings/sign-ins/end-others":    "takes a second browser; written down as " + string(people.AuditSessions),
 	"/settings/theme":                  "a look of one browser",
 	"/workspace":                       "where one browser looks; nothing is changed",
 	"/setup":                           "only before there is an account; told below",

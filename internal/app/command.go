@@ -14,8 +14,11 @@ import (
 // Version is stamped in at build time.
 var Version = "development"
 
-// Streams are where a command writes: results to Out, everything else to Err.
-type Streams struct{ Out, Err io.Writer }
+// Streams are where a command writes, results to Out and everything else to Err, and where it reads; In may be nil.
+type Streams struct {
+	Out, Err io.Writer
+	In       io.Reader
+}
 
 // Exit codes: 2 is a mistake in how the command was called or configured, 1 a failure while doing it.
 const (
@@ -53,6 +56,8 @@ func commands() []command {
 		{"reviews", "[--json]", "what a person must decide", reviewsCommand},
 		{"decide", "REVIEW --take source|target | --value V | --counterpart ID | --new | --ignore", "answer it", decideCommand},
 		{"simulate", "[--seeds N] [--start K] [--json]", "run made-up worlds with everything that goes wrong in them, and audit them", simulateCommand},
+		{"secrets", "status|rotate [--json]", "which keys the stored secrets are sealed with; rotate seals them all with the newest", secretsCommand},
+		{"users", "[--json] | reset EMAIL [--stdin] [--totp-off]", "who may sign in; reset prints a link that sets a new password once", usersCommand},
 		{"twin", "highlevel|gleap [--addr HOST:PORT] …", "a simulator of a provider's API, for trying any client against", twinCommand},
 		{"doctor", "[--data DIR]", "check the configuration, the database and the connections, and say what is wrong", doctorCommand},
 		{"version", "", "what this is", versionCommand},

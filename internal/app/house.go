@@ -98,16 +98,23 @@ func openStore(ctx context.Context, cfg config.Config, log *slog.Logger) (*store
 }
 
 func openVault(cfg config.Config) (*vault.Vault, error) {
-	var key vault.Key
+	var keys []vault.Key
 	var err error
 	if k := cfg.Key.Reveal(); k != "" {
-		if key, err = vault.ParseKey(k); err != nil {
+		if keys, err = vault.ParseKeys(k); err != nil {
 			return nil, fmt.Errorf("%sKEY: %w", config.Prefix, err)
 		}
-	} else if key, err = vault.LoadOrCreateKey(filepath.Join(cfg.Data, "key")); err != nil {
+	} else if keys, err = vault.LoadOrCreateKeys(filepath.Join(cfg.Data, "key")); err != nil {
 		return nil, err
 	}
-	return vault.New(key)
+	if k := cfg.OldKeys.Reveal(); k != "" {
+		old, err := vault.ParseKeys(k)
+		if err != nil {
+			return nil, fmt.Errorf("%sOLD_KEYS: %w", config.Prefix, err)
+		}
+		keys = append(keys, old...)
+	}
+	return vault.New(keys...)
 }
 
 // build joins the rooms. Close the house when done, also after an error of run.
@@ -150,6 +157,11 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if err := h.openQueue(r); err != nil {
 		return nil, err
+	}
+	if r.serve || r.work {
+		if err := h.store.PutSetting(ctx, settingNewestKey, []byte(keys.Newest())); err != nil {
+			return nil, err
+		}
 	}
 	if r.serve {
 		if err := h.openServer(ctx, keys); err != nil {

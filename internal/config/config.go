@@ -25,6 +25,7 @@ type Config struct {
 	DatabaseURL       Secret
 	PublicURL         string // no trailing slash
 	Key               Secret
+	OldKeys           Secret
 	LogFormat         string
 	LogLevel          slog.Level
 	Workers           int
@@ -81,6 +82,8 @@ var options = []Option{
 		set: func(c *Config, v string) string { return publicURL(v, &c.PublicURL) }, get: func(c Config) any { return c.PublicURL }},
 	{Name: "KEY", Help: "Key that secrets are encrypted with: 32 random bytes in base64. Default: made once and kept in DATA/key.", Example: "openssl rand -base64 32", Secret: true,
 		set: func(c *Config, v string) string { c.Key = Secret(v); return "" }, get: func(c Config) any { return c.Key }},
+	{Name: "OLD_KEYS", Help: "Keys that only open what was sealed with them, comma-separated; after `crosswalk secrets rotate` they can go.", Example: "the KEY of before", Secret: true,
+		set: func(c *Config, v string) string { c.OldKeys = Secret(v); return "" }, get: func(c Config) any { return c.OldKeys }},
 	{Name: "SETUP_TOKEN", Help: "Token that creates the first account. Default: made at start and printed.", Example: "a-long-random-text", Secret: true,
 		set: func(c *Config, v string) string { c.SetupToken = Secret(v); return atLeast(v, 16) }, get: func(c Config) any { return c.SetupToken }},
 	{Name: "METRICS_TOKEN", Help: "Bearer token of /metrics. Without it, only this machine may read them.", Example: "a-long-random-text", Secret: true,

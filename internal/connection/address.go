@@ -52,20 +52,94 @@ func (e *BlockedAddressError) Error() string {
 }
 
 // Transport is the HTTP transport of everything whose address a person may have typed. It looks at the address
-// a name resolved to, so that no trick with names leads into a private network or to a cloud's metadata.
-// Loopback is reachable only where the typed host says loopback: that is how twins are connected.
-func Transport(allowPrivate bool) *http.Transport {
-	return &http.Transport{
-		DialContext:           dial(&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}, allowPrivate),
-		Proxy:                 http.ProxyFromEnvironment,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          256,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: 30 * time.Second,
-		ExpectContinueTimeout: time.Second,
+// a name resolved to at the moment of dialling, so that no trick with names or redirects leads into a private network
+// or to a cloud's metadata. Loopback is reachable only where the typed host says loopback: that is how twins are
+// connected.
+//
+// Behind an HTTP proxy of the environment the proxy dials. Then the target's name is resolved here as well, and judged
+// before the proxy hears of it; that it resolves to the same there is for the proxy's own rules to ensure.
+func Transport(allowPrivate bool) http.RoundTripper {
+	return newGuard(allowPrivate, http.ProxyFromEnvironment, net.DefaultResolver.LookupNetIP)
+}
+
+type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
+// guard sends what a proxy is for through it, and everything else by itself.
+type guard struct {
+	allowPrivate bool
+	proxy        func(*http.Request) (*url.URL, error)
+	lookup       lookup
+	// direct judges where it dials. proxied dials nobody but the operator's proxy, which is mostly in a private network.
+	direct, proxied *http.Transport
+}
+
+func newGuard(allowPrivate bool, proxy func(*http.Request) (*url.URL, error), resolve lookup) *guard {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	transport := func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+		return &http.Transport{
+			DialContext:           dial,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          256,
+			MaxIdleConnsPerHost:   64,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   5 * time.Second,
+			ResponseHeaderTimeout: 30 * time.Second,
+			ExpectContinueTimeout: time.Second,
+		}
 	}
+	g := &guard{allowPrivate: allowPrivate, proxy: proxy, lookup: resolve, direct: transport(dial(dialer, allowPrivate)), proxied: transport(dialer.DialContext)}
+	g.proxied.Proxy = proxy
+	return g
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	through, err := g.proxy(r)
+	if err == nil && through == nil {
+		return g.direct.RoundTrip(r)
+	}
+	if err == nil && !g.allowPrivate {
+		err = g.judge(r.Context(), r.URL.Hostname())
+	}
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close() // as every RoundTripper must
+		}
+		return nil, err
+	}
+	return g.proxied.RoundTrip(r)
+}
+
+// CloseIdleConnections lets http.Client close them.
+func (g *guard) CloseIdleConnections() {
+	g.direct.CloseIdleConnections()
+	g.proxied.CloseIdleConnections()
+}
+
+// judge refuses a host of which any address is inside. One that cannot be looked up here is refused too: only the
+// proxy knows where it leads, and that is what inside means.
+func (g *guard) judge(ctx context.Context, host string) error {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return outside(a)
+	}
+	all, err := g.lookup(ctx, "ip", host)
+	if err != nil {
+		return fmt.Errorf("look up %s before asking the proxy: %w", host, err)
+	}
+	for _, a := range all {
+		if err := outside(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// outside refuses an address that is not one of the public internet.
+func outside(a netip.Addr) error {
+	if a = a.Unmap().WithZone(""); inside(a) {
+		return &BlockedAddressError{Address: a.String()}
+	}
+	return nil
 }
 
 func dial(dialer *net.Dialer, allowPrivate bool) func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -75,10 +149,7 @@ func dial(dialer *net.Dialer, allowPrivate bool) func(ctx context.Context, netwo
 		if err != nil {
 			return err
 		}
-		if a := ap.Addr().Unmap().WithZone(""); inside(a) {
-			return &BlockedAddressError{Address: a.String()}
-		}
-		return nil
+		return outside(ap.Addr())
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)

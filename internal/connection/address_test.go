@@ -61,7 +61,18 @@ func blocked(err error) bool {
 
 func TestNoAddressLeadsIntoAPrivateNetwork(t *testing.T) {
 	t.Parallel()
-	dial := connection.Transport(false).DialContext
+	client := &http.Client{Transport: connection.Transport(false)}
+	dial := func(ctx context.Context, _, address string) (struct{}, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address, nil)
+		if err != nil {
+			return struct{}{}, err
+		}
+		resp, err := client.Do(r)
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		return struct{}{}, err
+	}
 	for _, host := range []string{
 		"10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "198.18.0.1", "0.0.0.0", "0.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255",
 		"::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1", "::ffff:10.0.0.1", "::10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:a00:1::", "2001:0:a00:1::",

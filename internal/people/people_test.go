@@ -31,6 +31,18 @@ func TestTheDecoyIsReadableAndMatchesNothing(t *testing.T) {
 	}
 }
 
+func TestAnUnknownEmailCostsAsMuchAsAKnownOne(t *testing.T) {
+	t.Parallel()
+	hash, err := people.Hash("correct horse battery")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost := func(h string) []string { return strings.Split(h, "$")[:4] }
+	if got, want := cost(people.Decoy), cost(hash); strings.Join(got, "$") != strings.Join(want, "$") || len(people.Decoy) != len(hash) {
+		t.Errorf("checking against the decoy costs %v, against a hash %v", got, want)
+	}
+}
+
 func TestAnUnreadableHashIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, hash := range []string{"", "plain", "$argon2id$v=19$m=1,t=0,p=1$AA$AA", "$argon2id$v=19$m=9999999,t=3,p=1$AAAA$AAAA", "$argon2id$v=19$m=65536,t=3,p=1$!$AAAA"} {

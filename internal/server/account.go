@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -64,13 +67,21 @@ func (s *Server) setupCreate(c echo.Context) error {
 	}
 	v := accountui.Setup{Token: strings.TrimSpace(c.FormValue("setup_token")), Email: strings.TrimSpace(c.FormValue("email")), Errors: map[string]string{}}
 	password := c.FormValue("password")
-	key := "setup " + c.RealIP()
+	status := problemStatus
+	try := people.NewTry(people.DoorSetup, "", c.RealIP())
+	wait, err := s.Store.Try(ctx, try)
 	switch {
-	case s.signIns.blocked(key):
-		v.Errors["setup_token"] = "Too many wrong tokens. Wait ten minutes and try again."
+	case err != nil:
+		return err
+	case wait > 0:
+		status = tooMany(c, wait)
+		v.Errors["setup_token"] = "Too many wrong tokens. Try again in " + roundUp(wait) + "."
 	case !s.setup.opens(v.Token):
-		s.signIns.fail(key)
 		v.Errors["setup_token"] = "This is not the token the server printed. Look at the lines it printed when it started."
+	default:
+		if err := s.Store.TrySucceeded(ctx, try); err != nil {
+			return err
+		}
 	}
 	if words := people.CheckEmail(v.Email); words != "" {
 		v.Errors["email"] = words
@@ -82,7 +93,7 @@ func (s *Server) setupCreate(c echo.Context) error {
 		v.Errors["password_again"] = "The two passwords differ."
 	}
 	if len(v.Errors) > 0 {
-		return s.render(c, problemStatus, accountui.SetupPage(s.bareShell(c), v))
+		return s.render(c, status, accountui.SetupPage(s.bareShell(c), v))
 	}
 	hash, err := people.Hash(password)
 	if err != nil {
@@ -100,14 +111,38 @@ func (s *Server) setupCreate(c echo.Context) error {
 	return s.enter(c, u.ID, "/")
 }
 
-// enter starts a session under a new token, so that a token known before sign-in is worth nothing.
+// enter signs a browser in under a new token and with nothing of the session before, so that a token known before
+// sign-in is worth nothing.
 func (s *Server) enter(c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	x := people.SignIn{
+		ID: s.NewID("si"), UserID: userID, UserAgent: people.CutUserAgent(c.Request().UserAgent()), Address: c.RealIP(), BeganAt: s.Now(), SeenAt: s.Now(),
+	}
+	if err := s.Store.BeginSignIn(ctx, x); err != nil {
+		return err
+	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.sessions.Put(ctx, "user", userID)
+	s.sessions.Put(ctx, keySignIn, x.ID)
 	return redirect(c, next)
+}
+
+// leave ends whatever sign-in the session names, and empties it.
+func (s *Server) leave(ctx context.Context) error {
+	u, x, ok, err := s.whoIs(ctx)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if err := s.Store.EndSignIn(ctx, u.ID, x.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+	}
+	return s.sessions.Clear(ctx)
 }
 
 func (s *Server) signInPage(c echo.Context) error {
@@ -119,7 +154,9 @@ func (s *Server) signInPage(c echo.Context) error {
 	if open {
 		return redirect(c, "/setup")
 	}
-	if s.sessions.GetString(ctx, "user") != "" {
+	if _, _, in, err := s.whoIs(ctx); err != nil {
+		return err
+	} else if in {
 		return redirect(c, "/")
 	}
 	return s.render(c, http.StatusOK, accountui.SignInPage(s.bareShell(c), accountui.SignIn{Next: ownPath(c.QueryParam("next"))}))
@@ -128,25 +165,51 @@ func (s *Server) signInPage(c echo.Context) error {
 func (s *Server) signIn(c echo.Context) error {
 	ctx := c.Request().Context()
 	v := accountui.SignIn{Email: strings.TrimSpace(c.FormValue("email")), Next: ownPath(c.FormValue("next"))}
-	key := strings.ToLower(v.Email)
-	if s.signIns.blocked(key) || s.signIns.blocked(c.RealIP()) {
-		v.Problem = "Too many tries. Wait ten minutes and try again."
-		return s.render(c, http.StatusTooManyRequests, accountui.SignInPage(s.bareShell(c), v))
+	try := people.NewTry(people.DoorPassword, v.Email, c.RealIP())
+	wait, err := s.Store.Try(ctx, try)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		v.Problem = "Too many tries in vain. Try again in " + roundUp(wait) + "."
+		return s.render(c, tooMany(c, wait), accountui.SignInPage(s.bareShell(c), v))
 	}
 	u, ok, err := s.authenticate(ctx, v.Email, c.FormValue("password"))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		s.signIns.fail(key)
-		s.signIns.fail(c.RealIP())
 		s.noteOfPerson(c, people.User{ID: u.ID, Email: v.Email}, people.AuditSignInFailed)
 		v.Problem = "That email and password do not fit together."
 		return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
 	}
-	s.signIns.clear(key)
+	if err := s.Store.TrySucceeded(ctx, try); err != nil {
+		return err
+	}
+	f, err := s.secondFactor(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if f.On() {
+		return s.halfway(c, u.ID, v.Next)
+	}
 	s.noteOfPerson(c, u, people.AuditSignIn)
 	return s.enter(c, u.ID, v.Next)
+}
+
+// tooMany tells a client when to come again, and answers the status that says so.
+func tooMany(c echo.Context, wait time.Duration) int {
+	c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	return http.StatusTooManyRequests
+}
+
+// roundUp is a wait in words, never shorter than it is.
+func roundUp(d time.Duration) string {
+	unit := time.Second
+	if d > time.Minute {
+		unit = time.Minute
+	}
+	return span((d + unit - 1).Truncate(unit))
 }
 
 // authenticate takes as long for an unknown email as for a known one.
@@ -179,7 +242,11 @@ func ownPath(next string) string {
 
 func (s *Server) signOut(c echo.Context) error {
 	s.noteOfPerson(c, user(c), people.AuditSignOut)
-	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
+	ctx := c.Request().Context()
+	if err := s.leave(ctx); err != nil {
+		return err
+	}
+	if err := s.sessions.Destroy(ctx); err != nil {
 		return err
 	}
 	return redirect(c, "/sign-in")
@@ -196,6 +263,14 @@ func (s *scoped) showSettings(c echo.Context, status int, problems map[string]st
 		Email: user(c).Email, Errors: problems,
 		About: []accountui.Fact{{Name: "Version", Value: s.Version}, {Name: "Database", Value: s.Database}, {Name: "Address", Value: s.PublicURL}},
 	}
+	f, err := s.secondFactor(c.Request().Context(), user(c).ID)
+	if err != nil {
+		return err
+	}
+	v.TwoStep = f.On()
+	if v.Browsers, err = s.browsers(c); err != nil {
+		return err
+	}
 	connections, err := s.Connections.List(c.Request().Context())
 	if err != nil {
 		return err
@@ -210,7 +285,7 @@ func (s *scoped) showSettings(c echo.Context, status int, problems map[string]st
 
 func (s *Server) settingsTheme(c echo.Context) error {
 	value := c.FormValue("theme")
-	cookie := &http.Cookie{Name: "crosswalk_theme", Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
+	cookie := &http.Cookie{Name: s.cookieName(themeCookie), Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
 	if t := ui.Theme(value); t != ui.ThemeLight && t != ui.ThemeDark {
 		cookie.Value, cookie.MaxAge = "", -1
 	}
@@ -227,12 +302,12 @@ func (s *scoped) settingsPassword(c echo.Context) error {
 	u := user(c)
 	problems := map[string]string{}
 	password := c.FormValue("password")
-	ok, err := people.Matches(u.PasswordHash, c.FormValue("current_password"))
+	words, wait, err := s.passwordProblem(c, c.FormValue("current_password"))
 	if err != nil {
 		return err
 	}
-	if !ok {
-		problems["current_password"] = "This is not your current password."
+	if words != "" {
+		problems["current_password"] = words
 	}
 	if words := people.CheckPassword(password, u.Email); words != "" {
 		problems["password"] = words
@@ -241,19 +316,41 @@ func (s *scoped) settingsPassword(c echo.Context) error {
 		problems["password_again"] = "The two passwords differ."
 	}
 	if len(problems) > 0 {
-		return s.showSettings(c, problemStatus, problems)
+		return s.showSettings(c, refused(c, wait), problems)
 	}
 	hash, err := people.Hash(password)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetPasswordHash(ctx, u.ID, hash); err != nil {
+	if err := s.Store.SetPassword(ctx, u.ID, hash, browser(c).ID); err != nil {
 		return err
 	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
 	s.noteOfPerson(c, u, people.AuditPassword)
-	s.flash(c, ui.Good, "Password changed", "Use it the next time you sign in.")
+	s.flash(c, ui.Good, "Password changed", "Every other browser was signed out.")
 	return redirect(c, "/settings")
+}
+
+// passwordProblem says what is wrong with the password a signed-in person gives once more, or nothing. It is counted
+// like signing in: somebody at an open browser must not have guesses for nothing.
+func (s *Server) passwordProblem(c echo.Context, password string) (words string, wait time.Duration, err error) {
+	ctx := c.Request().Context()
+	u := user(c)
+	try := people.NewTry(people.DoorPassword, u.Email, c.RealIP())
+	if wait, err = s.Store.Try(ctx, try); err != nil {
+		return "", 0, err
+	}
+	if wait > 0 {
+		return "Too many tries in vain. Try again in " + roundUp(wait) + ".", wait, nil
+	}
+	ok, err := people.Matches(u.PasswordHash, password)
+	if err != nil {
+		return "", 0, err
+	}
+	if !ok {
+		return "This is not your current password.", 0, nil
+	}
+	return "", 0, s.Store.TrySucceeded(ctx, try)
 }

@@ -83,11 +83,15 @@ func TestOfTwoFirstPeopleOneIs(t *testing.T) {
 func TestGuessingTheSetupTokenIsSlow(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	for range throttleTries {
+	for range 5 {
 		d.send("/setup", firstAccount("setup_token", "guessed"))
 	}
-	shows(t, d.send("/setup", firstAccount()), http.StatusUnprocessableEntity, "Too many wrong tokens")
-	d.now = d.now.Add(throttleWindow)
+	w := d.send("/setup", firstAccount())
+	shows(t, w, http.StatusTooManyRequests, "Too many wrong tokens. Try again in 15 seconds.")
+	if w.Header().Get("Retry-After") != "15" {
+		t.Errorf("Retry-After is %q", w.Header().Get("Retry-After"))
+	}
+	d.now = d.now.Add(15 * time.Second)
 	leads(t, d.send("/setup", firstAccount()), "/")
 }
 
@@ -132,21 +136,40 @@ func TestWrongPasswordsAreToldAlikeAndCounted(t *testing.T) {
 	if d.jar["crosswalk_session"] != "" || strings.Contains(known.Body.String(), "a wrong password") {
 		t.Error("a session was begun, or the password repeated")
 	}
-	for range throttleTries {
+	for range 20 {
 		// Naming another address each time does not help.
 		r := newPost("/sign-in", form("email", "jane@acme.io", "password", "guess"))
 		r.Header.Set("X-Forwarded-For", d.NewID("203.0.113.1, evil"))
 		d.call(r)
 	}
-	shows(t, d.send("/sign-in", form("email", "jane@acme.io", "password", password)), http.StatusTooManyRequests, "Too many tries")
-	d.now = d.now.Add(throttleWindow)
+	shows(t, d.send("/sign-in", form("email", "jane@acme.io", "password", password)), http.StatusTooManyRequests, "Too many tries in vain. Try again in 15 seconds.")
+	d.now = d.now.Add(15 * time.Second)
+	shows(t, d.send("/sign-in", form("email", "jane@acme.io", "password", "guess")), http.StatusUnprocessableEntity, "do not fit together")
+	shows(t, d.send("/sign-in", form("email", "jane@acme.io", "password", password)), http.StatusTooManyRequests, "Try again in 30 seconds.")
+	// Whoever comes from elsewhere is not locked out by it.
+	r := newPost("/sign-in", form("email", "jane@acme.io", "password", password))
+	r.RemoteAddr = "198.51.100.7:4000"
+	leads(t, d.call(r), "/")
+	clear(d.jar)
+	d.now = d.now.Add(30 * time.Second)
 	leads(t, d.send("/sign-in", form("email", "jane@acme.io", "password", password)), "/")
+}
+
+func TestTheCurrentPasswordIsNotGuessedAtAnOpenBrowser(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t).signsIn()
+	const next = "an even better passphrase"
+	for range 5 {
+		d.send("/settings/password", form("current_password", "guess", "password", next, "password_again", next))
+	}
+	w := d.send("/settings/password", form("current_password", password, "password", next, "password_again", next))
+	shows(t, w, http.StatusTooManyRequests, "Try again in 15 seconds.")
 }
 
 func TestAnAddressIsNotFreshForNamingAnother(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t).inhabited()
-	for range throttleTries {
+	for range 20 {
 		r := newPost("/sign-in", form("email", d.NewID("x")+"@acme.io", "password", "guess"))
 		r.RemoteAddr = "198.51.100.7:4000"
 		r.Header.Set("X-Forwarded-For", d.NewID("203.0.113."))
@@ -235,21 +258,5 @@ func TestASessionOfSomebodyGoneIsNoSession(t *testing.T) {
 	shows(t, w, http.StatusInternalServerError, "Something went wrong inside Crosswalk")
 	if strings.Contains(w.Body.String(), "postgres") {
 		t.Error("the page tells where the database is")
-	}
-}
-
-func TestTheThrottleForgets(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	th := newThrottle(func() time.Time { return now })
-	for range 10_001 {
-		now = now.Add(time.Microsecond)
-		th.fail(now.String())
-	}
-	th.fail("one more")
-	m := <-th.fails
-	th.fails <- m
-	if len(m) > 10_001 {
-		t.Errorf("%d keys are held", len(m))
 	}
 }

@@ -239,7 +239,7 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 	if err != nil {
 		return err
 	}
-	c.SetCookie(&http.Cookie{Name: bindingCookie, Value: binding, Path: "/connections/callback", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Value: binding, Path: "/", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
 	return redirect(c, to)
 }
 
@@ -247,10 +247,10 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 func (s *scoped) connectCallback(c echo.Context) error {
 	ctx := c.Request().Context()
 	binding := ""
-	if cookie, err := c.Cookie(bindingCookie); err == nil {
+	if cookie, err := c.Cookie(s.cookieName(bindingCookie)); err == nil {
 		binding = cookie.Value
 	}
-	c.SetCookie(&http.Cookie{Name: bindingCookie, Path: "/connections/callback", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
 	done, err := s.Flow.Complete(ctx, c.QueryParams(), binding)
 	if err == nil {
 		in := connection.OAuthInput{Authorised: done}

@@ -167,7 +167,7 @@ func (o *office) begins() string {
 		o.t.Fatalf("%d to %s: %s", w.Code, to, w.Body)
 	}
 	c := w.Result().Cookies()[0]
-	if c.Name != bindingCookie || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/connections/callback" || len(c.Value) < 32 {
+	if c.Name != bindingCookie || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || len(c.Value) < 32 {
 		o.t.Errorf("the cookie is %v", c)
 	}
 	return q.Get("state")

@@ -29,11 +29,20 @@ import (
 
 var today = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
+// absent is every method nobody gave a fake.
+type absent struct {
+	House
+	Store
+}
+
 // fakeStore keeps automations and cursors in memory. What the builder does not use is left nil, so that a page
 // which begins to use it fails loudly.
 type fakeStore struct {
-	House
-	Store
+	absent
+	fakeSignIns
+	fakeTries
+	fakeFactors
+	fakeResets
 
 	mu          sync.Mutex
 	all         map[automation.ID]automation.Automation
@@ -351,7 +360,10 @@ func newWorkshop(t *testing.T) *workshop {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.sessions.Put(ctx, "user", "us_1")
+	if err := w.store.BeginSignIn(ctx, people.SignIn{ID: "si_1", UserID: "us_1", BeganAt: today, SeenAt: today}); err != nil {
+		t.Fatal(err)
+	}
+	w.sessions.Put(ctx, keySignIn, "si_1")
 	token, _, err := w.sessions.Commit(ctx)
 	if err != nil {
 		t.Fatal(err)

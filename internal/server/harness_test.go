@@ -93,14 +93,24 @@ func (d *doorStore) UserByID(_ context.Context, id string) (people.User, error) 
 	return d.user(func(u people.User) bool { return u.ID == id })
 }
 
-func (d *doorStore) SetPasswordHash(_ context.Context, id, hash string) error {
+func (d *doorStore) SetPassword(ctx context.Context, id, hash, keep string) error {
 	defer d.hold()()
+	_, _ = d.EndSignIns(ctx, id, keep)
 	for i := range d.users {
 		if d.users[i].ID == id {
 			d.users[i].PasswordHash = hash
 		}
 	}
 	return nil
+}
+
+func (d *doorStore) FinishReset(ctx context.Context, token, hash string, now time.Time) error {
+	id, err := d.Reset(ctx, token, now)
+	if err != nil {
+		return err
+	}
+	d.link = ""
+	return d.SetPassword(ctx, id, hash, "")
 }
 
 func (d *doorStore) Accept(_ context.Context, ds ...automation.Delivery) (fresh int, err error) {
@@ -245,6 +255,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 	ok(t, err)
 	d := &door{t: t, signer: key, jar: map[string]string{}, log: &bytes.Buffer{}, now: today, keys: keys, connections: connectiontest.NewStore()}
 	d.store = &doorStore{fakeStore: &fakeStore{all: map[automation.ID]automation.Automation{}, cursors: map[string]engine.PollCursor{}}}
+	d.store.now = func() time.Time { return d.now }
 	ids := 0
 	var mu sync.Mutex
 	cfg := Config{

@@ -54,16 +54,8 @@ func (s *Server) invited(c echo.Context) (people.Invite, []byte, error) {
 
 // visitor is who is signed in on a page that is for everybody; nobody is one too.
 func (s *Server) visitor(c echo.Context) (people.User, bool, error) {
-	ctx := c.Request().Context()
-	id := s.sessions.GetString(ctx, "user")
-	if id == "" {
-		return people.User{}, false, nil
-	}
-	u, err := s.Store.UserByID(ctx, id)
-	if errors.Is(err, engine.ErrNotFound) {
-		return people.User{}, false, nil
-	}
-	return u, err == nil, err
+	u, _, in, err := s.whoIs(c.Request().Context())
+	return u, in, err
 }
 
 func (s *Server) invitePage(c echo.Context) error {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,6 +18,7 @@ import (
 // keys of values a request carries.
 const (
 	keyUser      = "user"
+	keySignIn    = "sign_in"
 	keyRequestID = "request_id"
 )
 
@@ -148,20 +148,33 @@ func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// cookieName is a cookie's name with the mark that binds it to this very host where there is TLS: then no sibling
+// domain and nobody on the wire can plant one. Such a cookie must be for all paths.
+func (s *Server) cookieName(name string) string {
+	if s.Secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
 // signedIn lets a request through that belongs to a person; others are sent to sign in, or to set up first.
 func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx := c.Request().Context()
-		id := s.sessions.GetString(ctx, "user")
-		if id != "" {
-			u, err := s.Store.UserByID(ctx, id)
-			if err == nil {
-				c.Set(keyUser, u)
-				return next(c)
+		u, x, ok, err := s.whoIs(ctx)
+		if err != nil {
+			return err
+		}
+		if ok {
+			c.Set(keyUser, u)
+			c.Set(keySignIn, x)
+			// An open page that only listens is not in use.
+			if c.Path() != "/live" && x.Stale(s.Now(), c.RealIP()) {
+				if err := s.Store.SeeSignIn(ctx, x.ID, c.RealIP(), s.Now()); err != nil {
+					return err
+				}
 			}
-			if !errors.Is(err, engine.ErrNotFound) {
-				return err
-			}
+			return next(c)
 		}
 		to := "/sign-in"
 		if open, err := s.needsSetup(ctx); err != nil {
@@ -192,6 +205,33 @@ func (s *Server) needsSetup(ctx context.Context) (bool, error) {
 	return !has, nil
 }
 
+// whoIs finds the person a session belongs to, and the browser. The session only names a sign-in, so that one which
+// was ended elsewhere is over here at once.
+func (s *Server) whoIs(ctx context.Context) (people.User, people.SignIn, bool, error) {
+	id := s.sessions.GetString(ctx, keySignIn)
+	if id == "" {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	x, err := s.Store.SignIn(ctx, id)
+	if errors.Is(err, engine.ErrNotFound) || err == nil && x.Over(s.Now()) {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	if err != nil {
+		return people.User{}, people.SignIn{}, false, err
+	}
+	u, err := s.Store.UserByID(ctx, x.UserID)
+	if errors.Is(err, engine.ErrNotFound) {
+		return people.User{}, people.SignIn{}, false, nil
+	}
+	return u, x, err == nil, err
+}
+
+// browser is the sign-in a request was made with.
+func browser(c echo.Context) people.SignIn {
+	x, _ := c.Get(keySignIn).(people.SignIn)
+	return x
+}
+
 func user(c echo.Context) people.User {
 	u, _ := c.Get(keyUser).(people.User)
 	return u
@@ -204,52 +244,4 @@ func redirect(c echo.Context, to string) error {
 		return c.NoContent(http.StatusOK)
 	}
 	return c.Redirect(http.StatusSeeOther, to)
-}
-
-// throttle slows guessing down: after a few failures for one key within a window, further tries are refused.
-type throttle struct {
-	now   func() time.Time
-	fails chan map[string][]time.Time // a one-slot channel is the lock
-}
-
-const (
-	throttleTries  = 8
-	throttleWindow = 10 * time.Minute
-)
-
-func newThrottle(now func() time.Time) *throttle {
-	t := &throttle{now: now, fails: make(chan map[string][]time.Time, 1)}
-	t.fails <- map[string][]time.Time{}
-	return t
-}
-
-func (t *throttle) blocked(key string) bool {
-	m := <-t.fails
-	defer func() { t.fails <- m }()
-	return len(t.recent(m, key)) >= throttleTries
-}
-
-func (t *throttle) fail(key string) {
-	m := <-t.fails
-	defer func() { t.fails <- m }()
-	if len(m) > 10_000 { // an attack from many addresses must not fill memory
-		clear(m)
-	}
-	m[key] = append(t.recent(m, key), t.now())
-}
-
-func (t *throttle) clear(key string) {
-	m := <-t.fails
-	delete(m, key)
-	t.fails <- m
-}
-
-func (t *throttle) recent(m map[string][]time.Time, key string) []time.Time {
-	var kept []time.Time
-	for _, at := range m[key] {
-		if t.now().Sub(at) < throttleWindow {
-			kept = append(kept, at)
-		}
-	}
-	return kept
 }

@@ -18,7 +18,44 @@ type Users interface {
 	CreateFirstUser(ctx context.Context, u people.User) error
 	UserByEmail(ctx context.Context, email string) (people.User, error)
 	UserByID(ctx context.Context, id string) (people.User, error)
-	SetPasswordHash(ctx context.Context, id, hash string) error
+	// SetPassword signs all browsers of the person out but the one named keep, which may be none.
+	SetPassword(ctx context.Context, id, hash, keep string) error
+}
+
+// SignIns keeps the browsers people have signed in with. What is not there is engine.ErrNotFound.
+type SignIns interface {
+	BeginSignIn(ctx context.Context, s people.SignIn) error
+	SignIn(ctx context.Context, id string) (people.SignIn, error)
+	SignIns(ctx context.Context, userID string) ([]people.SignIn, error)
+	SeeSignIn(ctx context.Context, id, address string, seen time.Time) error
+	EndSignIn(ctx context.Context, userID, id string) error
+	EndSignIns(ctx context.Context, userID, keep string) (ended int, err error)
+}
+
+// Resets keeps links that set a password once. What was used or has run out is engine.ErrNotFound.
+type Resets interface {
+	Reset(ctx context.Context, token string, now time.Time) (userID string, err error)
+	FinishReset(ctx context.Context, token, hash string, now time.Time) error
+}
+
+// Tries counts what is tried in vain, for all processes together.
+type Tries interface {
+	// Try counts a try before it is made, or answers how long to wait instead.
+	Try(ctx context.Context, t people.Try) (wait time.Duration, err error)
+	// TrySucceeded takes a try back that was not in vain.
+	TrySucceeded(ctx context.Context, t people.Try) error
+}
+
+// SecondFactors keeps what people show besides the password. Codes are taken once, however many show them.
+type SecondFactors interface {
+	SecondFactor(ctx context.Context, userID string) (people.SecondFactor, error)
+	BeginSecondFactor(ctx context.Context, userID string, sealed []byte, begun time.Time) error
+	// ConfirmSecondFactor signs the person's other browsers out.
+	ConfirmSecondFactor(ctx context.Context, userID string, begun time.Time, step int64, codes [][]byte, keep string) error
+	TakeStep(ctx context.Context, userID string, step int64) (taken bool, err error)
+	TakeRecoveryCode(ctx context.Context, userID string, hash []byte) (taken bool, err error)
+	ReplaceRecoveryCodes(ctx context.Context, userID string, codes [][]byte) error
+	DropSecondFactor(ctx context.Context, userID string) (dropped bool, err error)
 }
 
 // Workspaces keeps who is in which workspace.
@@ -130,6 +167,10 @@ type Deliveries interface {
 // House is what belongs to no workspace: the people, and the doors that machines knock at. internal/store is it.
 type House interface {
 	Users
+	SignIns
+	Resets
+	Tries
+	SecondFactors
 	Workspaces
 	Members
 	Audit

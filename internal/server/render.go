@@ -30,8 +30,10 @@ func (s *Server) render(c echo.Context, status int, view templ.Component) error 
 // problemStatus is the status of a form that is shown again with what is wrong.
 const problemStatus = http.StatusUnprocessableEntity
 
+const themeCookie = "crosswalk_theme"
+
 func (s *Server) theme(c echo.Context) ui.Theme {
-	cookie, err := c.Cookie("crosswalk_theme")
+	cookie, err := c.Cookie(s.cookieName(themeCookie))
 	if err != nil {
 		return ui.ThemeSystem
 	}

@@ -12,6 +12,7 @@ import (
 
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
@@ -59,7 +60,6 @@ type Server struct {
 	sessions *scs.SessionManager
 	live     *lives
 	setup    *setupGate
-	signIns  *throttle
 	recall   *recall
 	// permissions are those of the routes, by method and path.
 	permissions map[string]Permission
@@ -75,16 +75,15 @@ var blankSessions = scs.New()
 // New wires routes and middleware. Stop the live updates with Close.
 func New(cfg Config) *Server {
 	s := &Server{
-		Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, signIns: newThrottle(cfg.Now), recall: newRecall(),
+		Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, recall: newRecall(),
 		directory: &directory{list: cfg.Connections.List, now: cfg.Now}, refusals: &refusals{now: cfg.Now}, held: semaphore.NewWeighted(maxHeld),
 	}
 	sessions := *blankSessions
 	s.sessions = &sessions
 	s.sessions.Store = cfg.Sessions
-	s.sessions.Lifetime = 14 * 24 * time.Hour
-	s.sessions.IdleTimeout = 3 * 24 * time.Hour
+	s.sessions.Lifetime = people.Lifetime // how long a browser stays signed in is decided by its sign-in: signedIn
 	s.sessions.HashTokenInStore = true
-	s.sessions.Cookie.Name = "crosswalk_session"
+	s.sessions.Cookie.Name = s.cookieName("crosswalk_session")
 	s.sessions.Cookie.HttpOnly = true
 	s.sessions.Cookie.SameSite = http.SameSiteLaxMode // an OAuth consent page sends people back by a cross-site link
 	s.sessions.Cookie.Secure = cfg.Secure

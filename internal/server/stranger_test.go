@@ -14,6 +14,8 @@ var open = map[string]int{
 	"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 403, "GET /static/*": 404,
 	"POST /hooks/highlevel": 401, "POST /hooks/gleap": 401, "POST /hooks/gleap/:secret": 401,
 	"GET /setup": 303, "POST /setup": 303, "GET /sign-in": 200, "POST /sign-in": 422,
+	"GET /reset/:token": 404, "POST /reset/:token": 404,
+	"GET /sign-in/code": 303, "POST /sign-in/code": 303,
 	"GET /live": 401, "GET /invite/:token": 404, "GET /invite": 404, "POST /invite": 404,
 }
 

@@ -161,8 +161,11 @@ func within(handle func(*scoped, echo.Context) error) echo.HandlerFunc {
 // can reports whether the person's role is enough.
 func (s *scoped) can(least people.Role) bool { return s.member.Role.AtLeast(least) }
 
-// stillIn reports whether the person is still a member, for answers that last longer than a request.
+// stillIn reports whether the person is still signed in and a member, for answers that last longer than a request.
 func (s *scoped) stillIn(ctx context.Context) bool {
+	if _, _, in, err := s.whoIs(ctx); err != nil || !in {
+		return false
+	}
 	all, err := s.Server.Store.MembershipsOf(ctx, s.member.User)
 	return err == nil && slices.ContainsFunc(all, func(m people.Membership) bool { return m.Workspace.ID == s.member.Workspace.ID })
 }

@@ -18,6 +18,7 @@ import (
 var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
+	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
 	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{},
 }
@@ -121,5 +122,34 @@ func TestOpenRefusesWhatItCannotServe(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("files were left: %v, %v", entries, err)
+	}
+}
+
+// TestEverySealedColumnIsRotated: a column that is not in the list would be lost with the key it was sealed with.
+func TestEverySealedColumnIsRotated(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{SQLitePath: filepath.Join(t.TempDir(), "store.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	err = s.read(t.Context()).Raw(`SELECT m.name FROM sqlite_master m, pragma_table_info(m.name) c
+		WHERE m.type = 'table' AND c.name LIKE '%sealed%' ORDER BY m.name`).Scan(&tables).Error
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, x := range sealedColumns {
+		if x.column == "sealed" {
+			listed = append(listed, x.table)
+		}
+	}
+	slices.Sort(listed)
+	if diff := cmp.Diff(tables, listed); diff != "" {
+		t.Errorf("tables with sealed columns (-there +rotated):\n%s", diff)
 	}
 }

@@ -61,15 +61,24 @@ func (s *Store) UserByID(ctx context.Context, id string) (people.User, error) {
 	return s.user(ctx, "id = ?", clean(id))
 }
 
-// SetPasswordHash replaces a user's password hash.
-func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
-	err := s.write(ctx, func(u *unit) error {
-		return one(u.Model(&userRow{}).Where("id = ?", clean(id)).Update("password_hash", hash))
-	})
-	if err != nil {
+// SetPassword replaces a user's password hash and signs all their browsers out but the one named keep: whoever
+// knew the old password must not stay.
+func (s *Store) SetPassword(ctx context.Context, id, hash, keep string) error {
+	if err := s.write(ctx, func(u *unit) error { return u.setPassword(id, hash, keep) }); err != nil {
 		return fmt.Errorf("change the password of user %s: %w", id, err)
 	}
 	return nil
+}
+
+func (u *unit) setPassword(id, hash, keep string) error {
+	if err := one(u.Model(&userRow{}).Where("id = ?", clean(id)).Update("password_hash", hash)); err != nil {
+		return err
+	}
+	if err := u.Exec("DELETE FROM password_resets WHERE user_id = ?", clean(id)).Error; err != nil {
+		return err
+	}
+	_, err := u.endSignIns(id, keep)
+	return err
 }
 
 func (s *Store) user(ctx context.Context, where, value string) (people.User, error) {

@@ -63,6 +63,28 @@ func ParseKey(s string) (Key, error) {
 	return Key{}, ErrKeyFormat
 }
 
+// ParseKeys reads several keys, newest first, one to a line or separated by commas. What follows a # is a remark.
+func ParseKeys(text string) ([]Key, error) {
+	var keys []Key
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		for word := range strings.SplitSeq(line, ",") {
+			if strings.TrimSpace(word) == "" {
+				continue
+			}
+			k, err := ParseKey(word)
+			if err != nil {
+				return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
+			}
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, ErrKeyFormat
+	}
+	return keys, nil
+}
+
 func (k Key) encode() string { return base64.StdEncoding.EncodeToString(k.bytes) }
 
 // Format shows the id whatever the verb: %+v, %#v and %x must not spell the key either.

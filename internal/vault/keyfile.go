@@ -12,48 +12,57 @@ import (
 
 const maxKeyFile = 4096
 
-// LoadOrCreateKey reads the key kept at path, or makes one and keeps it there. It never replaces a file that is
-// there, however unreadable: with the key gone, all that was sealed is gone.
+// LoadOrCreateKey is LoadOrCreateKeys for callers that want the newest.
 func LoadOrCreateKey(path string) (Key, error) {
-	k, err := loadKey(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
+	keys, err := LoadOrCreateKeys(path)
+	if err != nil {
+		return Key{}, err
 	}
-	if err := createKey(path, randomKey()); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Key{}, fmt.Errorf("cannot keep a new key in %s: %w", path, err)
-	}
-	return loadKey(path) // what is on disk counts: another process may have been first
+	return keys[0], nil
 }
 
-func loadKey(path string) (Key, error) {
+// LoadOrCreateKeys reads the keys kept at path, newest first, or makes one and keeps it there. It never replaces a
+// file that is there, however unreadable: with the keys gone, all that was sealed is gone.
+func LoadOrCreateKeys(path string) ([]Key, error) {
+	keys, err := loadKeys(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return keys, err
+	}
+	if err := createKey(path, randomKey()); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cannot keep a new key in %s: %w", path, err)
+	}
+	return loadKeys(path) // what is on disk counts: another process may have been first
+}
+
+func loadKeys(path string) ([]Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return Key{}, fmt.Errorf("cannot read the key file: %w", err)
+		return nil, fmt.Errorf("cannot read the key file: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Key{}, fmt.Errorf("cannot read the key file: %w", err)
+		return nil, fmt.Errorf("cannot read the key file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return Key{}, fmt.Errorf("the key file %s is not a file", path)
+		return nil, fmt.Errorf("the key file %s is not a file", path)
 	}
 	// Windows has no such bits: every file there reads as 0666.
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return Key{}, fmt.Errorf("the key file %s is open to other users (mode %04o); close it with: chmod 600 %s", path, mode, path)
+		return nil, fmt.Errorf("the key file %s is open to other users (mode %04o); close it with: chmod 600 %s", path, mode, path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
-		return Key{}, fmt.Errorf("cannot read the key file: %w", err)
+		return nil, fmt.Errorf("cannot read the key file: %w", err)
 	}
 	if len(text) == 0 {
-		return Key{}, fmt.Errorf("the key file %s is empty: restore it from a backup; delete it only if nothing was sealed with it yet", path)
+		return nil, fmt.Errorf("the key file %s is empty: restore it from a backup; delete it only if nothing was sealed with it yet", path)
 	}
-	k, err := ParseKey(string(text))
+	keys, err := ParseKeys(string(text))
 	if err != nil {
-		return Key{}, fmt.Errorf("the key file %s holds no key: %w", path, err)
+		return nil, fmt.Errorf("the key file %s holds no key: %w", path, err)
 	}
-	return k, nil
+	return keys, nil
 }
 
 // createKey writes the whole key beside path and links it into place: nobody ever sees half a key, and unlike a

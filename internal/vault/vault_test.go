@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -144,3 +145,43 @@ func TestAKeyIsReadInBothSpellingsAndNeverPrinted(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasSealedBeforeThereWereDataKeysOpensStill(t *testing.T) {
+	t.Parallel()
+	// Sealed with key 01…01 for "connection/cn_1/grant" by the version before.
+	sealed, err := base64.StdEncoding.DecodeString(sealedBefore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, key(t, 1))
+	if got, err := v.Open(sealed, "connection/cn_1/grant"); err != nil || string(got) != "refresh token" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if !v.NeedsReseal(sealed) || vault.KeyOf(sealed) != v.Newest() {
+		t.Error("does not ask to be sealed in an envelope")
+	}
+}
+
+func TestKeysAreReadNewestFirst(t *testing.T) {
+	t.Parallel()
+	one, two := strings.Repeat("01", 32), strings.Repeat("02", 32)
+	for _, text := range []string{one + "\n" + two + "\n", one + "," + two, "# since March\n" + one + "  # newest\n\n" + two} {
+		keys, err := vault.ParseKeys(text)
+		if err != nil || len(keys) != 2 || keys[0].String() != key(t, 1).String() || keys[1].String() != key(t, 2).String() {
+			t.Errorf("%v, %v", keys, err)
+		}
+	}
+	for _, text := range []string{"", "# none\n", one + "\nshort"} {
+		if keys, err := vault.ParseKeys(text); err == nil || strings.Contains(err.Error(), "short") {
+			t.Errorf("%q: %v, %v", text, keys, err)
+		}
+	}
+	v := open(t, key(t, 1), key(t, 2))
+	sealed, err := open(t, key(t, 2)).Seal(nil, "x")
+	if err != nil || vault.KeyOf(sealed) != open(t, key(t, 2)).Newest() || !v.Has(vault.KeyOf(sealed)) || v.Has(open(t, key(t, 3)).Newest()) || v.Has("") || vault.KeyOf([]byte("x")) != "" {
+		t.Error("a value does not tell its key")
+	}
+}
+
+// sealedBefore is a value of version 1.
+const sealedBefore = "AXLNboQixAf7aADLbHwonb9/gM/t+N7nsDbUtzzN9bUKE7e+3D2+Xem65wHW8hE3PH4="

@@ -43,7 +43,20 @@ type Settings struct {
 	Email    string
 	Errors   map[string]string // of the password form
 	Webhooks []Webhook
+	TwoStep  bool
+	Browsers []Browser
 	About    []Fact
+}
+
+// Browser is one signed-in browser. POST /settings/sign-ins/ID/end signs it
+// out, POST /settings/sign-ins/end-others all but the one in use.
+type Browser struct {
+	ID      string
+	Device  string // "Firefox on Windows"
+	Address string
+	Began   ui.Moment
+	Seen    ui.Moment
+	Current bool
 }
 
 // Webhook is an address to paste into a provider's settings.

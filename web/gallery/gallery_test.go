@@ -180,7 +180,7 @@ func tables(t *testing.T, doc *goquery.Document) {
 func pictures(t *testing.T, doc *goquery.Document) {
 	doc.Find("svg, img").Each(func(_ int, s *goquery.Selection) {
 		hidden := s.AttrOr("aria-hidden", "") == "true"
-		named := s.AttrOr("role", "") == "img" && s.AttrOr("aria-label", "") != ""
+		named := s.AttrOr("role", "") == "img" && s.AttrOr("aria-label", "") != "" || s.Is("img") && s.AttrOr("alt", "") != ""
 		if hidden == named {
 			t.Errorf("neither named nor hidden: %s", where(s))
 		}

@@ -47,12 +47,12 @@ func testUsers(t *testing.T, b *bundle) {
 	if diff := cmp.Diff(u, got); diff != "" {
 		t.Errorf("user (-want +got):\n%s", diff)
 	}
-	ok(t, b.SetPasswordHash(ctx, "us_1", "h2"))
+	ok(t, b.SetPassword(ctx, "us_1", "h2", ""))
 	if got, err = b.UserByID(ctx, "us_1"); err != nil || got.PasswordHash != "h2" {
 		t.Errorf("user %+v, %v", got, err)
 	}
 	for what, err := range map[string]error{
-		"by email": second(b.UserByEmail(ctx, "joe@example.com")), "by id": second(b.UserByID(ctx, "us_2")), "password": b.SetPasswordHash(ctx, "us_2", "h"),
+		"by email": second(b.UserByEmail(ctx, "joe@example.com")), "by id": second(b.UserByID(ctx, "us_2")), "password": b.SetPassword(ctx, "us_2", "h", ""),
 	} {
 		if !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("an unknown user %s: %v", what, err)

@@ -127,6 +127,12 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"what nobody looks at wakes nobody":                              testUnknownDelivery,
 		"refused deliveries are counted by the hour":                     testRefusals,
 		"pairs are paged through, whichever way they were made":          testPairsOf,
+		"signed-in browsers are listed, used and ended":                  testSignIns,
+		"a changed password ends the other browsers' sign-ins":           testPasswordEndsSignIns,
+		"tries in vain are counted before they are made":                 testTries,
+		"a second factor counts once confirmed, and each code once":      testSecondFactor,
+		"a reset link sets a password once":                              testReset,
+		"sealed values are read in batches and replaced as read":         testSealed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
