@@ -130,7 +130,81 @@ func (f finder) match(ctx context.Context, source record.Record, keys []MatchVal
 	if out.target != nil {
 		out.gone = dead
 	}
-	return out, err
+	if err != nil || out.identity.How != automation.ByMatch {
+		return out, err
+	}
+	return f.compiled.withoutRival(ctx, f.gateway, source, out)
+}
+
+// withoutRival makes a match doubtful when what was matched is somebody else's by a better key: the phone is the
+// source's, and the email is that of another source record. Such a record is looked for only where the source has
+// nothing to compare that better key with.
+func (c *Compiled) withoutRival(ctx context.Context, gateway Gateway, source record.Record, at found) (found, error) {
+	keys := c.betterKeys(source, at)
+	if len(keys) == 0 {
+		return at, nil
+	}
+	client, err := gateway.Client(ctx, source.Ref.Connection)
+	if err != nil {
+		return at, err
+	}
+	byKey, ok := client.(provider.Finder)
+	if !ok {
+		return at, nil
+	}
+	for _, k := range keys {
+		records, err := byKey.Find(ctx, source.Ref.Type, k.Field.Key, k.Value)
+		if provider.IsKind(err, provider.Unsupported) {
+			continue
+		}
+		if err != nil {
+			return at, err
+		}
+		for _, r := range records {
+			if r.Ref != source.Ref {
+				label := strings.ToLower(k.Field.Label)
+				why := "its " + label + " is that of " + r.Title
+				id := at.identity
+				id.How = automation.Doubtful
+				id.Candidates = append(id.Candidates, automation.Candidate{Ref: at.target.Ref, Title: at.target.Title, Why: "same " + strings.ToLower(foundBy(id)) + ", but " + why, Taken: true})
+				return found{identity: id}, nil
+			}
+		}
+	}
+	return at, nil
+}
+
+// betterKeys are the match keys above the one a match was found by that the target has and the source has not.
+func (c *Compiled) betterKeys(source record.Record, at found) []MatchValue {
+	var keys []MatchValue
+	for _, m := range c.Def.Match {
+		there, known := c.Target.Field(m.Target)
+		if !known {
+			continue
+		}
+		if slices.ContainsFunc(at.identity.Evidence, func(e automation.Evidence) bool { return e.Found > 0 && e.Field == there.Label }) {
+			return keys
+		}
+		here, known := c.Source.Field(m.Source)
+		if !known || !source.Fields[m.Source].IsEmpty() {
+			continue // what both have was compared
+		}
+		if v, err := record.Coerce(at.target.Fields[m.Target], here, c.locale); err == nil && !v.IsEmpty() {
+			keys = append(keys, MatchValue{Field: here, Value: v})
+		}
+	}
+	return keys
+}
+
+// foundBy names the keys something was found by.
+func foundBy(id automation.Identity) string {
+	var labels []string
+	for _, e := range id.Evidence {
+		if e.Found > 0 {
+			labels = append(labels, e.Field)
+		}
+	}
+	return strings.Join(labels, " and ")
 }
 
 // alive reports whether a record that claims a counterpart is still there: one that was deleted claims nothing.

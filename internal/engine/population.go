@@ -43,6 +43,8 @@ const (
 	// directReads bounds how many records a listing does not show are looked at one by one: an empty or short listing
 	// must not become thousands of calls, and never thousands of deletes.
 	directReads = 50
+	// rivalReads bounds the calls that look for somebody with a better claim.
+	rivalReads = 500
 	// settling is how old a change must be before its webhook counts as one that never came.
 	settling = 10 * time.Minute
 )
@@ -102,6 +104,7 @@ type sweep struct {
 	known  *counterparts
 	reads  *atomic.Int64
 	direct int       // records looked at one by one so far
+	rivals int       // better claims looked for so far
 	old    *Compiled // the version that is compared with; nil: none
 	looked time.Time
 

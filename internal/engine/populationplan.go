@@ -90,6 +90,9 @@ func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.R
 		if at, err = s.known.match(s.c, r); err != nil {
 			return automation.Plan{}, at, err
 		}
+		if at, err = s.rival(ctx, r, at); err != nil {
+			return automation.Plan{}, at, err
+		}
 	}
 	in := Input{Source: r, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, TargetGone: at.targetGone, ParentGone: at.parentGone}
 	if at.target == nil && at.identity.How == automation.NotFound {
@@ -205,4 +208,16 @@ func (s *sweep) execution(source record.Ref) *execution {
 		Automation: s.a.ID, Source: source,
 		Event: automation.Event{ID: s.Reconciler.NewID("ev"), Kind: kind, Ref: source, Name: name, ReceivedAt: s.Reconciler.Now()},
 	})
+}
+
+// rival looks whether somebody else has a better claim to what was matched. It is one call for a record that has less
+// to be known by than its match, so only so many are made in a walk; what is carried live is always looked at.
+func (s *sweep) rival(ctx context.Context, r record.Record, at found) (found, error) {
+	if at.identity.How != automation.ByMatch || len(s.c.betterKeys(r, at)) == 0 {
+		return at, nil
+	}
+	if s.rivals++; s.rivals > rivalReads {
+		return at, nil
+	}
+	return s.c.withoutRival(ctx, s.Reconciler.Gateway, r, at)
 }

@@ -496,7 +496,9 @@ func TestAnEmptyListingOfChildrenDeletesNothing(t *testing.T) {
 			o.on(a)
 			before, here, there := o.writes(), len(o.Gleap.Notes())+len(o.Gleap.Tickets()), len(o.HighLevel.Notes())+len(o.HighLevel.Tasks())
 			b := o.stand(silenced)
-			b.list = func(q provider.Query) (iter.Seq2[provider.Page, error], bool) { return nothing, q.Type != record.Contact }
+			b.list = func(q provider.Query) (iter.Seq2[provider.Page, error], bool) {
+				return nothing, q.Type != record.Contact
+			}
 			b.children = func(record.Ref) ([]record.Record, error, bool) { return nil, nil, true }
 			p := o.daily(a)
 			if n := p.Counts[automation.Delete] + p.Counts[automation.Create]; n > 0 {

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"crosswalk/internal/automation"
@@ -36,10 +37,14 @@ func TestAFirstSyncIsLookedThroughByWhoMatchesWhom(t *testing.T) {
 	guest("Ana 1", "ana@acme.io", "")
 	guest("Ana 2", "ana@acme.io", "")
 
+	crm("Dan", "dan@acme.io", "+14155550166") // the guest is his by email, and by phone hers
+	crm("Dani", "", "+14155550155")
+	guest("Dan", "dan@acme.io", "+14155550155")
+
 	p := show(t, h, a, engine.ModeShow, "")
 	want := map[automation.Matching]int{
-		automation.MatchSure: 1, automation.MatchNone: 1, automation.MatchOnlyTarget: 1, automation.MatchDoubtful: 1,
-		automation.MatchDoubleTarget: 1,
+		automation.MatchSure: 2, automation.MatchNone: 1, automation.MatchOnlyTarget: 1, automation.MatchDoubtful: 1,
+		automation.MatchDoubleTarget: 1, automation.MatchDoubleSource: 1,
 	}
 	if !maps.Equal(p.Tally.Matching, want) {
 		t.Fatalf("matching %v, want %v", p.Tally.Matching, want)
@@ -52,10 +57,35 @@ func TestAFirstSyncIsLookedThroughByWhoMatchesWhom(t *testing.T) {
 	}
 	before := len(h.Gleap.Sessions())
 	_, results := carryOut(t, h, p, engine.Choice{Matchings: []automation.Matching{automation.MatchSure}})
-	if results[engine.ItemDone] != 1 || results[engine.ItemLeft] != 4 || len(h.Gleap.Sessions()) != before {
-		t.Errorf("only the sure pair was to be carried out: %v, %d guests more", results, len(h.Gleap.Sessions())-before)
+	if results[engine.ItemDone] != 2 || results[engine.ItemMoved] != 0 || results[engine.ItemLeft] != 5 || len(h.Gleap.Sessions()) != before {
+		t.Errorf("only the sure pairs were to be carried out: %v, %d guests more", results, len(h.Gleap.Sessions())-before)
 	}
-	if again := show(t, h, a, engine.ModeShow, ""); again.Tally.Matching[automation.MatchLinked] != 1 || again.Tally.Matching[automation.MatchSure] != 0 {
+	if again := show(t, h, a, engine.ModeShow, ""); again.Tally.Matching[automation.MatchLinked] != 2 || again.Tally.Matching[automation.MatchSure] != 0 {
 		t.Errorf("afterwards: %v", again.Tally.Matching)
+	}
+}
+
+// TestAMatchThatIsSomebodyElsesByABetterKeyIsAsked: her phone leads to a guest whose email is his. Though he has not been
+// looked at yet, the guest must not become hers.
+func TestAMatchThatIsSomebodyElsesByABetterKeyIsAsked(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.TwoWays(func(d *automation.Definition) {
+		d.Match = append(d.Match, automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
+	})
+	h.Gleap.PersonCreatesContact(map[string]any{"name": "Dan", "email": "dan@acme.io", "phone": "+14155550155"})
+	hers := record.Ref{Connection: enginetest.HighLevelConnection, Type: record.Contact}
+	hers.ID = h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Dani", "phone": "+14155550155"})
+	preview := func() automation.Plan {
+		plan, err := h.Reconciler.Preview(t.Context(), a, hers)
+		edit(t, err)
+		return plan
+	}
+	if p := preview(); p.Identity.How != automation.ByMatch {
+		t.Fatalf("as long as nobody else has the email she is the one: %s %s", p.Identity.How, p.Reason)
+	}
+	h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Dan", "email": "dan@acme.io"})
+	if p := preview(); p.Outcome != automation.Decide || !strings.Contains(p.Reason, "its email is that of Dan") {
+		t.Errorf("%s: %s", p.Outcome, p.Reason)
 	}
 }
