@@ -120,14 +120,51 @@ func (p *providers) quotaOf(c connection.Connection) (used, limit int, label str
 	return q.Max - q.Remaining, q.Max, "Calls this minute", q.Max > 0
 }
 
-// tokens is the token keeper of an OAuth connection: with the app it was made with, or the configured one.
-func (p *providers) tokens(store connection.Store, grants connection.Grants, owner string, broken func(context.Context, record.ConnectionID, string) error) func(connection.Connection) *connection.Tokens {
-	return func(c connection.Connection) *connection.Tokens {
-		return &connection.Tokens{
-			Connection: c.ID, Provider: c.Provider, Grants: grants, App: connection.AppOf(c),
-			HTTP: &http.Client{Transport: p.transport, Timeout: 20 * time.Second}, Owner: owner, Now: p.now, Broken: broken, Wait: connection.Sleep,
-		}
+// renewal is the token keeper of an OAuth grant: with the app it was made with.
+func (p *providers) renewal(id record.ConnectionID, of provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+	return &connection.Tokens{
+		Connection: id, Provider: of, App: app, HTTP: p.tokenClient(), Now: p.now, Wait: connection.Sleep,
 	}
+}
+
+// tokenClient asks token addresses.
+func (p *providers) tokenClient() *http.Client {
+	return &http.Client{Transport: p.transport, Timeout: 20 * time.Second}
+}
+
+// companies are the providers that grant access to whole companies.
+func (p *providers) companies() map[provider.ID]connection.CompanyBuilder {
+	return map[provider.ID]connection.CompanyBuilder{highlevel.ID: func(i connection.Installation, token func(context.Context) (string, error), refresh func(context.Context) error) connection.Company {
+		return highlevel.NewCompany(highlevel.CompanyConfig{
+			BaseURL: i.BaseURL, CompanyID: i.Account.CompanyID, AppID: highlevel.AppID(i.ClientID), Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
+			Budget: p.budget("highlevel/"+i.Account.CompanyID, func() apiclient.BudgetConfig {
+				return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
+			}),
+		})
+	}}
+}
+
+// regain gets lost access back where HighLevel lets an app do so: with the app the connection was made with, which must
+// be the configured one, since an uninstalled connection keeps no secret.
+func (p *providers) regain(ctx context.Context, c connection.Connection) (connection.OAuthInput, bool, error) {
+	app, ok := p.OAuth(c.Provider)
+	if c.Provider != highlevel.ID || !ok || app.ClientID != c.ClientID {
+		return connection.OAuthInput{}, false, nil
+	}
+	code, err := highlevel.Reconnect(ctx, highlevel.Lost{
+		BaseURL: c.BaseURL, Transport: p.transport, ClientID: app.ClientID, ClientSecret: app.ClientSecret, LocationID: c.Account.ID, CompanyID: c.Account.CompanyID,
+	})
+	if err != nil {
+		return connection.OAuthInput{}, false, nil //nolint:nilerr // it may not exist any more; a person can always connect
+	}
+	flow := connection.Flow{HTTP: p.tokenClient(), Now: p.now}
+	done, err := flow.Redeem(ctx, code, connection.Intent{Provider: c.Provider, BaseURL: c.BaseURL, ClientID: app.ClientID, ClientSecret: app.ClientSecret, Endpoint: c.Endpoint})
+	if err != nil {
+		return connection.OAuthInput{}, false, nil //nolint:nilerr // as above
+	}
+	in := connection.OAuthInput{Authorised: done}
+	in.Account, in.CompanyID, in.Scopes = p.Granted(done.Pending, done.Token)
+	return in, in.Account == c.Account.ID, nil
 }
 
 var _ server.Providers = (*providers)(nil)
@@ -156,6 +193,9 @@ func (p *providers) OAuth(id provider.ID) (server.OAuthApp, bool) {
 		app := server.OAuthApp{ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal(), Endpoint: highlevel.Endpoint(c.BaseURL, c.AuthorizeURL)}
 		for _, s := range highlevel.Scopes() {
 			app.Scopes = append(app.Scopes, s.Name)
+		}
+		if c.Agency {
+			app.Scopes = append(app.Scopes, highlevel.CompanyScopes()...)
 		}
 		return app, c.ClientID != ""
 	case gleap.ID:

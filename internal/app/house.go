@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/oauth2"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/config"
@@ -36,6 +37,7 @@ type house struct {
 	providers   *providers
 	connections *connection.Service
 	gateway     *connection.Gateway
+	keeper      *connection.Keeper
 	definitions *engine.Definitions
 	reconciler  *engine.Reconciler
 	router      *engine.Router
@@ -141,11 +143,29 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),
 		Now: time.Now, NewID: automation.NewID, AllowPrivate: cfg.AllowPrivateHosts, Changed: h.connectionChanged,
 	}
-	h.gateway = &connection.Gateway{Store: h.store, Builders: h.providers.builders(), Grants: grants, Now: time.Now}
-	h.gateway.Tokens = h.providers.tokens(h.store, grants, owner, func(ctx context.Context, id record.ConnectionID, why string) error {
+	broken := func(ctx context.Context, id record.ConnectionID, why string) error {
 		h.gateway.Forget(id)
 		return h.connections.Break(ctx, id, why)
-	})
+	}
+	h.gateway = &connection.Gateway{Store: h.store, Builders: h.providers.builders(), Grants: grants, Broken: broken, Now: time.Now}
+	h.gateway.Tokens = func(c connection.Connection) *connection.Tokens {
+		t := h.providers.renewal(c.ID, c.Provider, connection.AppOf(c))
+		t.Grants, t.Owner, t.Broken = grants, owner, broken
+		t.Restore = func(ctx context.Context, _ connection.Grant) (*oauth2.Token, error) {
+			return h.connections.Restore(ctx, c)
+		}
+		return t
+	}
+	h.connections.Regain = h.providers.regain
+	h.connections.Companies = &connection.Companies{
+		Store: h.store, Grants: grants, Build: h.providers.companies(),
+		Tokens: func(id record.ConnectionID, of provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+			t := h.providers.renewal(id, of, app)
+			t.Grants, t.Owner, t.Broken = grants, owner, h.connections.Companies.Break
+			return t
+		},
+	}
+	h.keeper = &connection.Keeper{Service: h.connections, Gateway: h.gateway, Now: time.Now, Log: log}
 	h.definitions = &engine.Definitions{Gateway: h.gateway, Descriptors: h.providers.descriptors(), Now: time.Now}
 	h.reconciler = &engine.Reconciler{
 		Automations: h.store, Links: h.store, Journal: h.store, Routing: h.store, Gateway: h.gateway, Definitions: h.definitions,
@@ -222,7 +242,7 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 	h.server = server.New(server.Config{
 		Store: h.store, In: func(workspace string) (server.Store, connection.Store) { in := h.store.In(workspace); return in, in },
 		Sessions: h.store.Sessions(), Connections: h.connections,
-		Flow:    &connection.Flow{Store: h.store, Vault: keys, HTTP: &http.Client{Transport: h.providers.transport, Timeout: 20 * time.Second}, Now: time.Now},
+		Flow: &connection.Flow{Store: h.store, Vault: keys, HTTP: h.providers.tokenClient(), Now: time.Now}, KeeperWake: h.keeper.Wake,
 		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, KeepDeliveries: h.cfg.KeepDeliveries, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
 		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),

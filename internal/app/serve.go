@@ -95,7 +95,7 @@ func workCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "working", cfg.Summary()...)
-	<-ctx.Done()
+	h.keeper.Run(ctx)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
 	defer cancel()
 	return h.queue.Stop(end)
@@ -140,6 +140,10 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 	}
 	greet(out, cfg, h.setupToken, demo)
 	g.Go(func() error { h.keepBooks(run); return nil })
+	g.Go(func() error {
+		h.keeper.Run(run)
+		return nil
+	})
 	g.Go(func() error {
 		<-run.Done()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)

@@ -193,7 +193,7 @@ func acquaint(hl *twinhighlevel.Twin, gl *twingleap.Twin) {
 func (d *demoTwins) configure(cfg config.Config) config.Config {
 	h, g := d.hl.Ready(d.highlevel.url), d.gl.Ready(d.gleap.url)
 	cfg.HighLevel = config.HighLevel{
-		BaseURL: h.URL, AuthorizeURL: h.URL + "/v2/oauth/chooselocation", ClientID: h.ClientID, ClientSecret: config.Secret(h.ClientSecret), WebhookPublicKeys: []string{h.WebhookPublicKey},
+		BaseURL: h.URL, AuthorizeURL: h.URL + "/v2/oauth/chooselocation", ClientID: h.ClientID, ClientSecret: config.Secret(h.ClientSecret), WebhookPublicKeys: []string{h.WebhookPublicKey}, Agency: true,
 	}
 	cfg.Gleap = config.Gleap{BaseURL: g.URL, AuthorizeURL: g.AuthorizeURL, TokenURL: g.TokenURL, ClientID: g.ClientID, ClientSecret: config.Secret(g.ClientSecret)}
 	// A person who tries the demo does not want to wait for the next poll.

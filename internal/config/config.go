@@ -48,6 +48,7 @@ type HighLevel struct {
 	ClientSecret                    Secret
 	WebhookPublicKeys               []string // SPKI in base64; none: the published one
 	WebhookLegacy                   bool
+	Agency                          bool // the app may be installed for a whole agency
 }
 
 // Gleap is where its API is, and the OAuth server of those who have one.
@@ -125,6 +126,8 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.HighLevel.ClientID = v; return "" }, get: func(c Config) any { return c.HighLevel.ClientID }},
 	{Name: "HIGHLEVEL_CLIENT_SECRET", Help: "Client secret of your Marketplace app.", Example: "…", Secret: true,
 		set: func(c *Config, v string) string { c.HighLevel.ClientSecret = Secret(v); return "" }, get: func(c Config) any { return c.HighLevel.ClientSecret }},
+	{Name: "HIGHLEVEL_AGENCY", Default: "false", Help: "Your app may be installed for a whole agency: ask for `oauth.readonly` and `oauth.write` too, which the app must then have.", Example: "true",
+		set: func(c *Config, v string) string { return boolean(v, &c.HighLevel.Agency) }, get: func(c Config) any { return c.HighLevel.Agency }},
 	{Name: "HIGHLEVEL_WEBHOOK_PUBLIC_KEY", Help: "Ed25519 keys HighLevel signs webhooks with, parted by commas: two while it changes keys. Default: the published one.", Example: "MCowBQYDK2VwAyEA…",
 		set: func(c *Config, v string) string { c.HighLevel.WebhookPublicKeys = list(v); return "" }, get: func(c Config) any { return strings.Join(c.HighLevel.WebhookPublicKeys, ",") }},
 	{Name: "HIGHLEVEL_WEBHOOK_LEGACY", Default: "false", Help: "Also take the RSA signature that HighLevel retired in 2026.", Example: "true",

@@ -27,7 +27,11 @@ type State string
 const (
 	Active         State = "active"
 	NeedsReconnect State = "needs_reconnect"
-	Removed        State = "removed"
+	// Uninstalled is a connection whose app was taken out of the account there. Its credential is destroyed, its
+	// history and links stay, its work waits: it goes on as the same connection when the app is installed again.
+	Uninstalled State = "uninstalled"
+	// Removed is a connection a person here has ended.
+	Removed State = "removed"
 )
 
 // Connection is a person's working link to one provider account, without its secrets.
@@ -107,10 +111,25 @@ type Store interface {
 	// SaveConnection creates or replaces a connection; a non-nil sealed grant replaces the old one and takes
 	// the next generation, in the same transaction. ErrTaken: another connection has the account.
 	SaveConnection(ctx context.Context, c Connection, sealed []byte) error
-	// SaveHealth updates state, problem, account, scopes and times, and nothing secret.
+	// SaveHealth updates state, problem, account, scopes and times, and nothing secret. ErrNotFound when it is removed or
+	// uninstalled: whatever was found out meanwhile does not bring it back.
 	SaveHealth(ctx context.Context, c Connection) error
 	// RemoveConnection marks it removed and destroys its grant.
 	RemoveConnection(ctx context.Context, id record.ConnectionID) error
+	// UninstallConnection marks it uninstalled and destroys its grant; one that is removed stays so.
+	UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error
+
+	// Installations lists what is installed, oldest first.
+	Installations(ctx context.Context) ([]Installation, error)
+	Installation(ctx context.Context, id record.ConnectionID) (Installation, error)
+	// InstallationOf finds the one of a company (account empty) or of one of its accounts, installed or not any more.
+	InstallationOf(ctx context.Context, p provider.ID, company, account string) (Installation, bool, error)
+	// SaveInstallation creates or replaces one; sealed is as for SaveConnection. ErrTaken: it is another workspace's.
+	SaveInstallation(ctx context.Context, i Installation, sealed []byte) error
+	// RemoveInstallation marks it uninstalled and destroys its grant.
+	RemoveInstallation(ctx context.Context, id record.ConnectionID, at time.Time) error
+
+	// The grants of connections and of installations are kept in the same way; an id names either.
 
 	LoadGrant(ctx context.Context, id record.ConnectionID) (SealedGrant, error)
 	// LeaseGrant takes the sole right to renew until the deadline and returns the grant as it is now; !ok when
@@ -125,6 +144,13 @@ type Store interface {
 	// TakePending removes and returns the pending authorisation whose state or, when state is empty, whose
 	// binding hash matches; ErrNotFound when there is none, or it expired before now.
 	TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (Pending, error)
+
+	// PutArrival keeps an installation until it is claimed.
+	PutArrival(ctx context.Context, a Arrival) error
+	// Arrival is the youngest a browser brought; ErrNotFound when there is none, or it expired before now.
+	Arrival(ctx context.Context, bindingHash string, now time.Time) (Arrival, error)
+	// TakeArrival removes and returns one, if this browser brought it and it has not expired; else ErrNotFound.
+	TakeArrival(ctx context.Context, id, bindingHash string, now time.Time) (Arrival, error)
 }
 
 // Problem says what is wrong with a try to connect, tied to the form field that causes it.

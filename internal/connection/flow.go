@@ -81,7 +81,10 @@ func (f *Flow) Begin(ctx context.Context, in Intent) (authoriseURL, binding stri
 
 // Authorised is a completed authorisation.
 type Authorised struct {
-	Pending      Pending
+	Pending Pending
+	// Proven says that our own state came back. Without it only the browser is known to be the right one, and
+	// somebody else's code may have been slipped into it: a person must agree first (Hold).
+	Proven       bool
 	ClientSecret string
 	Token        *oauth2.Token // Extra tells what else the provider answered
 }
@@ -129,7 +132,7 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 		return Authorised{Pending: p}, exchangeProblem(err, back.Get("code"), secret.ClientSecret, secret.Verifier)
 	}
 	p.Endpoint.AuthStyle = style
-	return Authorised{Pending: p, ClientSecret: secret.ClientSecret, Token: token}, nil
+	return Authorised{Pending: p, Proven: back.Get("state") != "", ClientSecret: secret.ClientSecret, Token: token}, nil
 }
 
 // take finds what was begun by this browser and ends it: no answer counts twice.

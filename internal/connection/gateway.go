@@ -19,6 +19,8 @@ type Gateway struct {
 	// Tokens makes the token keeper of an OAuth connection.
 	Tokens func(c Connection) *Tokens
 	Grants Grants
+	// Broken is called when a key is refused: a person must connect again.
+	Broken func(ctx context.Context, id record.ConnectionID, why string) error
 	Now    func() time.Time
 
 	mu      sync.Mutex
@@ -29,6 +31,7 @@ type Gateway struct {
 // compared at every use.
 type built struct {
 	client provider.Client
+	tokens *Tokens // nil for a key
 	from   recipe
 }
 
@@ -55,7 +58,7 @@ func (g *Gateway) Client(ctx context.Context, id record.ConnectionID) (provider.
 	if err != nil {
 		return nil, err
 	}
-	if c.State == NeedsReconnect {
+	if c.State != Active {
 		return nil, &provider.Error{Provider: c.Provider, Op: "use connection", Kind: provider.Revoked, Detail: c.Problem}
 	}
 	return g.keep(c)
@@ -73,55 +76,99 @@ func (g *Gateway) Fresh(ctx context.Context, id record.ConnectionID) (provider.C
 
 // keep answers the client built from c, building it when there is none.
 func (g *Gateway) keep(c Connection) (provider.Client, error) {
+	b, err := g.built(c)
+	return b.client, err
+}
+
+// Renew renews the token of a connection that has no more than lead to live.
+func (g *Gateway) Renew(ctx context.Context, c Connection, lead time.Duration) error {
+	b, err := g.built(c)
+	if err != nil || b.tokens == nil {
+		return err
+	}
+	return b.tokens.Early(ctx, lead)
+}
+
+func (g *Gateway) built(c Connection) (built, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	from := recipeOf(c)
 	if b, ok := g.clients[c.ID]; ok && b.from == from {
-		return b.client, nil
+		return b, nil
 	}
 	build, ok := g.Builders[c.Provider]
 	if !ok {
-		return nil, &provider.Error{Provider: c.Provider, Op: "use connection", Kind: provider.Unsupported, Detail: "there is no adapter for it"}
+		return built{}, &provider.Error{Provider: c.Provider, Op: "use connection", Kind: provider.Unsupported, Detail: "there is no adapter for it"}
 	}
-	var client provider.Client
+	b := built{from: from}
 	var err error
 	if c.Auth == ByOAuth {
-		t := g.Tokens(c)
-		client, err = build(c, t.Token, t.Refresh)
+		b.tokens = g.Tokens(c)
+		b.client, err = build(c, b.tokens.Token, b.tokens.Refresh)
 	} else {
-		client, err = build(c, g.key(c), nil)
+		k := &key{gateway: g, connection: c}
+		b.client, err = build(c, k.Token, k.Refused)
 	}
 	if err != nil {
-		return nil, err
+		return built{}, err
 	}
 	if g.clients == nil {
 		g.clients = map[record.ConnectionID]built{}
 	}
-	g.clients[c.ID] = built{client, from}
-	return client, nil
+	g.clients[c.ID] = b
+	return b, nil
 }
 
 // keyLife bounds how long a key replaced by another process is still used.
 const keyLife = 30 * time.Second
 
-// key reads the key from the store now and then, not for every call.
-func (g *Gateway) key(c Connection) func(context.Context) (string, error) {
-	var mu sync.Mutex
-	var known string
-	var until time.Time
-	return func(ctx context.Context) (string, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if g.Now().Before(until) {
-			return known, nil
-		}
-		grant, err := g.Grants.Load(ctx, c.ID)
-		if err != nil {
-			return "", &provider.Error{Provider: c.Provider, Op: "read the credential", Kind: kindOfLoss(err), Err: err}
-		}
-		known, until = grant.Key, g.Now().Add(keyLife)
-		return known, nil
+// key hands out the key of a connection, read from the store now and then, not for every call.
+type key struct {
+	gateway    *Gateway
+	connection Connection
+
+	mu    sync.Mutex
+	known string
+	until time.Time
+}
+
+// Token answers the key.
+func (k *key) Token(ctx context.Context) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.gateway.Now().Before(k.until) {
+		return k.known, nil
 	}
+	return k.known, k.load(ctx)
+}
+
+func (k *key) load(ctx context.Context) error {
+	grant, err := k.gateway.Grants.Load(ctx, k.connection.ID)
+	if err != nil {
+		return &provider.Error{Provider: k.connection.Provider, Op: "read the credential", Kind: kindOfLoss(err), Err: err}
+	}
+	k.known, k.until = grant.Key, k.gateway.Now().Add(keyLife)
+	return nil
+}
+
+// Refused is called when the provider does not take the key. One that was replaced meanwhile is tried; else a key is
+// not renewed, and the connection needs a person at once: every further call with it would be refused as well.
+func (k *key) Refused(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	refused := k.known
+	if err := k.load(ctx); err != nil {
+		return err
+	}
+	if k.known != refused {
+		return nil
+	}
+	const why = "The provider does not accept the key any more. It was revoked or replaced there."
+	e := &provider.Error{Provider: k.connection.Provider, Op: "use the key", Kind: provider.Revoked, Detail: why}
+	if k.gateway.Broken != nil {
+		e.Err = k.gateway.Broken(ctx, k.connection.ID, why)
+	}
+	return e
 }
 
 // Forget drops a client, after its connection changed.
@@ -132,8 +179,10 @@ func (g *Gateway) Forget(id record.ConnectionID) {
 }
 
 // AppOf is the OAuth app of a connection made with one of its own: the secret travels in the grant.
-func AppOf(c Connection) func(Grant) *oauth2.Config {
+func AppOf(c Connection) func(Grant) *oauth2.Config { return appOf(c.ClientID, c.Endpoint) }
+
+func appOf(clientID string, endpoint oauth2.Endpoint) func(Grant) *oauth2.Config {
 	return func(g Grant) *oauth2.Config {
-		return &oauth2.Config{ClientID: c.ClientID, ClientSecret: g.ClientSecret, Endpoint: c.Endpoint}
+		return &oauth2.Config{ClientID: clientID, ClientSecret: g.ClientSecret, Endpoint: endpoint}
 	}
 }

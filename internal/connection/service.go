@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/oauth2"
-
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
@@ -31,6 +29,10 @@ type Service struct {
 	NewID    func(prefix string) string
 	// AllowPrivate lets base addresses point into a private network.
 	AllowPrivate bool
+	// Companies are the grants of whole companies; nil where no provider has them.
+	Companies *Companies
+	// Regain, when set, gets lost access back without a person where the provider has a way; false when it has none.
+	Regain func(ctx context.Context, c Connection) (OAuthInput, bool, error)
 	// Changed is called after a connection was made, remade or removed: caches forget it, waiting work is due.
 	Changed func(ctx context.Context, id record.ConnectionID)
 
@@ -44,7 +46,7 @@ func (s *Service) In(part Store) *Service {
 	grants.Store = part
 	return &Service{
 		Store: part, Grants: grants, Builders: s.Builders, Names: s.Names, Now: s.Now, NewID: s.NewID,
-		AllowPrivate: s.AllowPrivate, Changed: s.Changed, whole: s,
+		AllowPrivate: s.AllowPrivate, Companies: s.Companies, Regain: s.Regain, Changed: s.Changed, whole: s,
 	}
 }
 
@@ -105,25 +107,26 @@ type OAuthInput struct {
 	Scopes     []string
 }
 
-// ConnectOAuth tests a fresh grant and saves it. A reconnect must lead to the same account again.
-func (s *Service) ConnectOAuth(ctx context.Context, in OAuthInput) (Connection, error) {
+// connection is the connection as it would be saved.
+func (in OAuthInput) connection() Connection {
 	p := in.Authorised.Pending
-	c := Connection{
+	return Connection{
 		Provider: p.Provider, Auth: ByOAuth, BaseURL: p.BaseURL, Scopes: in.Scopes, ClientID: p.ClientID, Endpoint: p.Endpoint,
 		Account: provider.Account{ID: in.Account, CompanyID: in.CompanyID}, ExpiresAt: in.Authorised.Token.Expiry,
 	}
+}
+
+// ConnectOAuth tests a fresh grant and saves it. A reconnect must lead to the same account again.
+func (s *Service) ConnectOAuth(ctx context.Context, in OAuthInput) (Connection, error) {
+	c := in.connection()
 	if c.Account.ID == "" {
-		return Connection{}, &Problem{Field: "account", Code: "no_account", Sentence: "The provider did not say which account it granted access to. Choose one account, not the whole agency, and try again."}
+		return Connection{}, noAccount()
 	}
-	account, err := s.try(ctx, c, func(context.Context) (string, error) { return in.Authorised.Token.AccessToken, nil })
+	account, err := s.Look(ctx, in)
 	if err != nil {
 		return Connection{}, err
 	}
-	token := oauth2.Token{
-		AccessToken: in.Authorised.Token.AccessToken, RefreshToken: in.Authorised.Token.RefreshToken,
-		TokenType: in.Authorised.Token.TokenType, Expiry: in.Authorised.Token.Expiry,
-	}
-	return s.save(ctx, c, account, Grant{Token: token, ClientSecret: in.Authorised.ClientSecret}, p.Reconnect)
+	return s.save(ctx, c, account, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret}, in.Authorised.Pending.Reconnect)
 }
 
 // try proves a credential before anything is saved.
@@ -153,13 +156,18 @@ func (s *Service) build(c Connection, token func(context.Context) (string, error
 	return b(c, token, refresh)
 }
 
-func (s *Service) save(ctx context.Context, c Connection, account provider.Account, grant Grant, reconnect record.ConnectionID) (Connection, error) {
+// alone takes the lock on saving, which every part of the service shares.
+func (s *Service) alone() (leave func()) {
 	lock := &s.saving
 	if s.whole != nil {
 		lock = &s.whole.saving
 	}
 	lock.Lock()
-	defer lock.Unlock()
+	return lock.Unlock
+}
+
+func (s *Service) save(ctx context.Context, c Connection, account provider.Account, grant Grant, reconnect record.ConnectionID) (Connection, error) {
+	defer s.alone()()
 	c.Account = merge(c.Account, account) // the provider's spelling of the ID is the one that is stored, so it is the one to look for
 	old, known, err := s.Store.ConnectionByAccount(ctx, c.Provider, c.Account.ID)
 	if err != nil {
@@ -247,6 +255,9 @@ func (s *Service) Break(ctx context.Context, id record.ConnectionID, why string)
 	c, err := s.Store.Connection(ctx, id)
 	if err != nil {
 		return err
+	}
+	if c.State == Uninstalled || c.State == Removed {
+		return nil // it waits for a person already
 	}
 	c.State, c.Problem, c.ProblemCode, c.CheckedAt = NeedsReconnect, why, "revoked", s.Now()
 	return s.Store.SaveHealth(ctx, c)

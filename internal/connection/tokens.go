@@ -26,6 +26,9 @@ const (
 	// settleFor is how long after a refusal made us renew a further refusal is taken to be of the old token:
 	// calls that were under way come back one after the other.
 	settleFor = 5 * time.Second
+	// A provider that refuses refusalsMost fresh tokens within refusalsWithin will refuse the next one too.
+	refusalsMost   = 3
+	refusalsWithin = 15 * time.Minute
 )
 
 // Tokens hands out access tokens of one connection and renews them: lease, re-read, renew, store, use. In one
@@ -40,17 +43,35 @@ type Tokens struct {
 	HTTP  *http.Client
 	Owner string // of leases: this process
 	Now   func() time.Time
+	// Restore, when set, is asked for another way to a token once the refresh token is of no use: nil and no error when
+	// there is none, and an error only if trying again later may help. Only then a person is asked.
+	Restore func(ctx context.Context, g Grant) (*oauth2.Token, error)
 	// Broken is called when a person must reconnect.
 	Broken func(ctx context.Context, id record.ConnectionID, why string) error
 	// Wait pauses between looks at somebody else's renewal; tests replace it.
 	Wait func(ctx context.Context, d time.Duration) error
 
-	once    sync.Once
-	queue   chan struct{} // one place; a channel, so that a caller may leave
-	lessee  string        // Owner and which keeper of it
-	known   Grant
-	unsaved *Grant    // renewed, but the store has not taken it yet
-	refusal time.Time // when a refusal last made us renew
+	once     sync.Once
+	queue    chan struct{} // one place; a channel, so that a caller may leave
+	lessee   string        // Owner and which keeper of it
+	unsaved  *Grant        // renewed, but the store has not taken it yet
+	refusals []time.Time   // when refusals made us renew, lately
+
+	mu    sync.Mutex // guards what follows, which is read without queueing
+	grant Grant
+}
+
+// known is the grant as this keeper last saw it.
+func (t *Tokens) known() Grant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.grant
+}
+
+func (t *Tokens) know(g Grant) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.grant = g
 }
 
 // enter waits for the other callers, or until ctx ends.
@@ -64,53 +85,95 @@ func (t *Tokens) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// Token answers an access token with life left in it.
+// Token answers an access token with life left in it. While it has, nobody waits for a renewal under way.
 func (t *Tokens) Token(ctx context.Context) (string, error) {
+	if g := t.known(); t.fresh(g) {
+		return g.Token.AccessToken, nil
+	}
 	leave, err := t.enter(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	if t.fresh(t.known) {
-		return t.known.Token.AccessToken, nil
+	if g := t.known(); t.fresh(g) {
+		return g.Token.AccessToken, nil
 	}
 	grant, err := t.Grants.Load(ctx, t.Connection)
 	if err != nil {
 		return "", t.fail(kindOfLoss(err), "read the credential", err)
 	}
-	t.known = grant
+	t.know(grant)
 	if t.fresh(grant) {
 		return grant.Token.AccessToken, nil
 	}
 	if err := t.renew(ctx, grant.Generation); err != nil {
 		return "", err
 	}
-	return t.known.Token.AccessToken, nil
+	return t.known().Token.AccessToken, nil
 }
 
-// Refresh renews the token although it looked fresh, after the provider refused it. When somebody renewed it
-// meanwhile, that one is taken.
-func (t *Tokens) Refresh(ctx context.Context) error {
+// Early renews a token that has no more than lead to live, before anybody has to wait for it.
+func (t *Tokens) Early(ctx context.Context, lead time.Duration) error {
 	leave, err := t.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if t.fresh(t.known) && t.Now().Sub(t.refusal) < settleFor {
+	grant, err := t.Grants.Load(ctx, t.Connection)
+	if err != nil {
+		return t.fail(kindOfLoss(err), "read the credential", err)
+	}
+	if t.fresh(grant) {
+		t.know(grant)
+	}
+	if until := grant.Token.Expiry; until.IsZero() || t.Now().Add(lead).Before(until) {
 		return nil
 	}
-	used := t.known.Generation
+	return t.renew(ctx, grant.Generation)
+}
+
+// Refresh renews the token although it looked fresh, after the provider refused it. When somebody renewed it
+// meanwhile, that one is taken. A provider that refuses whatever it gives us needs a person, not another renewal.
+func (t *Tokens) Refresh(ctx context.Context) error {
+	used := t.known().Generation
+	leave, err := t.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	known := t.known()
+	if t.fresh(known) && len(t.refusals) > 0 && t.Now().Sub(t.refusals[len(t.refusals)-1]) < settleFor {
+		return nil
+	}
+	if t.fresh(known) && known.Generation > used {
+		return nil // renewed while we queued
+	}
 	grant, err := t.Grants.Load(ctx, t.Connection)
 	if err != nil {
 		return t.fail(kindOfLoss(err), "read the credential", err)
 	}
 	if grant.Generation > used && t.fresh(grant) {
-		t.known = grant
-	} else if err := t.renew(ctx, grant.Generation); err != nil {
+		t.know(grant)
+		t.refused()
+		return nil
+	}
+	if len(t.refusals) >= refusalsMost && t.Now().Sub(t.refusals[len(t.refusals)-refusalsMost]) < refusalsWithin {
+		t.refusals = nil
+		return t.broken(ctx, "The provider refuses every access it gives us, so nothing can be done with it.")
+	}
+	if err := t.renew(ctx, grant.Generation); err != nil {
 		return err
 	}
-	t.refusal = t.Now()
+	t.refused()
 	return nil
+}
+
+// refused remembers that a refusal made us take a newer token.
+func (t *Tokens) refused() {
+	t.refusals = append(t.refusals, t.Now())
+	if extra := len(t.refusals) - refusalsMost; extra > 0 {
+		t.refusals = t.refusals[extra:]
+	}
 }
 
 func (t *Tokens) fresh(g Grant) bool {
@@ -129,7 +192,7 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 			return t.fail(kindOfLoss(err), "renew the credential", err)
 		}
 		if ok && grant.Generation > from && t.fresh(grant) {
-			t.known = grant
+			t.know(grant)
 			_ = t.release(ctx) // the token is good, and the lease ends by itself
 			return nil
 		}
@@ -145,7 +208,7 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 			return t.fail(kindOfLoss(err), "read the credential", err)
 		}
 		if grant.Generation > from && t.fresh(grant) {
-			t.known = grant
+			t.know(grant)
 			return nil
 		}
 	}
@@ -154,21 +217,21 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 // exchange spends the refresh token. That may have happened even if nobody hears of it, so from here on the
 // caller may leave but the exchange goes on: an answer nobody stores would lose the account.
 func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
-	ctx = context.WithoutCancel(ctx)
+	ctx = provider.WithRecorder(context.WithoutCancel(ctx), nil) // no run shows how a token is made
 	if t.unsaved != nil && t.unsaved.Generation == grant.Generation {
 		return t.keep(ctx, *t.unsaved)
 	}
+	asking, cancel := context.WithTimeout(ctx, exchangeFor)
+	defer cancel()
 	if grant.Token.RefreshToken == "" {
-		return t.broken(ctx, "The provider gave no way to renew the access, and it has run out.")
+		return t.restore(ctx, asking, grant, "The provider gave no way to renew the access, and it has run out.")
 	}
 	app := t.App(grant)
 	// oauth2 renews when the token it is given has expired; its own source keeps nothing, so we store it.
 	stale := &oauth2.Token{RefreshToken: grant.Token.RefreshToken, Expiry: time.Unix(1, 0)}
-	asking, cancel := context.WithTimeout(ctx, exchangeFor)
-	defer cancel()
 	next, err := app.TokenSource(context.WithValue(asking, oauth2.HTTPClient, direct(t.HTTP)), stale).Token()
 	if err != nil {
-		return t.refused(ctx, err)
+		return t.denied(ctx, asking, grant, err)
 	}
 	if next.RefreshToken == "" {
 		next.RefreshToken = grant.Token.RefreshToken
@@ -191,7 +254,7 @@ func (t *Tokens) keep(ctx context.Context, next Grant) error {
 		return t.fail(provider.Unavailable, "store the renewed credential", errors.Join(err, t.release(ctx)))
 	}
 	next.Generation++
-	t.known = next
+	t.know(next)
 	return nil
 }
 
@@ -199,31 +262,47 @@ func (t *Tokens) release(ctx context.Context) error {
 	return t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Connection, t.lessee)
 }
 
-// refused reads why the provider did not renew. Only a dead credential needs a person; everything else is
-// tried again.
-func (t *Tokens) refused(ctx context.Context, err error) error {
-	later := func(why error) error {
-		return t.fail(provider.Unavailable, "renew the credential", errors.Join(why, t.release(ctx)))
-	}
+func (t *Tokens) later(ctx context.Context, why error) error {
+	return t.fail(provider.Unavailable, "renew the credential", errors.Join(why, t.release(ctx)))
+}
+
+// denied reads why the provider did not renew. Only a dead credential is given up; everything else is tried again.
+func (t *Tokens) denied(ctx, asking context.Context, grant Grant, err error) error {
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok || e.Response == nil {
-		return later(errors.New("no usable answer from the token address"))
+		return t.later(ctx, errors.New("no usable answer from the token address"))
 	}
 	status := e.Response.StatusCode
 	switch {
 	case strings.Contains(strings.ToLower(string(e.Body)), "location is not active"):
 		// The same refresh token works again once the account is active (reference/highlevel.md §2.3).
-		return later(errors.New("the account is not active at the moment"))
+		return t.later(ctx, errors.New("the account is not active at the moment"))
 	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusUnprocessableEntity,
 		status < 500 && status != http.StatusTooManyRequests && e.ErrorCode != "":
-		return t.broken(ctx, "The provider no longer accepts our access; it was revoked, or replaced elsewhere.")
+		return t.restore(ctx, asking, grant, "The provider no longer accepts our access; it was revoked, or replaced elsewhere.")
 	}
 	// Not an authorisation server speaking: an outage, a limit, or something that stands in front of it.
-	return later(fmt.Errorf("the token address answered %d", status))
+	return t.later(ctx, fmt.Errorf("the token address answered %d", status))
+}
+
+// restore tries what is left before a person is asked.
+func (t *Tokens) restore(ctx, asking context.Context, grant Grant, why string) error {
+	if t.Restore == nil {
+		return t.broken(ctx, why)
+	}
+	next, err := t.Restore(asking, grant)
+	if err != nil {
+		return t.later(ctx, err)
+	}
+	if next == nil {
+		return t.broken(ctx, why)
+	}
+	grant.Token = *bare(next)
+	return t.keep(ctx, grant)
 }
 
 func (t *Tokens) broken(ctx context.Context, why string) error {
-	t.known = Grant{}
+	t.know(Grant{})
 	err := errors.Join(t.release(ctx), t.Broken(ctx, t.Connection, why))
 	return &provider.Error{Provider: t.Provider, Op: "renew the credential", Kind: provider.Revoked, Detail: why, Err: err}
 }

@@ -13,6 +13,7 @@ const (
 	DoorPassword = "password"
 	DoorCode     = "code"
 	DoorReset    = "reset"
+	DoorArrival  = "arrival" // codes of installations that were begun elsewhere
 )
 
 // Try is one try at a door, by the hashes of what it is counted against: what people type into a sign-in form may

@@ -111,10 +111,12 @@ func (s *Server) setupCreate(c echo.Context) error {
 	return s.enter(c, u.ID, "/")
 }
 
-// enter signs a browser in under a new token and with nothing of the session before, so that a token known before
+// enter signs a browser in under a new token and with nothing of the session before but our own words, so that a token known before
 // sign-in is worth nothing.
 func (s *Server) enter(c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
+	// What a stranger was told, and what they came for, outlives the session they had as a stranger.
+	onward, words := s.sessions.GetString(ctx, onwardKey), s.sessions.GetString(ctx, "flash")
 	if err := s.leave(ctx); err != nil {
 		return err
 	}
@@ -128,6 +130,13 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 		return err
 	}
 	s.sessions.Put(ctx, keySignIn, x.ID)
+	if words != "" {
+		s.sessions.Put(ctx, "flash", words)
+	}
+	s.sessions.Remove(ctx, onwardKey)
+	if onward != "" && next == "/" {
+		next = onward
+	}
 	return redirect(c, next)
 }
 

@@ -56,7 +56,11 @@ func (s *scoped) connectionsPage(c echo.Context) error {
 			cards = append(cards, card)
 		}
 	}
-	return s.render(c, http.StatusOK, connectionui.ListPage(sh, cards))
+	companies, err := s.companies(ctx)
+	if err != nil {
+		return err
+	}
+	return s.render(c, http.StatusOK, connectionui.ListPage(sh, cards, companies))
 }
 
 // usage counts the automations that use each connection.
@@ -87,6 +91,9 @@ func (s *scoped) health(id provider.ID, cn connection.Connection) connectionui.H
 	switch cn.State {
 	case connection.Active:
 		h.State = connectionui.Active
+	case connection.Uninstalled:
+		h.State = connectionui.Uninstalled
+		h.Text = cn.Problem
 	default:
 		h.State = connectionui.NeedsReconnect
 		h.Text = cn.Problem
@@ -113,11 +120,12 @@ func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, u
 	}
 	if cn.Problem != "" {
 		card.Problem = &ui.Problem{Tone: ui.Stop, Title: "This account needs you", Detail: cn.Problem, Next: "Nothing is lost: what waits for it goes on once it is connected again.", Code: cn.ProblemCode, Href: connectHref(cn.Provider), HrefLabel: "Reconnect"}
+		if cn.State == connection.Uninstalled {
+			card.Problem.Title, card.Problem.Next, card.Problem.HrefLabel = "Crosswalk was uninstalled there", "History and links are kept. Install it again and work goes on where it was.", "Install again"
+		}
 	}
 	if cn.Auth == connection.ByOAuth {
-		for _, sc := range s.Descriptors[cn.Provider].Scopes {
-			card.Scopes = append(card.Scopes, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: slices.Contains(cn.Scopes, sc.Name)})
-		}
+		card.Scopes = s.scopesOf(cn.Provider, cn.Scopes)
 	}
 	if used, limit, label, ok := s.Quota(cn.ID); ok {
 		card.Quota = &connectionui.Quota{Label: label, Used: used, Limit: limit}
@@ -165,6 +173,15 @@ func (s *scoped) scopesAsked(id provider.ID) []connectionui.Scope {
 	var out []connectionui.Scope
 	for _, sc := range s.Descriptors[id].Scopes {
 		out = append(out, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: true})
+	}
+	return out
+}
+
+// scopesOf are the scopes we ask for, and which of them were granted.
+func (s *scoped) scopesOf(id provider.ID, granted []string) []connectionui.Scope {
+	var out []connectionui.Scope
+	for _, sc := range s.Descriptors[id].Scopes {
+		out = append(out, connectionui.Scope{Name: sc.Name, Why: sc.Why, Granted: slices.Contains(granted, sc.Name)})
 	}
 	return out
 }
@@ -220,17 +237,22 @@ func (s *scoped) connected(c echo.Context, id provider.ID) error {
 	return redirect(c, "/connections")
 }
 
-func (s *scoped) callbackURL() string { return s.PublicURL + "/connections/callback" }
+func (s *Server) callbackURL() string { return s.PublicURL + "/connections/callback" }
 
 func (s *scoped) connectHighLevelOAuth(c echo.Context) error {
 	app, ok := s.Providers.OAuth(highLevel)
 	if !ok {
 		return s.showHighLevel(c, problemStatus, connectionui.HighLevelForm{})
 	}
-	return s.begin(c, connection.Intent{
-		Provider: highLevel, BaseURL: s.Providers.BaseURL(highLevel), ClientID: app.ClientID, ClientSecret: app.ClientSecret,
+	return s.begin(c, s.intent(highLevel, app))
+}
+
+// intent is what an authorisation with the configured app is begun for.
+func (s *Server) intent(id provider.ID, app OAuthApp) connection.Intent {
+	return connection.Intent{
+		Provider: id, BaseURL: s.Providers.BaseURL(id), ClientID: app.ClientID, ClientSecret: app.ClientSecret,
 		Endpoint: app.Endpoint, Scopes: app.Scopes, RedirectURL: s.callbackURL(), PKCE: app.PKCE,
-	})
+	}
 }
 
 // begin sends the browser to the provider's consent page.
@@ -243,19 +265,39 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 	return redirect(c, to)
 }
 
-// connectCallback is where the provider sends the browser back to.
-func (s *scoped) connectCallback(c echo.Context) error {
-	ctx := c.Request().Context()
-	binding := ""
-	if cookie, err := c.Cookie(s.cookieName(bindingCookie)); err == nil {
-		binding = cookie.Value
-	}
+// connectCallback is where the provider sends the browser back to. The code in the address is redeemed at once, so that
+// the address is worth nothing afterwards. What was begun here by the signed-in person, in this browser, is connected;
+// anything else is held until a person claims it (docs/decisions/0010).
+func (s *Server) connectCallback(c echo.Context) error {
+	binding := s.cookieValue(c, bindingCookie)
 	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	someone, err := s.recognise(c)
+	if err != nil {
+		return err
+	}
+	if app, ok := s.Providers.OAuth(highLevel); ok && binding == "" && c.QueryParam("code") != "" {
+		return s.arrive(c, app, someone)
+	}
+	if !someone {
+		return s.signInFirst(c, "/connections") // an authorisation that was begun here belongs to who began it
+	}
+	return s.inWorkspace(people.Editor)(within(func(s *scoped, c echo.Context) error { return s.comeBack(c, binding) }))(c)
+}
+
+// comeBack ends an authorisation that was begun here.
+func (s *scoped) comeBack(c echo.Context, binding string) error {
+	ctx := c.Request().Context()
 	done, err := s.Flow.Complete(ctx, c.QueryParams(), binding)
 	if err == nil {
 		in := connection.OAuthInput{Authorised: done}
 		in.Account, in.CompanyID, in.Scopes = s.Providers.Granted(done.Pending, done.Token)
-		_, err = s.Connections.ConnectOAuth(ctx, in)
+		if !done.Proven || in.Account == "" {
+			if err = s.hold(c, in); err == nil {
+				return redirect(c, claimPath)
+			}
+		} else {
+			_, err = s.Connections.ConnectOAuth(ctx, in)
+		}
 	}
 	p, isProblem := errors.AsType[*connection.Problem](err)
 	switch {

@@ -98,7 +98,7 @@ func (s *Server) hookSigned(id provider.ID) echo.HandlerFunc {
 		ours := n.AppID == "" || s.Providers.OwnApp(id, n.AppID)
 		switch {
 		case n.Change == provider.Installed || n.Change == provider.Removed:
-			return s.installation(c, cn, ok && ours, n, body)
+			return s.installation(c, id, cn, ok, n, body)
 		case !ok:
 			return s.turnAway(c, id, "", notInstalled)
 		case !ours:
@@ -196,23 +196,6 @@ func readBody(from io.Reader, size int64) ([]byte, error) {
 	body := make([]byte, size)
 	_, err := io.ReadFull(from, body)
 	return body, err
-}
-
-// installation answers what tells of our app in an account, and not of a record: it was installed or removed there.
-// known says that the account is connected here, through an app of ours.
-func (s *Server) installation(c echo.Context, cn connection.Connection, known bool, n provider.Notice, body []byte) error {
-	if !known {
-		// An installation we await, or one of somebody else's app: neither is a mistake.
-		return hookAnswer(c, http.StatusAccepted, "noted")
-	}
-	// A removal that is told late, after the account was connected again, removes nothing.
-	if late := !n.OccurredAt.IsZero() && n.OccurredAt.Before(cn.RotatedAt); n.Change == provider.Removed && !late {
-		if err := s.Connections.Break(c.Request().Context(), cn.ID, "The app was uninstalled in the account."); err != nil {
-			s.Log.ErrorContext(c.Request().Context(), "a removal is not stored", "provider", cn.Provider, "connection", cn.ID, "err", err)
-			return s.turnAway(c, cn.Provider, cn.ID, notStored)
-		}
-	}
-	return s.accept(c, cn, n, body)
 }
 
 // accept stores a delivery and only then says so. If it cannot be stored the sender is asked to come again.

@@ -158,9 +158,40 @@ func TestARemovalToldLateRemovesNothing(t *testing.T) {
 func TestOurOwnRemovalIsNoted(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	shows(t, d.signed([]byte(`{"type":"UNINSTALL","appId":"ours","locationId":"`+ourPlace+`","companyId":"co1"}`)), http.StatusOK, "stored")
-	if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.NeedsReconnect || cn.Problem == "" {
-		t.Errorf("the connection is %s, %v", cn.State, err)
+	cn, err := d.connections.Connection(t.Context(), "cn_hl")
+	ok(t, err)
+	state := func(want connection.State) {
+		t.Helper()
+		if now, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || now.State != want {
+			t.Errorf("the connection is %s, %v; want %s", now.State, err, want)
+		}
+	}
+	removal := `{"type":"UNINSTALL","appId":"ours","locationId":"` + ourPlace + `","timestamp":"2026-03-04T11:59:58.000Z"}`
+	shows(t, d.signed([]byte(removal)), http.StatusOK, "stored")
+	state(connection.Active) // a key is no installation
+	cn.Auth, cn.RotatedAt = connection.ByOAuth, today
+	ok(t, d.connections.SaveConnection(t.Context(), cn, []byte("sealed")))
+	for _, foreign := range []string{strings.ReplaceAll(removal, `"ours"`, `"theirs"`), strings.ReplaceAll(removal, `"appId":"ours",`, "")} {
+		shows(t, d.signed([]byte(foreign)), http.StatusAccepted, "noted")
+	}
+	shows(t, d.signed([]byte(removal)), http.StatusOK, "known already") // told late: the credential is younger
+	state(connection.Active)
+	woken := 0
+	d.KeeperWake = func() { woken++ }
+	gone := []byte(strings.ReplaceAll(removal, "11:59:58", "12:00:01"))
+	d.connections.Fail = func(op string) error {
+		if op == "UninstallConnection" {
+			return errors.New("the database is away")
+		}
+		return nil
+	}
+	shows(t, d.signed(gone), http.StatusTooManyRequests, "try again")
+	state(connection.Active)
+	d.connections.Fail = nil
+	shows(t, d.signed(gone), http.StatusOK, "stored")
+	state(connection.Uninstalled)
+	if woken != 1 {
+		t.Errorf("the keeper was woken %d times", woken)
 	}
 }
 

@@ -160,35 +160,48 @@ func (s *Server) cookieName(name string) string {
 // signedIn lets a request through that belongs to a person; others are sent to sign in, or to set up first.
 func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		ctx := c.Request().Context()
-		u, x, ok, err := s.whoIs(ctx)
-		if err != nil {
+		if someone, err := s.recognise(c); err != nil {
 			return err
-		}
-		if ok {
-			c.Set(keyUser, u)
-			c.Set(keySignIn, x)
-			// An open page that only listens is not in use.
-			if c.Path() != "/live" && x.Stale(s.Now(), c.RealIP()) {
-				if err := s.Store.SeeSignIn(ctx, x.ID, c.RealIP(), s.Now()); err != nil {
-					return err
-				}
-			}
+		} else if someone {
 			return next(c)
-		}
-		to := "/sign-in"
-		if open, err := s.needsSetup(ctx); err != nil {
-			return err
-		} else if open {
-			to = "/setup"
-		} else if c.Request().Method == http.MethodGet && c.Request().URL.Path != "/" && c.Path() != "/live" {
-			to += "?next=" + queryEscape(c.Request().URL.RequestURI())
 		}
 		if c.Path() == "/live" {
 			return echo.NewHTTPError(http.StatusUnauthorized)
 		}
-		return redirect(c, to)
+		if c.Request().Method == http.MethodGet && c.Request().URL.Path != "/" {
+			return s.signInFirst(c, c.Request().URL.RequestURI())
+		}
+		return s.signInFirst(c, "")
 	}
+}
+
+// signInFirst leads a stranger in, and then to next; while nobody has an account, to set up.
+func (s *Server) signInFirst(c echo.Context, next string) error {
+	if open, err := s.needsSetup(c.Request().Context()); err != nil {
+		return err
+	} else if open {
+		return redirect(c, "/setup")
+	}
+	if next == "" {
+		return redirect(c, "/sign-in")
+	}
+	return redirect(c, "/sign-in?next="+queryEscape(next))
+}
+
+// recognise finds the person whose session it is and remembers them in c; false when nobody is signed in.
+func (s *Server) recognise(c echo.Context) (bool, error) {
+	ctx := c.Request().Context()
+	u, x, ok, err := s.whoIs(ctx)
+	if err != nil || !ok {
+		return false, err
+	}
+	c.Set(keyUser, u)
+	c.Set(keySignIn, x)
+	// An open page that only listens is not in use.
+	if c.Path() != "/live" && x.Stale(s.Now(), c.RealIP()) {
+		return true, s.Store.SeeSignIn(ctx, x.ID, c.RealIP(), s.Now())
+	}
+	return true, nil
 }
 
 func (s *Server) needsSetup(ctx context.Context) (bool, error) {

@@ -80,7 +80,7 @@ func (s *scoped) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 		return sh, err
 	}
 	for _, cn := range connections {
-		if cn.State == connection.NeedsReconnect {
+		if cn.State != connection.Active {
 			sh.ConnectionsNeedingAttention++
 		}
 	}

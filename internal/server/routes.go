@@ -62,6 +62,8 @@ func (s *Server) Routes() []Route {
 		{get, "/invite/:token", Public, s.inviteOpen},
 		{get, "/invite", Public, s.invitePage},
 		{post, "/invite", Public, s.inviteAccept},
+		// Whoever installs from a marketplace comes here first, and signs in or sets up afterwards.
+		{get, "/connections/callback", Public, s.connectCallback},
 
 		{post, "/sign-out", SignedIn, s.signOut},
 		{post, "/settings/theme", SignedIn, s.settingsTheme},
@@ -95,7 +97,9 @@ func (s *Server) Routes() []Route {
 		{get, "/connections/gleap/new", Edit, within((*scoped).connectGleapPage)},
 		{post, "/connections/gleap", Edit, within((*scoped).connectGleapKey)},
 		{post, "/connections/gleap/authorize", Edit, within((*scoped).connectGleapOAuth)},
-		{get, "/connections/callback", Edit, within((*scoped).connectCallback)},
+		{get, "/connections/claim", Edit, within((*scoped).claimPage)},
+		{post, "/connections/claim", Edit, within((*scoped).claim)},
+		{post, "/connections/installed/:id", Edit, within((*scoped).installedConnect)},
 		{post, "/connections/:id/check", Edit, within((*scoped).connectionCheck)},
 		{post, "/connections/:id/disconnect", Edit, within((*scoped).connectionDisconnect)},
 

@@ -49,6 +49,8 @@ type Config struct {
 	Now          func() time.Time
 	NewID        func(prefix string) string
 	Log          *slog.Logger
+	// KeeperWake makes the keeper of credentials look at once; nil where none runs.
+	KeeperWake func()
 	// Fresh answers a newly built client of a connection in whatever state, to check it with.
 	Fresh func(ctx context.Context, id record.ConnectionID) (provider.Client, error)
 }

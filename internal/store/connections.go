@@ -227,9 +227,7 @@ func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sea
 		if err := u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil || sealed == nil {
 			return accountTaken(err)
 		}
-		return u.Exec(`INSERT INTO grants (connection_id, sealed, generation) VALUES (?, ?, 1)
-			ON CONFLICT (connection_id) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1,
-			lease_owner = '', lease_until = 0`, row.ID, sealed).Error
+		return putGrant(u, row.ID, sealed)
 	})
 	if err != nil {
 		return fmt.Errorf("save connection %s: %w", c.ID, err)
@@ -237,15 +235,22 @@ func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sea
 	return nil
 }
 
-// SaveHealth updates state, problem, account, scopes and times, and nothing secret. A removed connection stays
-// removed, whatever a check that was under way has found.
+// putGrant replaces a grant, with the next generation and without a lease.
+func putGrant(u *unit, id string, sealed []byte) error {
+	return u.Exec(`INSERT INTO grants (connection_id, sealed, generation) VALUES (?, ?, 1)
+		ON CONFLICT (connection_id) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1,
+		lease_owner = '', lease_until = 0`, id, sealed).Error
+}
+
+// SaveHealth updates state, problem, account, scopes and times, and nothing secret. A removed or uninstalled connection
+// stays so, whatever a check that was under way has found.
 func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 	row, err := rowOfConnection(c)
 	if err != nil {
 		return fmt.Errorf("save health of %s: %w", c.ID, err)
 	}
 	err = s.write(ctx, func(u *unit) error {
-		return one(u.Model(&connectionRow{}).Where("id = ? AND state <> ?", row.ID, string(connection.Removed)).
+		return one(u.Model(&connectionRow{}).Where("id = ? AND state NOT IN ?", row.ID, []string{string(connection.Removed), string(connection.Uninstalled)}).
 			Select("account_id", "account", "state", "problem", "problem_code", "scopes", "checked_at", "rotated_at", "expires_at").Updates(&row))
 	})
 	if err != nil {
@@ -266,6 +271,22 @@ func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) er
 	})
 	if err != nil {
 		return fmt.Errorf("remove connection %s: %w", id, unknown(err))
+	}
+	return nil
+}
+
+// UninstallConnection marks it uninstalled and destroys its grant.
+func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+	err := s.write(ctx, func(u *unit) error {
+		err := one(u.Model(&connectionRow{}).Where("id = ? AND state <> ?", string(id), string(connection.Removed)).
+			Updates(map[string]any{"state": string(connection.Uninstalled), "problem": clean(why), "problem_code": "uninstalled", "expires_at": int64(0)}))
+		if err != nil {
+			return err
+		}
+		return u.Exec("DELETE FROM grants WHERE connection_id = ?", string(id)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("uninstall connection %s: %w", id, unknown(err))
 	}
 	return nil
 }
@@ -316,7 +337,12 @@ func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from in
 			}
 			return connection.ErrMoved
 		}
-		return u.Exec("UPDATE connections SET rotated_at = ?, expires_at = ? WHERE id = ?", int64(at(rotatedAt)), int64(at(expiresAt)), string(id)).Error
+		for _, table := range []string{"connections", "installations"} {
+			if err := u.Exec("UPDATE "+table+" SET rotated_at = ?, expires_at = ? WHERE id = ?", int64(at(rotatedAt)), int64(at(expiresAt)), string(id)).Error; err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("rotate grant of %s: %w", id, unknown(err))

@@ -21,6 +21,7 @@ var rows = []any{
 	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
 	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{},
+	&arrivalRow{}, &installationRow{},
 }
 
 // notInRows are columns only one database has, for itself.

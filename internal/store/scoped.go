@@ -514,3 +514,63 @@ func (x *Scoped) PutPending(ctx context.Context, p connection.Pending) error {
 func (x *Scoped) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
 	return x.store.takePending(ctx, string(x.scope), stateHash, bindingHash, now)
 }
+
+// UninstallConnection marks it uninstalled and destroys its grant.
+func (x *Scoped) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+	if err := x.ownAccount(ctx, id); err != nil {
+		return err
+	}
+	return x.store.UninstallConnection(ctx, id, why)
+}
+
+// PutArrival keeps an installation that is nobody's yet: who brought it to a workspace is told by the browser alone.
+func (x *Scoped) PutArrival(ctx context.Context, a connection.Arrival) error {
+	return x.store.PutArrival(ctx, a)
+}
+
+// Arrival is the youngest a browser brought; see PutArrival.
+func (x *Scoped) Arrival(ctx context.Context, bindingHash string, now time.Time) (connection.Arrival, error) {
+	return x.store.Arrival(ctx, bindingHash, now)
+}
+
+// TakeArrival removes and returns an arrival; see PutArrival.
+func (x *Scoped) TakeArrival(ctx context.Context, id, bindingHash string, now time.Time) (connection.Arrival, error) {
+	return x.store.TakeArrival(ctx, id, bindingHash, now)
+}
+
+// Installations lists the workspace's, oldest first.
+func (x *Scoped) Installations(ctx context.Context) ([]connection.Installation, error) {
+	return x.store.listInstallations(ctx, x.scope)
+}
+
+// Installation reads one of the workspace's.
+func (x *Scoped) Installation(ctx context.Context, id record.ConnectionID) (connection.Installation, error) {
+	i, err := x.store.Installation(ctx, id)
+	if err == nil && i.Workspace != string(x.scope) {
+		return connection.Installation{}, fmt.Errorf("read installation %s: %w", id, connection.ErrNotFound)
+	}
+	return i, err
+}
+
+// InstallationOf finds one of the workspace's.
+func (x *Scoped) InstallationOf(ctx context.Context, p provider.ID, company, account string) (connection.Installation, bool, error) {
+	i, ok, err := x.store.InstallationOf(ctx, p, company, account)
+	if err != nil || !ok || i.Workspace != string(x.scope) {
+		return connection.Installation{}, false, err
+	}
+	return i, true, nil
+}
+
+// SaveInstallation creates or replaces one of the workspace's; connection.ErrTaken when it is another's.
+func (x *Scoped) SaveInstallation(ctx context.Context, i connection.Installation, sealed []byte) error {
+	i.Workspace = string(x.scope)
+	return x.store.SaveInstallation(ctx, i, sealed)
+}
+
+// RemoveInstallation marks one of the workspace's uninstalled and destroys its grant.
+func (x *Scoped) RemoveInstallation(ctx context.Context, id record.ConnectionID, when time.Time) error {
+	if _, err := x.Installation(ctx, id); err != nil {
+		return err
+	}
+	return x.store.RemoveInstallation(ctx, id, when)
+}

@@ -23,6 +23,7 @@ var sealedColumns = []struct {
 }{
 	{"connection credentials", "grants", "connection_id", "sealed", func(id string) string { return "connection/" + id + "/grant" }},
 	{"authorisations under way", "pending_authorizations", "state_hash", "sealed", func(id string) string { return "pending/" + id }},
+	{"installations nobody has claimed", "arrivals", "id", "sealed", func(id string) string { return "arrival/" + id }},
 	{"code apps", "second_factors", "user_id", "sealed", people.SecretPlace},
 	{"bodies of deliveries", "deliveries", "event_id", "body", func(id string) string { return "delivery/" + id }},
 }

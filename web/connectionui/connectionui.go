@@ -13,6 +13,7 @@ const (
 	Active         State = "active"
 	NeedsReconnect State = "needs-reconnect"
 	Checking       State = "checking"
+	Uninstalled    State = "uninstalled"
 )
 
 // Health is one account in short.
@@ -30,7 +31,7 @@ func (h Health) tone() ui.Tone {
 	switch h.State {
 	case Active:
 		return ui.Good
-	case NeedsReconnect:
+	case NeedsReconnect, Uninstalled:
 		return ui.Stop
 	}
 	return ui.Neutral
@@ -42,6 +43,8 @@ func (h Health) word() string {
 		return "connected"
 	case NeedsReconnect:
 		return "needs reconnecting"
+	case Uninstalled:
+		return "uninstalled there"
 	case Checking:
 		return "checking"
 	}
@@ -171,4 +174,60 @@ func (o GleapOAuth) inputs() []ui.Input {
 		text("oauth_base_url", "API address", o.BaseURL, ""),
 		text("oauth_project_id", "Project ID", o.ProjectID, ""),
 	}
+}
+
+// Claim is /connections/claim: an installation that came from the provider's side and is nobody's yet. Form: POST there
+// with arrival and decision, "claim" or "forget".
+type Claim struct {
+	ID           string
+	Side         ui.Side
+	Account      string // its name, when the provider told
+	AccountID    string
+	CompanyID    string
+	WholeCompany bool
+	Known        string // the connection that would be renewed, by name
+	Arrived      string // "2 minutes ago"
+	Until        string // "58 minutes"
+	Scopes       []Scope
+	Problem      *ui.Problem
+	Gone         string // nothing waits: why
+}
+
+func (c Claim) title() string {
+	switch {
+	case c.Gone != "":
+		return "Nothing to claim"
+	case c.WholeCompany:
+		return "Is this your agency?"
+	}
+	return "Is this your account?"
+}
+
+func (c Claim) missing() int { return Connection{Scopes: c.Scopes}.missingScopes() }
+
+// Company is an agency that granted access to all of its accounts. Form: POST /connections/installed/{ID} for each that
+// is not used yet.
+type Company struct {
+	ID        string
+	Side      ui.Side
+	Name      string // when it is known
+	CompanyID string
+	Text      string // "Access renewed 3 hours ago."
+	Problem   *ui.Problem
+	Unused    []Installed
+}
+
+// Installed is an account that has the app and is not connected.
+type Installed struct {
+	ID        string
+	Name      string // when it is known
+	AccountID string
+	Since     string // "2 minutes ago"
+}
+
+func (i Installed) title() string {
+	if i.Name == "" {
+		return "Location " + i.AccountID
+	}
+	return i.Name
 }

@@ -36,6 +36,17 @@ func connections() []State {
 		{Health: connectionui.Health{Side: ui.HighLevel, State: connectionui.Missing, Text: "Choose one location. Crosswalk asks only for what it needs.", ConnectHref: "/connections/highlevel/new"}},
 		{Health: connectionui.Health{Side: ui.Gleap, State: connectionui.Missing, Text: "One project, with its API key.", ConnectHref: "/connections/gleap/new"}},
 	}
+	claim := connectionui.Claim{ID: "ar_1", Side: ui.HighLevel, Account: "Harbor Street Dental", AccountID: "ve9EPM428h8vShlRW1KT", CompanyID: "5DP41231LkQsiKESj6rh", Arrived: "just now", Until: "59 minutes", Scopes: scopes(true)}
+	knownClaim, agency := claim, claim
+	knownClaim.Known, knownClaim.Scopes = "Harbor Street Dental", scopes(false)
+	agency.Account, agency.AccountID, agency.WholeCompany = "", "", true
+	company := connectionui.Company{ID: "in_1", Side: ui.HighLevel, CompanyID: "5DP41231LkQsiKESj6rh", Text: "Access renewed 3 hours ago.", Unused: []connectionui.Installed{
+		{ID: "in_2", Name: "Harbor Street Dental", AccountID: "ve9EPM428h8vShlRW1KT", Since: "2 minutes ago"}, {ID: "in_3", AccountID: "kq82PMa28h8vShlRW1aa", Since: "just now"},
+	}}
+	lost := connectionui.Company{ID: "in_1", Side: ui.HighLevel, Name: "Lighthouse Marketing", CompanyID: "5DP41231LkQsiKESj6rh", Text: "Access renewed 3 days ago.", Problem: &ui.Problem{Tone: ui.Stop, Title: "The agency’s access needs you", Detail: "The provider no longer accepts our access; it was revoked, or replaced elsewhere.", Next: "Install Crosswalk for the agency again.", Side: ui.HighLevel, Code: "revoked", Href: "/connections/highlevel/new", HrefLabel: "Reconnect"}}
+	uninstalled := revoked
+	uninstalled.State = connectionui.Uninstalled
+	uninstalled.Problem = &ui.Problem{Tone: ui.Stop, Title: "Crosswalk was uninstalled there", Detail: "Crosswalk was uninstalled in HighLevel. Its work waits and goes on once it is installed again.", Next: "History and links are kept. Install it again and work goes on where it was.", Side: ui.HighLevel, Code: "uninstalled", Href: "/connections/highlevel/new", HrefLabel: "Install again"}
 	gleapForm := connectionui.GleapForm{Region: "eu", OAuth: connectionui.GleapOAuth{RedirectURL: "https://crosswalk.acme.io/oauth/gleap/callback"}}
 	refused := gleapForm
 	refused.ProjectID = "65f0c1a2"
@@ -46,9 +57,15 @@ func connections() []State {
 	oauth.OAuth.TokenURL, oauth.OAuth.ClientID = "https://auth.example.com/token", "crosswalk"
 	oauth.OAuth.Errors = map[string]string{"token_url": "no server answers at this address"}
 	return []State{
-		{"connections-none", "connections", connectionui.ListPage(shell(ui.Connections), none)},
-		{"connections", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap})},
-		{"connections-revoked", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{revoked, gleap})},
+		{"connection-claim", "connections", connectionui.ClaimPage(shell(ui.Connections), claim)},
+		{"connection-claim-known", "connections", connectionui.ClaimPage(shell(ui.Connections), knownClaim)},
+		{"connection-claim-agency", "connections", connectionui.ClaimPage(shell(ui.Connections), agency)},
+		{"connection-claim-gone", "connections", connectionui.ClaimPage(shell(ui.Connections), connectionui.Claim{Gone: "There is no installation waiting to be claimed in this browser. It may have been claimed already, or an hour has passed. Start it from Connections."})},
+		{"connections-agency", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap}, []connectionui.Company{company})},
+		{"connections-agency-revoked", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{uninstalled, gleap}, []connectionui.Company{lost})},
+		{"connections-none", "connections", connectionui.ListPage(shell(ui.Connections), none, nil)},
+		{"connections", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap}, nil)},
+		{"connections-revoked", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{revoked, gleap}, nil)},
 		{"connect-highlevel", "connections", connectionui.HighLevelPage(shell(ui.Connections), connectionui.HighLevelForm{OAuthReady: true, Scopes: scopes(true)})},
 		{"connect-highlevel-no-app", "connections", connectionui.HighLevelPage(shell(ui.Connections), connectionui.HighLevelForm{
 			OAuthHint:  "No HighLevel app is configured. Set CROSSWALK_HIGHLEVEL_CLIENT_ID and CROSSWALK_HIGHLEVEL_CLIENT_SECRET, then start again.",

@@ -22,6 +22,8 @@ type Store struct {
 	connections map[record.ConnectionID]connection.Connection
 	grants      map[record.ConnectionID]connection.SealedGrant
 	pending     map[string]connection.Pending
+	arrivals    map[string]connection.Arrival
+	installed   map[record.ConnectionID]connection.Installation
 }
 
 var _ connection.Store = (*Store)(nil)
@@ -32,6 +34,8 @@ func NewStore() *Store {
 		connections: map[record.ConnectionID]connection.Connection{},
 		grants:      map[record.ConnectionID]connection.SealedGrant{},
 		pending:     map[string]connection.Pending{},
+		arrivals:    map[string]connection.Arrival{},
+		installed:   map[record.ConnectionID]connection.Installation{},
 	}
 }
 
@@ -130,7 +134,7 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 	}
 	defer end()
 	now, ok := s.connections[c.ID]
-	if !ok || now.State == connection.Removed {
+	if !ok || now.State == connection.Removed || now.State == connection.Uninstalled {
 		return connection.ErrNotFound
 	}
 	now.State, now.Problem, now.ProblemCode, now.Account, now.Scopes = c.State, c.Problem, c.ProblemCode, c.Account, c.Scopes
@@ -204,9 +208,14 @@ func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from in
 		return connection.ErrMoved
 	}
 	s.grants[id] = connection.SealedGrant{Sealed: slices.Clone(sealed), Generation: from + 1}
-	c := s.connections[id]
-	c.RotatedAt, c.ExpiresAt = rotatedAt, expiresAt
-	s.connections[id] = c
+	if c, ok := s.connections[id]; ok {
+		c.RotatedAt, c.ExpiresAt = rotatedAt, expiresAt
+		s.connections[id] = c
+	}
+	if i, ok := s.installed[id]; ok {
+		i.RotatedAt, i.ExpiresAt = rotatedAt, expiresAt
+		s.installed[id] = i
+	}
 	return nil
 }
 
@@ -255,4 +264,156 @@ func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, 
 		return connection.Pending{}, connection.ErrNotFound
 	}
 	return found, nil
+}
+
+// PutArrival implements connection.Store.
+func (s *Store) PutArrival(ctx context.Context, a connection.Arrival) error {
+	end, err := s.begin(ctx, "PutArrival")
+	if err != nil {
+		return err
+	}
+	defer end()
+	s.arrivals[a.ID] = a
+	return nil
+}
+
+// Arrival implements connection.Store.
+func (s *Store) Arrival(ctx context.Context, bindingHash string, now time.Time) (connection.Arrival, error) {
+	end, err := s.begin(ctx, "Arrival")
+	if err != nil {
+		return connection.Arrival{}, err
+	}
+	defer end()
+	var found connection.Arrival
+	for _, a := range s.arrivals {
+		if a.BindingHash == bindingHash && a.ExpiresAt.After(now) && a.ExpiresAt.After(found.ExpiresAt) {
+			found = a
+		}
+	}
+	if found.ID == "" {
+		return found, connection.ErrNotFound
+	}
+	return found, nil
+}
+
+// TakeArrival implements connection.Store.
+func (s *Store) TakeArrival(ctx context.Context, id, bindingHash string, now time.Time) (connection.Arrival, error) {
+	end, err := s.begin(ctx, "TakeArrival")
+	if err != nil {
+		return connection.Arrival{}, err
+	}
+	defer end()
+	a, ok := s.arrivals[id]
+	if !ok || a.BindingHash != bindingHash {
+		return connection.Arrival{}, connection.ErrNotFound
+	}
+	delete(s.arrivals, id)
+	if !a.ExpiresAt.After(now) {
+		return connection.Arrival{}, connection.ErrNotFound
+	}
+	return a, nil
+}
+
+// UninstallConnection implements connection.Store.
+func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+	end, err := s.begin(ctx, "UninstallConnection")
+	if err != nil {
+		return err
+	}
+	defer end()
+	c, ok := s.connections[id]
+	if !ok || c.State == connection.Removed {
+		return connection.ErrNotFound
+	}
+	c.State, c.Problem, c.ProblemCode, c.ExpiresAt = connection.Uninstalled, why, "uninstalled", time.Time{}
+	s.connections[id] = c
+	delete(s.grants, id)
+	return nil
+}
+
+// Installations implements connection.Store.
+func (s *Store) Installations(ctx context.Context) ([]connection.Installation, error) {
+	end, err := s.begin(ctx, "Installations")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var out []connection.Installation
+	for _, i := range s.installed {
+		if i.State != connection.Uninstalled {
+			out = append(out, i)
+		}
+	}
+	slices.SortFunc(out, func(a, b connection.Installation) int {
+		return cmp.Or(a.InstalledAt.Compare(b.InstalledAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
+}
+
+// Installation implements connection.Store.
+func (s *Store) Installation(ctx context.Context, id record.ConnectionID) (connection.Installation, error) {
+	end, err := s.begin(ctx, "Installation")
+	if err != nil {
+		return connection.Installation{}, err
+	}
+	defer end()
+	i, ok := s.installed[id]
+	if !ok {
+		return i, connection.ErrNotFound
+	}
+	return i, nil
+}
+
+// InstallationOf implements connection.Store.
+func (s *Store) InstallationOf(ctx context.Context, p provider.ID, company, account string) (connection.Installation, bool, error) {
+	end, err := s.begin(ctx, "InstallationOf")
+	if err != nil {
+		return connection.Installation{}, false, err
+	}
+	defer end()
+	for _, i := range s.installed {
+		if i.Provider == p && i.Account.CompanyID == company && i.Account.ID == account {
+			return i, true, nil
+		}
+	}
+	return connection.Installation{}, false, nil
+}
+
+// SaveInstallation implements connection.Store.
+func (s *Store) SaveInstallation(ctx context.Context, i connection.Installation, sealed []byte) error {
+	end, err := s.begin(ctx, "SaveInstallation")
+	if err != nil {
+		return err
+	}
+	defer end()
+	for id, had := range s.installed {
+		if had.Provider == i.Provider && had.Account.CompanyID == i.Account.CompanyID && had.Account.ID == i.Account.ID {
+			if had.Workspace != i.Workspace {
+				return connection.ErrTaken
+			}
+			i.ID = id
+		}
+	}
+	s.installed[i.ID] = i
+	if sealed != nil {
+		s.grants[i.ID] = connection.SealedGrant{Sealed: slices.Clone(sealed), Generation: s.grants[i.ID].Generation + 1}
+	}
+	return nil
+}
+
+// RemoveInstallation implements connection.Store.
+func (s *Store) RemoveInstallation(ctx context.Context, id record.ConnectionID, at time.Time) error {
+	end, err := s.begin(ctx, "RemoveInstallation")
+	if err != nil {
+		return err
+	}
+	defer end()
+	i, ok := s.installed[id]
+	if !ok {
+		return connection.ErrNotFound
+	}
+	i.State, i.RemovedAt, i.Problem, i.ExpiresAt = connection.Uninstalled, at, "", time.Time{}
+	s.installed[id] = i
+	delete(s.grants, id)
+	return nil
 }

@@ -43,6 +43,10 @@ func RunStore(t *testing.T, open func(t *testing.T) connection.Store) {
 		"a pending authorisation is taken once":                   pendingOnce,
 		"the browser alone finds the youngest it began":           pendingByBinding,
 		"a pending authorisation that ran out is gone":            pendingExpires,
+		"an arrival is claimed once, in its own browser":          arrivalOnce,
+		"an arrival that ran out is gone":                         arrivalExpires,
+		"an uninstalled connection keeps all but its grant":       uninstalled,
+		"an installation reads back, once for each account":       installations,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,9 +217,9 @@ func rotations(t *testing.T, s connection.Store) {
 }
 
 // leasing takes the lease and says whether it was had.
-func leasing(t *testing.T, s connection.Store, owner string, now, until time.Time, want bool) {
+func leasing(t *testing.T, s connection.Store, owner string, now, until time.Time, want bool, of ...record.ConnectionID) {
 	t.Helper()
-	g, ok, err := s.LeaseGrant(t.Context(), "cn_1", owner, now, until)
+	g, ok, err := s.LeaseGrant(t.Context(), append(of, "cn_1")[0], owner, now, until)
 	if err != nil || ok != want {
 		t.Errorf("%s: %v, %v; want %v", owner, ok, err, want)
 	}
@@ -313,4 +317,139 @@ func pendingExpires(t *testing.T, s connection.Store) {
 	missing(t, "after ten minutes", err)
 	_, err = s.TakePending(t.Context(), "state", "binding", noon)
 	missing(t, "and it does not come back", err)
+}
+
+func arrived(id, binding string) connection.Arrival {
+	return connection.Arrival{
+		ID: id, BindingHash: binding, Provider: "highlevel", Reconnect: "cn_1", Account: provider.Account{ID: "loc_1", CompanyID: "co_1"},
+		Scopes: []string{"contacts.readonly"}, BaseURL: "https://api.example.com", ClientID: "client",
+		Endpoint: oauth2.Endpoint{TokenURL: "https://a.example.com/token", AuthStyle: oauth2.AuthStyleInParams},
+		Sealed:   []byte("sealed"), ArrivedAt: noon, ExpiresAt: noon.Add(time.Hour),
+	}
+}
+
+func arrivalOnce(t *testing.T, s connection.Store) {
+	want, younger := arrived("ar_1", "binding"), arrived("ar_2", "binding")
+	younger.ExpiresAt = want.ExpiresAt.Add(time.Minute)
+	for _, a := range []connection.Arrival{want, younger, arrived("ar_3", "another")} {
+		must(t, s.PutArrival(t.Context(), a))
+	}
+	if a, err := s.Arrival(t.Context(), "binding", noon); err != nil || a.ID != "ar_2" {
+		t.Errorf("the browser brought %q, %v", a.ID, err)
+	}
+	_, err := s.TakeArrival(t.Context(), "ar_1", "another", noon)
+	missing(t, "another browser", err)
+	type outcome struct {
+		a   connection.Arrival
+		err error
+	}
+	outcomes := make(chan outcome)
+	for range 8 {
+		go func() {
+			a, err := s.TakeArrival(t.Context(), "ar_1", "binding", noon)
+			outcomes <- outcome{a, err}
+		}()
+	}
+	won := 0
+	for range 8 {
+		if o := <-outcomes; o.err == nil {
+			won++
+			if diff := cmp.Diff(want, o.a); diff != "" {
+				t.Errorf("arrival (-want +got):\n%s", diff)
+			}
+		} else {
+			missing(t, "a second claim", o.err)
+		}
+	}
+	if won != 1 {
+		t.Errorf("%d claimed it", won)
+	}
+	must(t, s.PutArrival(t.Context(), want)) // what could not be connected is put back
+	if _, err := s.TakeArrival(t.Context(), "ar_1", "binding", noon); err != nil {
+		t.Errorf("put back: %v", err)
+	}
+}
+
+func arrivalExpires(t *testing.T, s connection.Store) {
+	a := arrived("ar_1", "binding")
+	must(t, s.PutArrival(t.Context(), a))
+	_, err := s.Arrival(t.Context(), "binding", a.ExpiresAt)
+	missing(t, "after an hour", err)
+	_, err = s.Arrival(t.Context(), "", noon)
+	missing(t, "no browser at all", err)
+	_, err = s.TakeArrival(t.Context(), "ar_1", "binding", a.ExpiresAt)
+	missing(t, "claimed too late", err)
+}
+
+func uninstalled(t *testing.T, s connection.Store) {
+	want := A("cn_1", "loc_1")
+	must(t, s.SaveConnection(t.Context(), want, []byte("sealed")))
+	must(t, s.UninstallConnection(t.Context(), "cn_1", "It was uninstalled."))
+	_, err := s.LoadGrant(t.Context(), "cn_1")
+	missing(t, "its grant", err)
+	missing(t, "health found meanwhile", s.SaveHealth(t.Context(), want))
+	got, ok, err := s.ConnectionByAccount(t.Context(), "highlevel", "loc_1")
+	must(t, err)
+	want.State, want.Problem, want.ProblemCode, want.ExpiresAt = connection.Uninstalled, "It was uninstalled.", "uninstalled", time.Time{}
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Errorf("found %v (-want +got):\n%s", ok, diff)
+	}
+	want.State = connection.Active
+	must(t, s.SaveConnection(t.Context(), want, []byte("again")))
+	if g, err := s.LoadGrant(t.Context(), "cn_1"); err != nil || string(g.Sealed) != "again" {
+		t.Errorf("after installing again: %q, %v", g.Sealed, err)
+	}
+	must(t, s.RemoveConnection(t.Context(), "cn_1"))
+	missing(t, "a removed one", s.UninstallConnection(t.Context(), "cn_1", "late"))
+}
+
+func installations(t *testing.T, s connection.Store) {
+	company := connection.Installation{
+		ID: "in_co", Provider: "highlevel", Account: provider.Account{CompanyID: "co_1", Name: "Agency"}, State: connection.Active, Problem: "none",
+		Scopes: []string{"oauth.write"}, BaseURL: "https://api.example.com", ClientID: "client",
+		Endpoint:    oauth2.Endpoint{TokenURL: "https://a.example.com/token", AuthStyle: oauth2.AuthStyleInParams},
+		InstalledAt: noon, RotatedAt: noon, ExpiresAt: noon.Add(24 * time.Hour),
+	}
+	place := company
+	place.ID, place.Account.ID, place.InstalledAt = "in_1", "loc_1", noon.Add(time.Hour)
+	must(t, s.SaveInstallation(t.Context(), place, nil))
+	must(t, s.SaveInstallation(t.Context(), company, []byte("sealed")))
+	all, err := s.Installations(t.Context())
+	must(t, err)
+	if diff := cmp.Diff([]connection.Installation{company, place}, all); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	// Another process noted the same account under an id of its own.
+	double := place
+	double.ID, double.Account.Name = "in_2", "Bakery"
+	must(t, s.SaveInstallation(t.Context(), double, nil))
+	if i, ok, err := s.InstallationOf(t.Context(), "highlevel", "co_1", "loc_1"); err != nil || !ok || i.ID != "in_1" || i.Account.Name != "Bakery" {
+		t.Errorf("noted twice: %+v, %v, %v", i, ok, err)
+	}
+	foreign := double
+	foreign.Workspace = "ws_other"
+	if err := s.SaveInstallation(t.Context(), foreign, nil); !errors.Is(err, connection.ErrTaken) {
+		t.Errorf("another workspace's: %v", err)
+	}
+	if _, ok, err := s.InstallationOf(t.Context(), "highlevel", "co_2", ""); err != nil || ok {
+		t.Errorf("another company: %v, %v", ok, err)
+	}
+	// Its grant is leased and rotated like a connection's.
+	leasing(t, s, "one", noon, noon.Add(time.Minute), true, "in_co")
+	leasing(t, s, "two", noon, noon.Add(time.Minute), false, "in_co")
+	must(t, s.RotateGrant(t.Context(), "in_co", 1, []byte("next"), noon.Add(time.Hour), noon.Add(48*time.Hour)))
+	if i, err := s.Installation(t.Context(), "in_co"); err != nil || !i.RotatedAt.Equal(noon.Add(time.Hour)) || !i.ExpiresAt.Equal(noon.Add(48*time.Hour)) {
+		t.Errorf("rotated: %+v, %v", i, err)
+	}
+	must(t, s.RemoveInstallation(t.Context(), "in_co", noon.Add(2*time.Hour)))
+	_, err = s.LoadGrant(t.Context(), "in_co")
+	missing(t, "its grant", err)
+	if i, err := s.Installation(t.Context(), "in_co"); err != nil || i.State != connection.Uninstalled || !i.RemovedAt.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("removed: %+v, %v", i, err)
+	}
+	if all, err := s.Installations(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%d are left, %v", len(all), err)
+	}
+	_, err = s.Installation(t.Context(), "in_none")
+	missing(t, "no installation", err)
 }

@@ -1,6 +1,7 @@
 package highlevel_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -90,29 +91,43 @@ func (c capture) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestACompanysTokenBuysALocations(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	exchange := func(answer string) (*oauth2.Token, highlevel.Grant, error) {
+	mint := func(answer string) (*oauth2.Token, []string, error) {
 		form := url.Values{}
-		token, grant, err := highlevel.ExchangeLocation(t.Context(), highlevel.LocationExchange{
-			Transport: held(t, capture{answer, &form}), CompanyToken: "company", CompanyID: "C", LocationID: "L", Now: func() time.Time { return now },
-		})
+		token, scopes, err := highlevel.NewCompany(highlevel.CompanyConfig{
+			Transport: held(t, capture{answer, &form}), Token: func(context.Context) (string, error) { return "company", nil }, CompanyID: "C", Now: func() time.Time { return now },
+		}).Mint(t.Context(), "L")
 		if form.Get("companyId") != "C" || form.Get("locationId") != "L" {
 			t.Errorf("form %v", form)
 		}
-		return token, grant, err
+		return token, scopes, err
 	}
-	token, grant, err := exchange(`{"access_token":"A","refresh_token":"R","token_type":"Bearer","expires_in":86399,"locationId":"L","scope":"x"}`)
+	token, scopes, err := mint(`{"access_token":"A","refresh_token":"R","token_type":"Bearer","expires_in":86399,"locationId":"L","scope":"x"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if token.AccessToken != "A" || token.RefreshToken != "R" || !token.Expiry.Equal(now.Add(86399*time.Second)) {
-		t.Errorf("token %+v", token)
-	}
-	if diff := cmp.Diff(highlevel.Grant{LocationID: "L", CompanyID: "C", UserType: "Location", Scope: []string{"x"}}, grant); diff != "" {
-		t.Errorf("grant (-want +got):\n%s", diff)
+	if token.AccessToken != "A" || token.RefreshToken != "R" || !token.Expiry.Equal(now.Add(86399*time.Second)) || len(scopes) != 1 || scopes[0] != "x" {
+		t.Errorf("token %+v, scopes %v", token, scopes)
 	}
 	for _, answer := range []string{`{}`, `[]`, `{"access_token":"A","locationId":"other"}`} {
-		if _, _, err := exchange(answer); err == nil || provider.KindOf(err) == provider.Unknown {
+		if _, _, err := mint(answer); err == nil || provider.KindOf(err) == provider.Unknown {
 			t.Errorf("%s: error = %v", answer, err)
+		}
+	}
+}
+
+func TestLostAccessIsAskedForAndARefusalIsHarmless(t *testing.T) {
+	t.Parallel()
+	lost := func(status int, answer string) (string, error) {
+		return highlevel.Reconnect(provider.WithRecorder(t.Context(), func(provider.Call) { t.Error("a call with the app's secret was recorded") }), highlevel.Lost{
+			Transport: says{status, answer}, ClientID: "app-x", ClientSecret: "s3cret", LocationID: "L",
+		})
+	}
+	if code, err := lost(200, `{"authorizationCode":"the-code","expiresAt":"2026-10-08T13:35:43.887Z"}`); err != nil || code != "the-code" {
+		t.Errorf("%q, %v", code, err)
+	}
+	for answer, status := range map[string]int{`{"message":"API endpoint has been removed"}`: 400, `{}`: 200, `<html>`: 502} {
+		if code, err := lost(status, answer); code != "" || err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %q, %v", answer, code, err)
 		}
 	}
 }

@@ -55,3 +55,6 @@ func Scopes() []provider.Scope {
 		{Name: "users.readonly", Why: "show who a contact or task belongs to"},
 	}
 }
+
+// CompanyScopes are what the grant of a whole company needs besides, to list its locations and make their tokens: §2.5.
+func CompanyScopes() []string { return []string{"oauth.readonly", "oauth.write"} }

@@ -1,6 +1,7 @@
 package highlevel_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ var operations = []string{
 	"add-tags", "remove-tags", "get-custom-fields", "get-location", "search-users", "get-user",
 	"get-task", "get-all-tasks", "create-task", "update-task", "delete-task", "task-search",
 	"get-note", "get-all-notes", "create-note", "update-note", "delete-note", "get-location-access-token",
+	"get-installed-location",
 }
 
 // TestEveryExemptionIsNeeded sends every operation once, with every kind of value, and then asks whether the table
@@ -68,11 +70,15 @@ func TestEveryExemptionIsNeeded(t *testing.T) {
 		must(s.Delete(ctx, child.Ref))
 	}
 	must(s.Delete(ctx, contact.Ref))
-	_, _, err = highlevel.ExchangeLocation(ctx, highlevel.LocationExchange{
-		BaseURL: s.ready.URL, Transport: held(t, http.DefaultTransport), CompanyToken: "not one", CompanyID: s.ready.CompanyID, LocationID: s.ready.LocationID,
+	company := highlevel.NewCompany(highlevel.CompanyConfig{
+		BaseURL: s.ready.URL, Transport: held(t, http.DefaultTransport), CompanyID: s.ready.CompanyID, AppID: "app",
+		Token: func(context.Context) (string, error) { return "not one", nil },
 	})
-	if !provider.IsKind(err, provider.Unauthorized) {
-		t.Errorf("exchange with a bad token: %v", err)
+	if _, _, err = company.Mint(ctx, s.ready.LocationID); !provider.IsKind(err, provider.Unauthorized) {
+		t.Errorf("a location's token for a bad one: %v", err)
+	}
+	if _, err = company.Accounts(ctx); !provider.IsKind(err, provider.Unauthorized) {
+		t.Errorf("who has the app, for a bad token: %v", err)
 	}
 
 	c, err := loadContract()

@@ -44,12 +44,13 @@ var scopeWords = map[string]string{
 }
 
 type consentPage struct {
-	Problem  string
-	App      string
-	Action   string
-	Location object
-	Scopes   []consentScope
-	Hidden   []hiddenInput
+	Problem             string
+	App                 string
+	Action              string
+	Location            object
+	Agency, WholeAgency string
+	Scopes              []consentScope
+	Hidden              []hiddenInput
 }
 
 type consentScope struct{ Name, Words string }
@@ -79,7 +80,7 @@ func (t *Twin) serveConsent(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		page := consentPage{
 			App: t.cfg.AppID, Action: r.URL.Path,
-			Location: object{"ID": t.cfg.LocationID, "Name": locationName, "Address": locationStreet + ", " + locationCity},
+			Agency: companyName, WholeAgency: wholeAgency, Location: object{"ID": t.cfg.LocationID, "Name": locationName, "Address": locationStreet + ", " + locationCity},
 		}
 		for _, s := range askedScopes(in) {
 			words := scopeWords[s]
@@ -102,7 +103,7 @@ func (t *Twin) serveConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	back := target.Query()
 	if in.Get("decision") == "approve" {
-		if in.Get("location") != t.cfg.LocationID {
+		if l := in.Get("location"); l != t.cfg.LocationID && l != wholeAgency {
 			t.renderConsent(w, http.StatusBadRequest, "", consentPage{Problem: "Choose a location before you approve. Go back and choose one."})
 			return
 		}
@@ -169,15 +170,15 @@ func (t *Twin) approve(in url.Values) string {
 	defer t.end()
 	value := randomToken(20)
 	now := t.now()
-	t.db.codes[value] = &code{
-		grant: grant{
-			LocationID: t.cfg.LocationID, CompanyID: t.cfg.CompanyID,
-			UserID: t.adminID(), Scopes: askedScopes(in),
-		},
-		redirectURI: in.Get("redirect_uri"), expires: now.Add(codeLife),
+	given := grant{LocationID: t.cfg.LocationID, CompanyID: t.cfg.CompanyID, UserID: t.adminID(), Scopes: askedScopes(in)}
+	if in.Get("location") == wholeAgency {
+		given.LocationID = ""
+		t.installAgency(now)
+	} else {
+		t.db.installed, t.db.installAt = true, now
+		t.fireInstall(t.cfg.LocationID, "Location")
 	}
-	t.db.installed, t.db.installAt = true, now
-	t.fireInstall()
+	t.db.codes[value] = &code{grant: given, redirectURI: in.Get("redirect_uri"), expires: now.Add(codeLife)}
 	t.changed()
 	return value
 }

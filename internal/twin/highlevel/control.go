@@ -33,6 +33,11 @@ func (t *Twin) newControl() http.Handler {
 		t.Uninstall()
 		done(w, r, http.StatusOK, object{"uninstalled": true})
 	})
+	mux.HandleFunc("POST /_twin/uninstall-agency", func(w http.ResponseWriter, r *http.Request) {
+		t.UninstallAgency()
+		done(w, r, http.StatusOK, object{"uninstalled": true})
+	})
+	mux.HandleFunc("POST /_twin/locations", t.controlAddLocation)
 	mux.HandleFunc("POST /_twin/contacts", t.controlCreate)
 	mux.HandleFunc("GET /_twin/contacts/{id}", t.controlContact)
 	mux.HandleFunc("POST /_twin/contacts/{id}", t.controlEdit)
@@ -196,6 +201,7 @@ func faultsOfForm(in url.Values) Faults {
 	return Faults{
 		LatencyMs: number("latencyMs"), Next429: number("next429"), Next5xx: number("next5xx"), Rate5xx: rate,
 		DropAfterCommit: number("dropAfterCommit"), RevokeTokens: in.Has("revokeTokens"), RevokeAccess: in.Has("revokeAccess"),
+		LocationInactive: in.Has("locationInactive"), Reconnect: in.Has("reconnect"),
 		WebhooksLost: number("webhooksLost"), WebhooksDoubled: number("webhooksDoubled"), WebhookDelayMs: number("webhookDelayMs"),
 		SearchLagMs: number("searchLagMs"), MissingScopes: strings.Fields(in.Get("missingScopes")),
 		Create422ButCommits: number("create422ButCommits"),
@@ -226,6 +232,8 @@ type controlView struct {
 	Counts     []faultInput
 	Scopes     string
 	Installed  bool
+	Agency     bool
+	Places     []string
 	WebhookURL string
 	Location   string
 	Fields     []formField
@@ -254,7 +262,10 @@ func (t *Twin) controlPage(w http.ResponseWriter, _ *http.Request) {
 		{"searchLagMs", "Search behind by (milliseconds)", f.SearchLagMs},
 	}
 	t.mu.Lock()
-	v.Installed, v.WebhookURL = t.db.installed, t.db.webhookURL
+	v.Installed, v.Agency, v.WebhookURL = t.db.installed, t.db.agency, t.db.webhookURL
+	for _, p := range t.db.places {
+		v.Places = append(v.Places, p.Name)
+	}
 	sorted := t.db.sortedContacts()
 	v.More = max(len(sorted)-recentContacts, 0)
 	for _, c := range sorted[:min(recentContacts, len(sorted))] {

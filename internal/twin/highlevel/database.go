@@ -31,6 +31,9 @@ type database struct {
 	refresh   map[string]*refreshToken
 	installed bool
 	installAt time.Time
+	agency    bool     // the app is installed for the whole company, and for locations made later
+	places    []*place // the company's other locations
+	scopes    []string // of the last installation
 }
 
 func newDatabase() *database {

@@ -109,53 +109,6 @@ func (t *Twin) fireTask(kind string, x *task) {
 	t.fire(x.ContactID, readContacts, e)
 }
 
-// fireInstall tells the app that a location has it now: §2.6.
-func (t *Twin) fireInstall() {
-	if !t.heard() {
-		return
-	}
-	t.fire(t.cfg.LocationID, "", struct {
-		Type                string `json:"type"`
-		AppID               string `json:"appId"`
-		VersionID           string `json:"versionId"`
-		InstallType         string `json:"installType"`
-		LocationID          string `json:"locationId"`
-		CompanyID           string `json:"companyId"`
-		UserID              string `json:"userId"`
-		PlanID              string `json:"planId"`
-		Trial               object `json:"trial"`
-		IsWhitelabelCompany bool   `json:"isWhitelabelCompany"`
-		WhitelabelDetails   object `json:"whitelabelDetails"`
-		CompanyName         string `json:"companyName"`
-		Timestamp           string `json:"timestamp"`
-		WebhookID           string `json:"webhookId"`
-	}{
-		"INSTALL", t.cfg.AppID, t.cfg.AppID, "Location", t.cfg.LocationID, t.cfg.CompanyID, t.adminID(), t.planID,
-		object{}, false, object{}, companyName, stamp(t.now()), t.envelope().WebhookID,
-	})
-}
-
-// Uninstall removes the app from the location, as a person may at any time: its
-// tokens die and an event says so (§2.6).
-func (t *Twin) Uninstall() {
-	t.begin(byPerson)
-	defer t.end()
-	t.db.revokeAll()
-	t.db.installed = false
-	t.changed()
-	if !t.heard() {
-		return
-	}
-	e := t.envelope()
-	t.fire(t.cfg.LocationID, "", struct {
-		Type       string `json:"type"`
-		AppID      string `json:"appId"`
-		LocationID string `json:"locationId"`
-		Timestamp  string `json:"timestamp"`
-		WebhookID  string `json:"webhookId"`
-	}{"UNINSTALL", t.cfg.AppID, t.cfg.LocationID, e.Timestamp, e.WebhookID})
-}
-
 // heard tells whether anybody gets to know of events.
 func (t *Twin) heard() bool { return t.cfg.Tap != nil || t.db.webhookURL != "" }
 

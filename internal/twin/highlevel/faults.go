@@ -12,10 +12,12 @@ type Faults struct {
 	LatencyMs           int      `json:"latencyMs"`
 	Next429             int      `json:"next429"`
 	Next5xx             int      `json:"next5xx"`
-	Rate5xx             float64  `json:"rate5xx"`         // share of calls, 0 to 1
-	DropAfterCommit     int      `json:"dropAfterCommit"` // writes committed, then no answer
-	RevokeTokens        bool     `json:"revokeTokens"`    // all OAuth tokens issued before
-	RevokeAccess        bool     `json:"revokeAccess"`    // only the access tokens among them
+	Rate5xx             float64  `json:"rate5xx"`          // share of calls, 0 to 1
+	DropAfterCommit     int      `json:"dropAfterCommit"`  // writes committed, then no answer
+	RevokeTokens        bool     `json:"revokeTokens"`     // all OAuth tokens issued before
+	RevokeAccess        bool     `json:"revokeAccess"`     // only the access tokens among them
+	LocationInactive    bool     `json:"locationInactive"` // no tokens for a while, with the words of §2.3
+	Reconnect           bool     `json:"reconnect"`        // /oauth/reconnect works; some say it is gone
 	WebhooksLost        int      `json:"webhooksLost"`
 	WebhooksDoubled     int      `json:"webhooksDoubled"`
 	WebhookDelayMs      int      `json:"webhookDelayMs"`

@@ -36,6 +36,9 @@ func (t *Twin) location() object {
 }
 
 func (t *Twin) getLocation(c *call) answer {
+	if p := t.place(c.path["locationId"]); p != nil {
+		return ok(object{"location": t.placeAnswer(p)})
+	}
 	if c.path["locationId"] != t.cfg.LocationID {
 		return noLocation()
 	}

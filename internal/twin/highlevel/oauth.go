@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -25,6 +26,7 @@ const (
 func oauthRoutes() []route {
 	return []route{
 		{method: "POST", pattern: tokenPath},
+		{method: "POST", pattern: reconnectPath},
 		{method: "POST", pattern: locationMint, scope: "oauth.write", reach: agencyToken, handle: (*Twin).mintLocationToken},
 		{method: "GET", pattern: installedURL, scope: "oauth.readonly", reach: agencyToken, handle: (*Twin).installedLocations},
 	}
@@ -78,6 +80,13 @@ type refreshToken struct {
 }
 
 func (db *database) revokeAccess() { clear(db.access) }
+
+// revoke ends the tokens and codes of some grants.
+func (db *database) revoke(of func(*grant) bool) {
+	maps.DeleteFunc(db.access, func(_ string, k *accessToken) bool { return of(k.Grant) })
+	maps.DeleteFunc(db.refresh, func(_ string, k *refreshToken) bool { return of(k.Grant) })
+	maps.DeleteFunc(db.codes, func(_ string, k *code) bool { return of(&k.grant) })
+}
 
 func (db *database) revokeAll() {
 	clear(db.access)
@@ -214,6 +223,7 @@ func (t *Twin) redeem(in url.Values) answer {
 		return fail(http.StatusBadRequest, "Invalid grant: redirect_uri is invalid")
 	}
 	g := k.grant
+	t.db.scopes = g.Scopes
 	if in.Get("user_type") == "Company" { // §2.3
 		g.LocationID = ""
 	}
@@ -229,6 +239,9 @@ func (t *Twin) rotate(in url.Values) answer {
 	}
 	now := t.now()
 	k := t.db.refresh[given]
+	if t.faults.LocationInactive && k != nil && k.Grant.LocationID != "" {
+		return fail(http.StatusBadRequest, "Location is not active") // §2.3
+	}
 	switch {
 	case k == nil || !now.Before(k.Expires):
 	case k.Used.IsZero():
@@ -265,8 +278,8 @@ func (t *Twin) issue(g *grant) object {
 	if g.LocationID != "" {
 		out["locationId"] = g.LocationID
 	} else {
-		out["approvedLocations"] = []string{t.cfg.LocationID}
-		out["approveAllLocations"], out["installToFutureLocations"] = false, false
+		out["approvedLocations"] = t.approved()
+		out["approveAllLocations"], out["installToFutureLocations"], out["isBulkInstallation"] = t.db.agency, t.db.agency, t.db.agency
 	}
 	return out
 }
@@ -290,28 +303,6 @@ func (t *Twin) sweepTokens(now time.Time) {
 	}
 }
 
-// mintLocationToken turns a company token into a location's: §2.5. JSON is
-// taken too, since the vendor's own template posts it.
-func (t *Twin) mintLocationToken(c *call) answer {
-	companyID, locationID := c.minting.Get("companyId"), c.minting.Get("locationId")
-	if companyID == "" || locationID == "" {
-		return unprocessable("companyId must be a string", "locationId must be a string")
-	}
-	if companyID != t.cfg.CompanyID || locationID != t.cfg.LocationID {
-		return noLocation()
-	}
-	g := *c.token
-	g.LocationID = locationID
-	out := t.issue(&g)
-	// No refresh token here before v3: §2.5.
-	delete(t.db.refresh, out["refresh_token"].(string))
-	for _, name := range []string{"refresh_token", "companyId", "userType", "isBulkInstallation"} {
-		delete(out, name)
-	}
-	out["appId"], out["versionId"] = t.cfg.AppID, t.cfg.AppID
-	return ok(out)
-}
-
 // formOrJSON reads the texts of a flat body of either kind.
 func formOrJSON(r *http.Request) (url.Values, answer, bool) {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
@@ -328,29 +319,4 @@ func formOrJSON(r *http.Request) (url.Values, answer, bool) {
 		}
 	}
 	return out, answer{}, true
-}
-
-func (t *Twin) installedLocations(c *call) answer {
-	q := c.r.URL.Query()
-	if q.Get("companyId") == "" || q.Get("appId") == "" {
-		return unprocessable("companyId must be a string", "appId must be a string")
-	}
-	if q.Get("companyId") != t.cfg.CompanyID || q.Get("appId") != t.cfg.AppID {
-		return fail(http.StatusForbidden, "You do not have permission to access this resource")
-	}
-	entry := object{
-		"_id": t.cfg.LocationID, "name": locationName, "address": locationStreet,
-		"isInstalled": t.db.installed, "versionId": t.cfg.AppID,
-	}
-	if t.db.installed {
-		entry["installedAt"] = stamp(t.db.installAt)
-	}
-	locations := []object{entry}
-	wanted := q.Get("isInstalled")
-	if id := q.Get("locationId"); id != "" && id != t.cfg.LocationID ||
-		wanted == "true" && !t.db.installed || wanted == "false" && t.db.installed ||
-		!strings.Contains(strings.ToLower(locationName), strings.ToLower(q.Get("query"))) {
-		locations = []object{}
-	}
-	return ok(object{"locations": locations, "count": len(locations), "installToFutureLocations": false})
 }

@@ -71,9 +71,13 @@ func (t *Twin) answer(w http.ResponseWriter, r *http.Request, trace string) answ
 		return fail(http.StatusNotFound, "Cannot "+r.Method+" "+r.URL.Path)
 	}
 	c := &call{r: r, route: route, path: params, trace: trace, v3: v3}
-	if route.pattern == tokenPath { // the one call without a token
+	switch route.pattern { // the calls without a token
+	case tokenPath:
 		t.limits.headers(w.Header(), limitState{})
 		return t.exchange(c)
+	case reconnectPath:
+		t.limits.headers(w.Header(), limitState{})
+		return t.reconnect(c)
 	}
 	state := limitState{}
 	refused, bad := t.authenticate(c)
@@ -174,6 +178,9 @@ func (t *Twin) checkLocation(c *call) (answer, bool) {
 	}
 	if id, ok := c.path["locationId"]; ok && id != c.token.LocationID {
 		return noLocation(), true
+	}
+	if c.token.LocationID != t.cfg.LocationID && c.route.pattern != placePattern {
+		return noLocation(), true // the twin's other locations have nothing but themselves
 	}
 	if q := c.r.URL.Query(); q.Has("locationId") && q.Get("locationId") != c.token.LocationID {
 		return noLocation(), true

@@ -39,6 +39,8 @@ type state struct {
 	Refresh      map[string]*refreshToken `json:"refresh"`
 	Installed    bool                     `json:"installed"`
 	InstallAt    time.Time                `json:"installedAt,omitzero"`
+	Agency       bool                     `json:"agency,omitempty"`
+	Places       []*place                 `json:"places,omitempty"`
 }
 
 // changed notes that the state file is behind. The caller holds the mutex.
@@ -83,7 +85,7 @@ func (t *Twin) state() state {
 		Tasks: db.tasks.list(nil), Notes: db.notes.list(nil), Appointments: db.appointments.list(nil),
 		CustomFields: db.customFields.list(nil), Tags: db.tags.list(nil), Users: db.users.list(nil),
 		Businesses: db.businesses.list(nil), Access: maps.Clone(db.access), Refresh: maps.Clone(db.refresh),
-		Installed: db.installed, InstallAt: db.installAt,
+		Installed: db.installed, InstallAt: db.installAt, Agency: db.agency, Places: slices.Clone(db.places),
 	}
 	slices.Reverse(s.Contacts)
 	return s
@@ -125,7 +127,7 @@ func (t *Twin) load() (bool, error) {
 		return false, err
 	}
 	db := t.db
-	db.seq, db.installed, db.installAt = s.Seq, s.Installed, s.InstallAt
+	db.seq, db.installed, db.installAt, db.agency, db.places = s.Seq, s.Installed, s.InstallAt, s.Agency, s.Places
 	if t.cfg.WebhookURL == "" {
 		db.webhookURL = s.WebhookURL
 	}

@@ -1,0 +1,36 @@
+-- +goose Up
+-- Installations that were begun at the provider and that nobody has claimed yet. sealed is the grant.
+CREATE TABLE arrivals (
+    id           TEXT   NOT NULL PRIMARY KEY,
+    binding_hash TEXT   NOT NULL,
+    arrived_at   BIGINT NOT NULL,
+    expires_at   BIGINT NOT NULL,
+    document     TEXT   NOT NULL,
+    sealed       BYTEA   NOT NULL
+);
+CREATE INDEX arrivals_binding ON arrivals (binding_hash, expires_at);
+
+-- Our app at a provider: in a whole company (account_id '', with a grant that makes tokens of its accounts), or in one
+-- account of such a company, which need not be used here.
+CREATE TABLE installations (
+    id           TEXT    NOT NULL PRIMARY KEY,
+    workspace_id TEXT    NOT NULL DEFAULT '',
+    provider     TEXT    NOT NULL,
+    company_id   TEXT    NOT NULL,
+    account_id   TEXT    NOT NULL,
+    account      TEXT    NOT NULL DEFAULT '',
+    state        TEXT    NOT NULL,
+    problem      TEXT    NOT NULL DEFAULT '',
+    scopes       TEXT    NOT NULL DEFAULT '',
+    base_url     TEXT    NOT NULL DEFAULT '',
+    client_id    TEXT    NOT NULL DEFAULT '',
+    endpoint     TEXT    NOT NULL DEFAULT '',
+    installed_at BIGINT  NOT NULL,
+    removed_at   BIGINT  NOT NULL DEFAULT 0,
+    rotated_at   BIGINT  NOT NULL DEFAULT 0,
+    expires_at   BIGINT  NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX installations_account ON installations (provider, company_id, account_id);
+
+-- A grant belongs to a connection or to an installation: connection_id names either.
+ALTER TABLE grants DROP CONSTRAINT grants_connection_id_fkey;
