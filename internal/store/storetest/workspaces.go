@@ -63,7 +63,14 @@ func (b *bundle) furnish(t *testing.T, workspace, name string) estate {
 	item.Automation, item.Source, item.SourceTitle = e.automation, record.Ref{Connection: e.gleap, Type: record.Contact, ID: "dry-" + name}, "Shared Dry"
 	ok(t, b.SavePopulation(ctx, p, []automation.Plan{item}))
 	ok(t, b.SavePollCursor(ctx, engine.PollCursor{Connection: e.gleap, Object: record.Contact, Since: b.now, PolledAt: b.now}))
+	if name == "theirs" {
+		ok(t, b.SaveInstallation(ctx, theirInstallation(workspace, b.now), []byte("sealed")))
+	}
 	return e
+}
+
+func theirInstallation(workspace string, now time.Time) connection.Installation {
+	return connection.Installation{ID: "in_theirs", Workspace: workspace, Provider: "highlevel", Account: provider.Account{CompanyID: "their company"}, State: connection.Active, InstalledAt: now}
 }
 
 // twoEstates is a store with two workspaces of one person.
@@ -138,6 +145,18 @@ func testForeign(t *testing.T, b *bundle) {
 		"LeaseGrant":           third(x.LeaseGrant(ctx, f.gleap, "w", b.now, b.now.Add(time.Minute))),
 		"RotateGrant":          x.RotateGrant(ctx, f.gleap, 1, []byte("stolen"), b.now, b.now),
 		"ReleaseGrant":         x.ReleaseGrant(ctx, f.gleap, "w"),
+		"UninstallConnection":  x.UninstallConnection(ctx, f.gleap, "gone"),
+		"Installation":         second(x.Installation(ctx, "in_theirs")),
+		"RemoveInstallation":   x.RemoveInstallation(ctx, "in_theirs", b.now),
+	}
+	if err := x.SaveInstallation(ctx, theirInstallation(f.workspace, b.now), []byte("stolen")); !errors.Is(err, connection.ErrTaken) {
+		t.Errorf("SaveInstallation of another workspace answers %v", err)
+	}
+	if _, found, err := x.InstallationOf(ctx, "highlevel", "their company", ""); found || err != nil {
+		t.Errorf("InstallationOf of another workspace answers %v, %v", found, err)
+	}
+	if all, err := x.Installations(ctx); len(all) > 0 || err != nil {
+		t.Errorf("Installations of another workspace are %v, %v", all, err)
 	}
 	for method, err := range byID {
 		if !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, connection.ErrNotFound) {
@@ -145,7 +164,9 @@ func testForeign(t *testing.T, b *bundle) {
 		}
 	}
 	// The others list, and are tried below; or store what no id is given for.
-	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending"}
+	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
+		"Installations", "InstallationOf", "SaveInstallation",
+		"PutArrival", "Arrival", "TakeArrival"} // which the browser's secret opens, wherever it is
 	for method := range reflect.TypeFor[*store.Scoped]().Methods() {
 		if _, tried := byID[method.Name]; !tried && !slices.Contains(lists, method.Name) {
 			t.Errorf("nobody tries %s of another workspace: add it here", method.Name)
