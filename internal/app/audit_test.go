@@ -32,6 +32,8 @@ var notRecorded = map[string]string{
 	"/settings/two-step/off":           "takes a code of the moment; written down as " + string(people.AuditSecondFactor),
 	"/settings/sign-ins/:id/end":       "takes a second browser; written down as " + string(people.AuditSessions),
 	"/settings/sign-ins/end-others":    "takes a second browser; written down as " + string(people.AuditSessions),
+	"/connections/claim":               "takes what a browser brought from the provider; written down as " + string(people.AuditConnect),
+	"/connections/installed/:id":       "takes an agency's grant; written down as " + string(people.AuditConnect),
 	"/settings/theme":                  "a look of one browser",
 	"/workspace":                       "where one browser looks; nothing is changed",
 	"/setup":                           "only before there is an account; told below",

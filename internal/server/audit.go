@@ -241,6 +241,17 @@ func (r recordedAccounts) RemoveConnection(ctx context.Context, id record.Connec
 	return nil
 }
 
+// SaveInstallation implements connection.Store. What is noted of an agency's accounts by itself is nobody's deed; its
+// grant is.
+func (r recordedAccounts) SaveInstallation(ctx context.Context, i connection.Installation, sealed []byte) error {
+	if err := r.Store.SaveInstallation(ctx, i, sealed); err != nil || sealed == nil {
+		return err
+	}
+	as := connection.Connection{ID: i.ID, Provider: i.Provider, Name: "agency " + i.Account.CompanyID, Account: i.Account, Auth: connection.ByOAuth, State: i.State}
+	r.note(ctx, people.AuditConnect, as, "", accountGist(as))
+	return nil
+}
+
 // auditWords are the kinds of act as people read them.
 var auditWords = map[people.AuditKind]string{
 	people.AuditSetup: "First account made", people.AuditSignIn: "Signed in", people.AuditSignInFailed: "Failed to sign in", people.AuditSignOut: "Signed out",
