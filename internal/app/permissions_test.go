@@ -108,6 +108,9 @@ func (p *peopledHouse) furnish() {
 	change := automation.Change{ID: "ch_a", Run: "rn_a", Automation: "au_a", Source: source, Target: target, Op: automation.Create, State: automation.Done, Before: record.Fields{}, IntendedAt: time.Now()}
 	review := automation.Review{ID: "rv_a", Automation: "au_a", Source: source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Title: secretName, Run: "rn_a", OpenedAt: time.Now()}
 	check(p.t, st.Finish(ctx, engine.Finish{Run: run, Change: &change, Review: &review}))
+	for id, account := range map[record.ConnectionID]string{"in_company": "", "in_a": "secret place"} {
+		check(p.t, st.SaveInstallation(ctx, connection.Installation{ID: id, Workspace: p.a, Provider: "highlevel", Account: provider.Account{ID: account, CompanyID: "secret company", Name: secretName}, State: connection.Active, InstalledAt: time.Now()}, nil))
+	}
 	check(p.t, st.CreatePopulation(ctx, engine.Population{ID: "pl_a", Automation: "au_a", Version: 1, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now()}))
 	check(p.t, st.CreateInvite(ctx, people.Invite{ID: "iv_a", Workspace: people.Workspace{ID: p.a}, Role: people.Viewer, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}, people.HashInviteToken("a")))
 }
@@ -117,7 +120,7 @@ func addressOf(t *testing.T, r server.Route) (address string, named bool) {
 	address = r.Path
 	for _, object := range [][2]string{
 		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"}, {"/deliveries/:id", "/deliveries/ev_a"},
-		{"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
+		{"/connections/installed/:id", "/connections/installed/in_a"}, {"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
 		{"/people/:id", "/people/us_viewer"}, {"/invites/:id", "/invites/iv_a"},
 	} {
 		if strings.Contains(address, object[0]) {

@@ -281,7 +281,11 @@ func (s *Server) connectCallback(c echo.Context) error {
 	if !someone {
 		return s.signInFirst(c, "/connections") // an authorisation that was begun here belongs to who began it
 	}
-	return s.inWorkspace(people.Editor)(within(func(s *scoped, c echo.Context) error { return s.comeBack(c, binding) }))(c)
+	least := people.Editor
+	if binding == "" {
+		least = people.Viewer // nothing was begun in this browser: there is only that to be told
+	}
+	return s.inWorkspace(least)(within(func(s *scoped, c echo.Context) error { return s.comeBack(c, binding) }))(c)
 }
 
 // comeBack ends an authorisation that was begun here.
