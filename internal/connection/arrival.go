@@ -68,7 +68,7 @@ func (f *Flow) Hold(ctx context.Context, in OAuthInput) (binding string, err err
 	if a.Account.ID == "" && a.Account.CompanyID == "" {
 		return "", noAccount()
 	}
-	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret})
+	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret}) // #nosec G117 -- sealed before it is stored
 	if err != nil {
 		return "", errors.New("hold an installation: the grant cannot be written")
 	}

@@ -98,26 +98,6 @@ func (b *bench) endpoint() oauth2.Endpoint {
 	return oauth2.Endpoint{AuthURL: b.tokens.URL + "/authorize", TokenURL: b.tokens.URL + "/token", AuthStyle: oauth2.AuthStyleInParams}
 }
 
-// connected saves an OAuth connection whose access token has run out, and answers a keeper of it.
-func (b *bench) connected(t *testing.T) func(owner string) (*connection.Tokens, *atomic.Int64) {
-	t.Helper()
-	cn, err := b.service(works).ConnectOAuth(t.Context(), connection.OAuthInput{
-		Authorised: connection.Authorised{
-			Pending:      connection.Pending{Provider: "p", BaseURL: "https://api.example.com", ClientID: "client", Endpoint: b.endpoint()},
-			ClientSecret: "client-secret", Token: &oauth2.Token{AccessToken: "old", RefreshToken: "refresh-0", Expiry: time.Now().Add(-time.Minute)},
-		},
-		Account: "acc_1",
-	})
-	must(t, err)
-	return func(owner string) (*connection.Tokens, *atomic.Int64) {
-		broken := &atomic.Int64{}
-		return &connection.Tokens{
-			Connection: cn.ID, Provider: "p", Grants: b.grants, App: connection.AppOf(cn), HTTP: b.tokens.Client(), Owner: owner, Now: time.Now,
-			Broken: func(context.Context, record.ConnectionID, string) error { broken.Add(1); return nil }, Wait: connection.Sleep,
-		}, broken
-	}
-}
-
 func (b *bench) flow() *connection.Flow {
 	return &connection.Flow{Store: b.store, Vault: b.vault, HTTP: b.tokens.Client(), Now: time.Now}
 }

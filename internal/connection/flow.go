@@ -60,7 +60,7 @@ func (f *Flow) Begin(ctx context.Context, in Intent) (authoriseURL, binding stri
 		secret.Verifier = oauth2.GenerateVerifier()
 		opts = append(opts, oauth2.S256ChallengeOption(secret.Verifier))
 	}
-	plain, err := json.Marshal(secret)
+	plain, err := json.Marshal(secret) // #nosec G117 -- sealed before it is stored
 	if err != nil {
 		return "", "", fmt.Errorf("begin authorisation: %w", err)
 	}

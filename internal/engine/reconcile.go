@@ -222,7 +222,7 @@ func retryIn(err error, attempt int) (time.Duration, bool) {
 		}
 	}
 	base := min(time.Second<<min(attempt, 12), held)
-	return base/2 + rand.N(base), true
+	return base/2 + rand.N(base), true // #nosec G404 -- spreads load; nothing is gained by guessing it
 }
 
 func (x *execution) label(field string) string {

@@ -294,7 +294,7 @@ func (s *scoped) showSettings(c echo.Context, status int, problems map[string]st
 
 func (s *Server) settingsTheme(c echo.Context) error {
 	value := c.FormValue("theme")
-	cookie := &http.Cookie{Name: s.cookieName(themeCookie), Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}
+	cookie := &http.Cookie{Name: s.cookieName(themeCookie), Value: value, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure} // #nosec G124 -- Secure wherever people come by TLS
 	if t := ui.Theme(value); t != ui.ThemeLight && t != ui.ThemeDark {
 		cookie.Value, cookie.MaxAge = "", -1
 	}

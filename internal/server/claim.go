@@ -38,7 +38,7 @@ func (s *Server) hold(c echo.Context, in connection.OAuthInput) error {
 	if err != nil {
 		return err
 	}
-	c.SetCookie(&http.Cookie{Name: s.cookieName(arrivalCookie), Value: binding, Path: "/", MaxAge: int(time.Hour / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(arrivalCookie), Value: binding, Path: "/", MaxAge: int(time.Hour / time.Second), HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	s.sessions.Put(ctx, onwardKey, claimPath)
 	return nil
 }
@@ -78,7 +78,7 @@ func (s *Server) arrive(c echo.Context, app OAuthApp, someone bool) error {
 }
 
 func (s *Server) forgetArrival(c echo.Context) {
-	c.SetCookie(&http.Cookie{Name: s.cookieName(arrivalCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(arrivalCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	s.sessions.Remove(c.Request().Context(), onwardKey)
 }
 

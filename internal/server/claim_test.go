@@ -161,13 +161,13 @@ func TestACodeWithoutOurStateNeedsAgreement(t *testing.T) {
 	t.Parallel()
 	o := newMarketplace(t)
 	ok(t, o.sessionFor("jane@acme.io"))
-	began := o.send("/connections/highlevel/authorize", nil).Header().Get("Location")
+	o.send("/connections/highlevel/authorize", nil)
 	leads(t, o.open("/connections/callback?code=place-evil"), claimPath)
 	if len(o.all()) != 0 {
 		t.Fatal("it was connected without a word")
 	}
 	// With the state the code is what the person asked for.
-	began = o.send("/connections/highlevel/authorize", nil).Header().Get("Location")
+	began := o.send("/connections/highlevel/authorize", nil).Header().Get("Location")
 	_, state, _ := strings.Cut(began, "state=")
 	state, _, _ = strings.Cut(state, "&")
 	leads(t, o.open("/connections/callback?code=place-mine&state="+state), "/connections")

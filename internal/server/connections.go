@@ -261,7 +261,7 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 	if err != nil {
 		return err
 	}
-	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Value: binding, Path: "/", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Value: binding, Path: "/", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	return redirect(c, to)
 }
 
@@ -270,7 +270,7 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 // anything else is held until a person claims it (docs/decisions/0010).
 func (s *Server) connectCallback(c echo.Context) error {
 	binding := s.cookieValue(c, bindingCookie)
-	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure})
+	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	someone, err := s.recognise(c)
 	if err != nil {
 		return err

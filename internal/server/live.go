@@ -54,7 +54,7 @@ func (l *live) watch(ctx context.Context) (<-chan automation.Run, func(), error)
 	l.watchers[ch] = struct{}{}
 	if !l.running {
 		l.running = true
-		go l.follow(seq)
+		go l.follow(seq) // #nosec G118 -- serves every watcher, and outlives the request that started it
 	}
 	return ch, func() {
 		l.mu.Lock()
