@@ -3,6 +3,7 @@ package apiclient
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,19 +18,14 @@ const (
 	maxBurst   = 10_000 // the window is kept call by call; no provider comes near
 )
 
-// SharedBudget lets several processes spend one budget. now comes from the caller so that the store needs no clock.
-type SharedBudget interface {
-	// Take spends n calls of key, or says how long until that is possible.
-	Take(ctx context.Context, key string, n int, now time.Time) (ok bool, retryAfter time.Duration, err error)
-}
-
 // BudgetConfig is a provider's limit as far as it is known in advance; answers teach the rest.
 type BudgetConfig struct {
 	Burst    int           // calls per Interval; 0 = no limit until an answer names one
 	Interval time.Duration // default 10 s
 	Daily    int           // calls per day; 0 = no limit until an answer names one
-	Key      string        // names this budget in Shared
-	Shared   SharedBudget  // nil: this process only
+	Reserve  int           // percent of both that is left to other apps
+	Key      string        // names this budget in Ledger
+	Ledger   Ledger        // shared with other processes; nil: this process has it alone
 	MaxWait  time.Duration // a longer wait is refused as RateLimited instead; default 5 s
 	Now      func() time.Time
 }
@@ -39,6 +35,10 @@ type Quota struct {
 	Remaining, Max           int
 	DailyRemaining, DailyMax int
 	ResetAt                  time.Time // when the next call becomes possible, zero when it is possible now
+	// Forecast is how many calls the day comes to at the pace of the last hour; 0 when there is no daily limit. Above
+	// DailyMax, the day's calls run out at RunsOut.
+	Forecast int
+	RunsOut  time.Time
 }
 
 // Budget spends the rate limit of one connection. It counts a sliding window, not a refilling bucket: where the
@@ -50,17 +50,28 @@ type Budget struct {
 	mu          sync.Mutex
 	burst       int
 	interval    time.Duration
-	taken       []time.Time // calls of the last interval, oldest first
+	flying      []time.Time // calls without an answer, by when they were sent
+	taken       []time.Time // calls of the last interval, by when they were answered
 	dailyMax    int
 	dailyLeft   int
 	dayBegan    time.Time
 	spentUntil  time.Time // while the day is spent: when to look again
 	pausedUntil time.Time
-	waiting     [provider.Bulk + 1]int
+	waiting     [provider.Audit + 1]int
 	changed     chan struct{} // closed and replaced when waiters should look again
+	pace        pace
+
+	// What follows is used with a Ledger only.
+	holder       string
+	held         holding
+	leasing      bool // a block is being leased
+	tellPause    bool // the provider asked to wait, and the others do not know yet
+	refusedUntil [provider.Audit + 1]time.Time
+	settled      int // calls answered since the last lease
+	settledAt    time.Time
 }
 
-// NewBudget makes a budget.
+// NewBudget makes a budget. Tell it with Done when a call that was waited for has its answer.
 func NewBudget(cfg BudgetConfig) *Budget {
 	if cfg.Interval <= 0 {
 		cfg.Interval = defaultPause
@@ -73,17 +84,17 @@ func NewBudget(cfg BudgetConfig) *Budget {
 	}
 	return &Budget{
 		cfg: cfg, burst: cfg.Burst, interval: cfg.Interval, dailyMax: cfg.Daily, dailyLeft: cfg.Daily,
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), holder: newHolder(),
 	}
 }
 
-// Wait spends one call, waiting its turn: a more urgent priority goes first, and bulk work leaves a fifth of the
-// budget untouched. A wait too long to sit out is a RateLimited *provider.Error; a cancelled one is ctx's error.
+// Wait spends one call, waiting its turn: a more urgent priority goes first, and what can wait leaves part of the budget
+// untouched. A wait too long to sit out is a RateLimited *provider.Error; a cancelled one is ctx's error.
 func (b *Budget) Wait(ctx context.Context, p provider.Priority) error {
 	if b == nil {
 		return ctx.Err()
 	}
-	p = min(p, provider.Bulk)
+	p = min(p, provider.Audit)
 	deadline := b.cfg.Now().Add(b.cfg.MaxWait)
 	b.mu.Lock()
 	b.waiting[p]++
@@ -99,16 +110,19 @@ func (b *Budget) Wait(ctx context.Context, p provider.Priority) error {
 			return err
 		}
 		now := b.cfg.Now()
-		wait, ours, changed := b.take(now, p)
+		t := b.take(now, p)
+		wait := t.wait
 		switch {
-		case !ours: // somebody more urgent is waiting, and wakes us
+		case t.taken:
+			return nil
+		case t.lease:
+			if err := b.borrow(ctx, p); err != nil {
+				return err
+			}
+			continue
+		case t.behind: // somebody more urgent is waiting, or leasing, and wakes us
 			if wait = deadline.Sub(now); wait <= 0 {
 				return &provider.Error{Kind: provider.RateLimited, RetryAfter: time.Second, Detail: "more urgent work is using up the rate limit"}
-			}
-		case wait == 0:
-			var err error
-			if wait, err = b.takeShared(ctx, now); err != nil || wait == 0 {
-				return err
 			}
 		}
 		if now.Add(wait).After(deadline) {
@@ -119,51 +133,89 @@ func (b *Budget) Wait(ctx context.Context, p provider.Priority) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
-		case <-changed:
+		case <-t.changed:
 			timer.Stop()
 		case <-timer.C:
 		}
 	}
 }
 
-// take spends a call and returns 0, or says how long to wait. ours is false while a more urgent caller waits too.
-func (b *Budget) take(now time.Time, p provider.Priority) (wait time.Duration, ours bool, changed <-chan struct{}) {
+// Done says that a call that was waited for is over, with an answer or without. Until then it counts as on its way: the
+// provider may count it at any moment up to its answer, and forgets it an interval after that.
+func (b *Budget) Done() {
+	if b == nil {
+		return
+	}
+	now := b.cfg.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if wait = b.untilFree(now, p); wait > 0 {
-		return wait, true, b.changed
+	if len(b.flying) > 0 {
+		b.flying = append(b.flying[:0], b.flying[1:]...)
+		b.taken = append(b.taken, now)
+	}
+	b.settled, b.settledAt = b.settled+1, now
+}
+
+// turn is what a waiter learns when it looks.
+type turn struct {
+	taken   bool          // a call was spent
+	wait    time.Duration // how long until one can be
+	behind  bool          // of somebody more urgent, or somebody who leases
+	lease   bool          // the caller is to lease a block
+	changed <-chan struct{}
+}
+
+func (b *Budget) take(now time.Time, p provider.Priority) turn {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cfg.Ledger != nil && b.burst > 0 && b.tellPause && !b.leasing {
+		b.leasing = true
+		return turn{lease: true}
+	}
+	if wait := b.untilFree(now, p); wait > 0 {
+		return turn{wait: wait, changed: b.changed}
 	}
 	for urgent := range p {
 		if b.waiting[urgent] > 0 {
-			return 0, false, b.changed
+			return turn{behind: true, changed: b.changed}
 		}
 	}
-	b.spend(now)
-	return 0, true, b.changed
+	if b.cfg.Ledger != nil && b.burst > 0 {
+		enough := b.held.calls > 0 && p <= b.held.priority && now.Before(b.held.until)
+		switch {
+		case b.leasing:
+			return turn{behind: true, changed: b.changed}
+		case !enough && b.refusedUntil[p].After(now):
+			return turn{wait: b.refusedUntil[p].Sub(now), changed: b.changed}
+		case !enough:
+			b.leasing = true
+			return turn{lease: true}
+		}
+		b.held.calls--
+	}
+	b.spend(now, p)
+	return turn{taken: true}
 }
 
-// takeShared asks the other processes' ledger. When that ledger fails, being polite must not stop the work: the
-// local count still holds and the provider's 429 has the last word.
-func (b *Budget) takeShared(ctx context.Context, now time.Time) (time.Duration, error) {
-	if b.cfg.Shared == nil {
-		return 0, nil
+// allowed is how many calls of an interval such work may use.
+func (b *Budget) allowed(p provider.Priority) int {
+	all := b.withoutReserve(b.burst)
+	switch p {
+	case provider.Retry:
+		return all - all/10
+	case provider.Bulk:
+		return all - all/5
+	case provider.Audit:
+		return all - all*2/5
 	}
-	ok, retryAfter, err := b.cfg.Shared.Take(ctx, b.cfg.Key, 1, now)
-	if ctx.Err() != nil {
-		return 0, ctx.Err()
+	return all
+}
+
+func (b *Budget) withoutReserve(n int) int {
+	if n <= 0 {
+		return n
 	}
-	if ok || err != nil {
-		return 0, nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := len(b.taken); n > 0 { // give the local call back
-		b.taken = b.taken[:n-1]
-	}
-	if b.dailyMax > 0 {
-		b.dailyLeft++
-	}
-	return max(retryAfter, 10*time.Millisecond), nil
+	return max(1, n-n*b.cfg.Reserve/100)
 }
 
 // untilFree is how long until a call of this priority fits. The caller holds mu.
@@ -174,48 +226,65 @@ func (b *Budget) untilFree(now time.Time, p provider.Priority) time.Duration {
 	}
 	if b.dailyMax > 0 {
 		b.turnDay(now)
-		if b.dailyLeft <= 0 {
+		left := b.dailyLeft - (b.dailyMax - b.withoutReserve(b.dailyMax))
+		if left <= 0 {
 			if wait := b.spentUntil.Sub(now); wait > 0 {
 				return wait
 			}
-			b.dailyLeft = 1 // one call to see whether the provider's day has turned
-		} else if p == provider.Bulk && b.dailyLeft <= b.dailyMax/5 {
+			if b.dailyLeft <= 0 {
+				b.dailyLeft = 1 // one call to see whether the provider's day has turned
+			}
+		} else if p >= provider.Bulk && left <= b.keptForUrgent(now, p) {
 			return min(max(b.dayBegan.Add(day).Sub(now), time.Second), probeAfter)
 		}
 	}
-	allowed := b.burst
-	switch p {
-	case provider.Bulk:
-		allowed -= b.burst / 5
-	case provider.Retry:
-		allowed -= b.burst / 10
-	}
-	if b.burst <= 0 || len(b.taken) < allowed {
+	allowed := b.allowed(p)
+	out := len(b.flying) + len(b.taken)
+	if b.burst <= 0 || out < allowed {
 		return 0
 	}
-	return b.taken[len(b.taken)-allowed].Add(b.interval).Sub(now)
+	// So many must leave the window first.
+	ends := slices.Concat(b.flying, b.taken)
+	slices.SortFunc(ends, time.Time.Compare)
+	return max(ends[out-allowed].Add(b.interval).Sub(now), time.Millisecond)
+}
+
+// keptForUrgent is how much of the day what can wait leaves alone: a fifth (audits two fifths), or what urgent work
+// needs until the day's end at its present pace, if that is more.
+func (b *Budget) keptForUrgent(now time.Time, p provider.Priority) int {
+	kept := b.dailyMax / 5
+	if p == provider.Audit {
+		kept *= 2
+	}
+	if b.dayBegan.IsZero() {
+		return kept
+	}
+	return max(kept, b.pace.urgentUntil(now, b.dayBegan.Add(day)))
 }
 
 // prune forgets calls that have left the window.
 func (b *Budget) prune(now time.Time) {
-	n := 0
-	for n < len(b.taken) && !b.taken[n].Add(b.interval).After(now) {
-		n++
-	}
-	if n > 0 {
-		b.taken = append(b.taken[:0], b.taken[n:]...)
+	for _, calls := range []*[]time.Time{&b.flying, &b.taken} {
+		n := 0
+		for n < len(*calls) && !(*calls)[n].Add(b.interval).After(now) {
+			n++
+		}
+		if n > 0 {
+			*calls = append((*calls)[:0], (*calls)[n:]...)
+		}
 	}
 }
 
-func (b *Budget) spend(now time.Time) {
+func (b *Budget) spend(now time.Time, p provider.Priority) {
+	b.pace.spent(now, p < provider.Bulk)
 	if b.burst > 0 {
-		b.taken = append(b.taken, now)
+		b.flying = append(b.flying, now)
 	}
 	if b.dailyMax > 0 {
 		if b.dayBegan.IsZero() {
 			b.dayBegan = now
 		}
-		if b.dailyLeft--; b.dailyLeft <= 0 {
+		if b.dailyLeft--; b.dailyLeft <= b.dailyMax-b.withoutReserve(b.dailyMax) {
 			b.daySpent(now)
 		}
 	}
@@ -252,7 +321,7 @@ func (b *Budget) Observe(h http.Header, status int) {
 	b.prune(now)
 	if left, ok := headerInt(h, "X-RateLimit-Remaining"); ok && b.burst > 0 {
 		// Somebody else spends the same budget: count their calls as ours, as late as they can have been.
-		for missing := b.burst - len(b.taken) - left; missing > 0; missing-- {
+		for missing := b.burst - len(b.flying) - len(b.taken) - left; missing > 0; missing-- {
 			b.taken = append(b.taken, now)
 		}
 	}
@@ -266,13 +335,14 @@ func (b *Budget) Observe(h http.Header, status int) {
 		if b.dayBegan.IsZero() || left > b.dailyLeft+max(b.burst, 1) {
 			b.dayBegan = now // more than before: the provider's day has turned
 		}
-		if b.dailyLeft = left; left == 0 {
+		if b.dailyLeft = left; left <= b.dailyMax-b.withoutReserve(b.dailyMax) {
 			b.daySpent(now)
 		}
 	}
+	b.pace.answered(now, status == http.StatusTooManyRequests)
 	if status == http.StatusTooManyRequests {
 		if until := now.Add(RetryAfter(h, now)); until.After(b.pausedUntil) {
-			b.pausedUntil = until
+			b.pausedUntil, b.tellPause = until, true
 		}
 	}
 }
@@ -286,16 +356,36 @@ func (b *Budget) Left() Quota {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.prune(now)
-	q := Quota{Max: b.burst, Remaining: max(b.burst-len(b.taken), 0), DailyMax: b.dailyMax, DailyRemaining: max(b.dailyLeft, 0)}
+	out := len(b.flying) + len(b.taken)
+	q := Quota{Max: b.burst, Remaining: max(b.burst-out, 0), DailyMax: b.dailyMax, DailyRemaining: max(b.dailyLeft, 0)}
+	if b.dailyMax > 0 && !b.dayBegan.IsZero() {
+		used, end := b.dailyMax-q.DailyRemaining, b.dayBegan.Add(day)
+		more := b.pace.until(now, end)
+		if q.Forecast = used + more; q.Forecast > b.dailyMax && more > 0 {
+			q.RunsOut = now.Add(time.Duration(float64(end.Sub(now)) * float64(q.DailyRemaining) / float64(more)))
+		}
+	}
 	switch {
 	case b.pausedUntil.After(now):
 		q.Remaining, q.ResetAt = 0, b.pausedUntil
-	case b.dailyMax > 0 && b.dailyLeft <= 0 && b.spentUntil.After(now):
+	case b.dailyMax > 0 && b.dailyLeft <= b.dailyMax-b.withoutReserve(b.dailyMax) && b.spentUntil.After(now):
 		q.Remaining, q.ResetAt = 0, b.spentUntil
-	case b.burst > 0 && len(b.taken) >= b.burst:
-		q.ResetAt = b.taken[len(b.taken)-b.burst].Add(b.interval)
+	case b.burst > 0 && out >= b.burst:
+		ends := slices.Concat(b.flying, b.taken)
+		slices.SortFunc(ends, time.Time.Compare)
+		q.ResetAt = ends[out-b.burst].Add(b.interval)
 	}
 	return q
+}
+
+// TakeUse hands out what was answered since the last time, minute by minute.
+func (b *Budget) TakeUse() []Use {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pace.take()
 }
 
 // wake makes every waiter look again. The caller holds mu.

@@ -3,6 +3,7 @@ package apiclient_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"crosswalk/internal/apiclient"
 	"crosswalk/internal/provider"
@@ -203,48 +206,247 @@ func TestBulkKeepsPartOfTheDayForLiveWork(t *testing.T) {
 	})
 }
 
-// ledger is a shared budget of two processes.
+// ledger is a shared budget's document, as a database keeps it.
 type ledger struct {
-	mu   sync.Mutex
-	left int
-	err  error
-	keys map[string]bool
+	mu       sync.Mutex
+	document string
+	looks    int
+	err      error
+	budgets  map[string]bool
+	ahead    time.Duration // of the database's clock
 }
 
-func (l *ledger) Take(_ context.Context, key string, n int, _ time.Time) (bool, time.Duration, error) {
+func (l *ledger) change(_ context.Context, budget string, change func(string, time.Time) (string, error)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.keys == nil {
-		l.keys = map[string]bool{}
+	l.looks++
+	if l.budgets == nil {
+		l.budgets = map[string]bool{}
 	}
-	l.keys[key] = true
+	l.budgets[budget] = true
 	if l.err != nil {
-		return false, 0, l.err
+		return l.err
 	}
-	if l.left < n {
-		return false, time.Minute, nil
-	}
-	l.left -= n
-	return true, 0, nil
+	document, err := change(l.document, time.Now().Add(l.ahead))
+	l.document = document
+	return err
 }
 
 func TestTwoProcessesSpendOneBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		shared := &ledger{left: 15}
-		cfg := apiclient.BudgetConfig{Burst: 10, Key: "acme/1", Shared: shared}
+		shared := &ledger{ahead: -3 * time.Hour}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Key: "acme/1", Ledger: shared.change, MaxWait: time.Millisecond}
 		one, two := apiclient.NewBudget(cfg), apiclient.NewBudget(cfg)
-		n1, _ := drain(t, one, provider.Live)
-		n2, after := drain(t, two, provider.Live)
-		if n1 != 10 || n2 != 5 || after != time.Minute || !shared.keys["acme/1"] {
-			t.Errorf("took %d and %d, wait %v", n1, n2, after)
+		for range 60 {
+			if err := one.Wait(t.Context(), provider.Live); err != nil {
+				t.Fatal(err)
+			}
+			one.Done()
 		}
-		if q := two.Left(); q.Remaining != 5 {
-			t.Errorf("a call refused by the ledger was spent: %+v", q)
+		n, _ := drain(t, two, provider.Live)
+		if n != 40 || !shared.budgets["acme/1"] {
+			t.Errorf("took 60 and %d of 100", n)
+		}
+		if shared.looks > 20 {
+			t.Errorf("%d looks at the ledger for 100 calls", shared.looks)
+		}
+		if n, _ := drain(t, one, provider.Live); n != 0 {
+			t.Errorf("%d more", n)
+		}
+		time.Sleep(10*time.Second + time.Millisecond)
+		if n, _ := drain(t, one, provider.Live); n != 60 { // what the other spent has no answer yet
+			t.Errorf("%d after an interval, want 60", n)
 		}
 		shared.err = errors.New("database is away")
-		if n, _ := drain(t, two, provider.Live); n != 5 {
-			t.Errorf("without the ledger the local count allows 5, took %d", n)
+		time.Sleep(time.Minute)
+		if n, _ := drain(t, two, provider.Live); n != 100 {
+			t.Errorf("without the ledger the local count allows 100, took %d", n)
+		}
+	})
+}
+
+func TestLessUrgentWorkLeavesTheLedgerRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := &ledger{}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Reserve: 10, Key: "k", Ledger: shared.change, MaxWait: time.Millisecond}
+		one, two := apiclient.NewBudget(cfg), apiclient.NewBudget(cfg)
+		for _, tt := range []struct {
+			budget *apiclient.Budget
+			of     provider.Priority
+			want   int
+		}{{one, provider.Audit, 54}, {two, provider.Bulk, 18}, {one, provider.Retry, 9}, {two, provider.Live, 9}, {one, provider.Live, 0}} {
+			if n, _ := drain(t, tt.budget, tt.of); n != tt.want {
+				t.Errorf("priority %d took %d, want %d", tt.of, n, tt.want)
+			}
+		}
+	})
+}
+
+func TestAPauseIsKeptByAllProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := &ledger{}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Key: "k", Ledger: shared.change, MaxWait: time.Millisecond}
+		one, two := apiclient.NewBudget(cfg), apiclient.NewBudget(cfg)
+		if err := one.Wait(t.Context(), provider.Live); err != nil {
+			t.Fatal(err)
+		}
+		one.Observe(limits("Retry-After", "15"), 429)
+		one.Done()
+		for name, b := range map[string]*apiclient.Budget{"who was refused": one, "nobody else": two} {
+			if name == "nobody else" {
+				_, _ = drain(t, one, provider.Live) // it has told by now
+			}
+			if n, after := drain(t, b, provider.Live); n != 0 || after < 14*time.Second || after > 15*time.Second {
+				t.Errorf("%s made %d calls, and is to wait %v", name, n, after)
+			}
+		}
+		time.Sleep(16 * time.Second)
+		if n, _ := drain(t, two, provider.Live); n == 0 {
+			t.Error("the pause has no end")
+		}
+	})
+}
+
+// TestNoWindowOfTheProvidersSeesTooMany lets processes work with calls that take their time, which the provider counts
+// at any moment between sending and answer, and holds every window against the limit.
+func TestNoWindowOfTheProvidersSeesTooMany(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		seed := rapid.Uint64().Draw(rt, "seed")
+		burst := rapid.IntRange(1, 60).Draw(rt, "burst")
+		holders := rapid.IntRange(1, 4).Draw(rt, "holders")
+		synctest.Test(t, func(t *testing.T) {
+			dice := rand.New(rand.NewPCG(seed, 1))
+			interval := 2 * time.Second
+			shared := &ledger{ahead: time.Duration(dice.Int64N(int64(time.Hour)))}
+			var mu sync.Mutex
+			var counted []time.Time
+			roll := func(n time.Duration) time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				return time.Duration(dice.Int64N(int64(n)))
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			var all sync.WaitGroup
+			for range holders {
+				b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: burst, Interval: interval, Key: "k", Ledger: shared.change})
+				for worker := range 6 {
+					all.Go(func() {
+						for ctx.Err() == nil {
+							if err := b.Wait(ctx, provider.Priority(worker%5)); err != nil {
+								time.Sleep(10 * time.Millisecond)
+								continue
+							}
+							time.Sleep(roll(300 * time.Millisecond)) // on its way
+							mu.Lock()
+							counted = append(counted, time.Now())
+							mu.Unlock()
+							time.Sleep(roll(300 * time.Millisecond)) // on its way back
+							b.Done()
+							if roll(10) == 0 {
+								time.Sleep(roll(4 * time.Second)) // nothing to do for a while
+							}
+						}
+					})
+				}
+			}
+			all.Wait()
+			slices.SortFunc(counted, time.Time.Compare)
+			for i := burst; i < len(counted); i++ {
+				if d := counted[i].Sub(counted[i-burst]); d < interval {
+					rt.Fatalf("%d calls within %v, of %d", burst+1, d, len(counted))
+				}
+			}
+			if len(counted) < burst*3 {
+				rt.Fatalf("only %d calls in 20 seconds at %d in two", len(counted), burst)
+			}
+		})
+	})
+}
+
+func TestTheDaysForecastIsAtThePaceOfTheLastHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Daily: 10_000})
+		for range 60 {
+			for range 10 {
+				if err := b.Wait(t.Context(), provider.Live); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		q := b.Left()
+		if q.DailyRemaining != 9_400 || q.Forecast < 14_000 || q.Forecast > 15_000 {
+			t.Errorf("%d left, forecast %d, want about 14,400", q.DailyRemaining, q.Forecast)
+		}
+		if in := time.Until(q.RunsOut); in < 15*time.Hour || in > 16*time.Hour {
+			t.Errorf("runs out in %v, want about 15h40m", in)
+		}
+		// What can wait leaves urgent work what it will need, which is all there is.
+		if n, _ := drain(t, b, provider.Bulk); n != 0 {
+			t.Errorf("bulk took %d", n)
+		}
+		if err := b.Wait(t.Context(), provider.Live); err != nil {
+			t.Errorf("live work is refused: %v", err)
+		}
+		time.Sleep(2 * time.Hour) // quiet again
+		if n, _ := drain(t, b, provider.Bulk); n < 7_000 {
+			t.Errorf("bulk took %d once there was nothing urgent", n)
+		}
+	})
+}
+
+func TestPartOfTheBudgetIsLeftToOtherApps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Daily: 150, Reserve: 10})
+		if n, _ := drain(t, b, provider.Live); n != 90 {
+			t.Errorf("took %d of 100 an interval", n)
+		}
+		time.Sleep(10 * time.Second)
+		if n, _ := drain(t, b, provider.Live); n != 45 {
+			t.Errorf("took %d more, of 150 a day", n)
+		}
+	})
+}
+
+func TestACallCountsFromItsAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: 1, Interval: 4 * time.Second})
+		if err := b.Wait(t.Context(), provider.Live); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second) // the answer takes its time
+		b.Done()
+		began := time.Now()
+		if err := b.Wait(t.Context(), provider.Live); err != nil || time.Since(began) < 4*time.Second {
+			t.Errorf("the next call after %v, %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestWhatWasUsedIsHandedOutOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: 100})
+		began := time.Now().Truncate(time.Minute)
+		for i := range 5 {
+			b.Observe(http.Header{}, map[bool]int{true: 200, false: 429}[i < 3])
+		}
+		time.Sleep(time.Minute)
+		b.Observe(http.Header{}, 500)
+		want := []apiclient.Use{{Start: began, Calls: 3, Refused: 2}, {Start: began.Add(time.Minute), Calls: 1}}
+		if got := b.TakeUse(); !slices.Equal(got, want) {
+			t.Errorf("used %+v, want %+v", got, want)
+		}
+		if got := b.TakeUse(); len(got) != 0 {
+			t.Errorf("handed out again: %+v", got)
 		}
 	})
 }

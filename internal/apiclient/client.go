@@ -151,6 +151,8 @@ func (c *Client) attempt(ctx context.Context, req Request, payload []byte, kind 
 		return nil, fail(provider.Unavailable, "stopped while waiting for the rate limit", err)
 	}
 
+	defer c.cfg.Budget.Done()
+
 	parent := ctx
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()

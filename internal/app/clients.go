@@ -11,6 +11,7 @@ import (
 	"crosswalk/internal/apiclient"
 	"crosswalk/internal/config"
 	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
@@ -24,8 +25,8 @@ const (
 	highLevelBurst    = 100 // per 10 s, per app and location: reference/highlevel.md §3
 	highLevelInterval = 10 * time.Second
 	highLevelDaily    = 200_000
-	gleapPerMinute    = 900 // of 1000: reference/gleap.md §5
-	gleapTickets      = 180 // of 200, where one source is right: same place
+	gleapPerMinute    = 1000 // reference/gleap.md §5
+	gleapTickets      = 200  // where one source is right: same place
 )
 
 // providers is all the house knows of the two providers, in one place.
@@ -35,27 +36,31 @@ type providers struct {
 	now       func() time.Time
 	// unlimited lifts the call limits, for benchmarks against instant twins.
 	unlimited bool
+	// ledger shares the budgets with other processes; nil: this process has them alone.
+	ledger apiclient.Ledger
 
-	mu      sync.Mutex
-	budgets map[string]*apiclient.Budget
+	mu       sync.Mutex
+	budgets  map[string]*apiclient.Budget
+	spenders map[string]record.ConnectionID // whose a budget is
 }
 
 func newProviders(cfg config.Config, transport http.RoundTripper, now func() time.Time) *providers {
-	return &providers{cfg: cfg, transport: transport, now: now, budgets: map[string]*apiclient.Budget{}}
+	return &providers{cfg: cfg, transport: transport, now: now, budgets: map[string]*apiclient.Budget{}, spenders: map[string]record.ConnectionID{}}
 }
 
 // budget is shared by everything that calls one account, however many clients are built for it.
-func (p *providers) budget(key string, make func() apiclient.BudgetConfig) *apiclient.Budget {
+func (p *providers) budget(of record.ConnectionID, key string, make func() apiclient.BudgetConfig) *apiclient.Budget {
 	if p.unlimited {
 		return nil // a nil budget waits for nothing
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.spenders[key] = of
 	if b, ok := p.budgets[key]; ok {
 		return b
 	}
 	cfg := make()
-	cfg.Key, cfg.Now = key, p.now
+	cfg.Key, cfg.Now, cfg.Reserve, cfg.Ledger = key, p.now, p.cfg.ReserveCalls, p.ledger
 	b := apiclient.NewBudget(cfg)
 	p.budgets[key] = b
 	return b
@@ -68,7 +73,7 @@ func (p *providers) builders() map[provider.ID]connection.Builder {
 func (p *providers) buildHighLevel(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
 	return highlevel.New(highlevel.Config{
 		Connection: c.ID, LocationID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
-		Budget: p.budget("highlevel/"+c.Account.ID, func() apiclient.BudgetConfig {
+		Budget: p.budget(c.ID, "highlevel/"+c.Account.ID, func() apiclient.BudgetConfig {
 			return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
 		}),
 	}), nil
@@ -80,8 +85,8 @@ func (p *providers) buildGleap(c connection.Connection, token func(context.Conte
 	}
 	return gleap.New(gleap.Config{
 		Connection: c.ID, ProjectID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
-		Budget:       p.budget("gleap/"+c.Account.ID, minute(gleapPerMinute)),
-		TicketBudget: p.budget("gleap/"+c.Account.ID+"/tickets", minute(gleapTickets)),
+		Budget:       p.budget(c.ID, "gleap/"+c.Account.ID, minute(gleapPerMinute)),
+		TicketBudget: p.budget(c.ID, "gleap/"+c.Account.ID+"/tickets", minute(gleapTickets)),
 	}), nil
 }
 
@@ -103,6 +108,23 @@ func (p *providers) webhooks() (server.Hooks, error) {
 		return nil, err
 	}
 	return server.Hooks{highlevel.ID: hl, gleap.ID: gleap.NewWebhooks()}, nil
+}
+
+// takeUse is what was answered since the last time, by connection. A call of a ticket counts against two budgets and is
+// answered in one.
+func (p *providers) takeUse() []engine.QuotaUse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []engine.QuotaUse
+	for key, b := range p.budgets {
+		if p.spenders[key] == "" {
+			continue // a company's, which is no connection
+		}
+		for _, u := range b.TakeUse() {
+			out = append(out, engine.QuotaUse{Connection: p.spenders[key], Start: u.Start, Calls: u.Calls, Refused: u.Refused})
+		}
+	}
+	return out
 }
 
 // quotaOf finds the budget of a connection's account.
@@ -137,7 +159,7 @@ func (p *providers) companies() map[provider.ID]connection.CompanyBuilder {
 	return map[provider.ID]connection.CompanyBuilder{highlevel.ID: func(i connection.Installation, token func(context.Context) (string, error), refresh func(context.Context) error) connection.Company {
 		return highlevel.NewCompany(highlevel.CompanyConfig{
 			BaseURL: i.BaseURL, CompanyID: i.Account.CompanyID, AppID: highlevel.AppID(i.ClientID), Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
-			Budget: p.budget("highlevel/"+i.Account.CompanyID, func() apiclient.BudgetConfig {
+			Budget: p.budget("", "highlevel/"+i.Account.CompanyID, func() apiclient.BudgetConfig {
 				return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
 			}),
 		})

@@ -138,6 +138,9 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	transport := h.metrics.watch(connection.Transport(cfg.AllowPrivateHosts))
 	h.providers = newProviders(cfg, transport, time.Now)
 	h.providers.unlimited = r.unlimited
+	if h.store.PGXPool() != nil {
+		h.providers.ledger = h.store.ChangeLedger // others may work on the same database
+	}
 	grants := connection.Grants{Store: h.store, Vault: keys}
 	h.connections = &connection.Service{
 		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),

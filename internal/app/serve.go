@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -95,10 +96,15 @@ func workCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "working", cfg.Summary()...)
+	var books sync.WaitGroup
+	books.Go(func() { h.keepBooks(ctx) })
 	h.keeper.Run(ctx)
+	books.Wait()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
 	defer cancel()
-	return h.queue.Stop(end)
+	err = h.queue.Stop(end)
+	h.bookNow(context.WithoutCancel(ctx))
+	return err
 }
 
 // serve runs the web pages and a worker until ctx ends. demo may be nil.
@@ -180,6 +186,9 @@ func (h *house) bookNow(ctx context.Context) {
 		if err := h.server.StoreRefusals(ctx); err != nil {
 			h.log.WarnContext(ctx, "counts of refused deliveries are not stored", "err", err)
 		}
+	}
+	if err := h.store.AddQuotaUse(ctx, h.providers.takeUse()...); err != nil {
+		h.log.WarnContext(ctx, "the use of call limits is not stored", "err", err)
 	}
 }
 

@@ -127,7 +127,11 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population) error {
 	}
 	p.Version = a.Version
 	s := &sweep{PopulationRunner: r, p: p, a: a, reads: &atomic.Int64{}, lineage: newLineage(), holds: cmp.Or(r.HoldChildren, heldChildren)}
-	ctx = provider.WithRecorder(provider.WithPriority(ctx, provider.Bulk), func(provider.Call) { s.reads.Add(1) })
+	priority := provider.Bulk
+	if p.Of == DailyComparison {
+		priority = provider.Audit // nobody waits for it
+	}
+	ctx = provider.WithRecorder(provider.WithPriority(ctx, priority), func(provider.Call) { s.reads.Add(1) })
 	if s.c, err = r.Reconciler.Definitions.Compile(ctx, a); err != nil {
 		return err
 	}

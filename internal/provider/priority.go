@@ -5,12 +5,14 @@ import "context"
 // Priority orders the calls of one connection under its rate budget.
 type Priority uint8
 
-// Live work first, then what a person waits for in a page, then retries, then whole populations.
+// Live work first, then what a person waits for in a page, then retries, then whole populations, then audits that
+// nobody waits for.
 const (
 	Live Priority = iota
 	Interactive
 	Retry
 	Bulk
+	Audit
 )
 
 type priorityKey struct{}

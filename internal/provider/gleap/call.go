@@ -34,6 +34,7 @@ func (c *Client) do(ctx context.Context, in call) (json.RawMessage, error) {
 			stopped.Err = err
 			return nil, stopped
 		}
+		defer c.budget.Done()
 		api = c.tickets
 	}
 	var raw json.RawMessage
