@@ -60,7 +60,7 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 	end := Finish{Unlink: at.gone, Settle: p.Outcome != automation.Decide && p.Code != "ignored"}
 	switch {
 	case p.Code == codeNoParent:
-		return x.wait(ctx, p.Code, p.Reason, held/60<<min(x.run.Attempts, 6))
+		return x.await(ctx, c, p)
 	case p.Sever && at.link != nil:
 		end.Sever = at.link
 	case (p.Outcome == automation.Same || p.Outcome == automation.Linked) && at.target != nil:
@@ -241,6 +241,30 @@ func (x *execution) wait(ctx context.Context, code, why string, d time.Duration)
 	x.decided(automation.Blocked, code, why)
 	x.run.NextAt = x.Now().Add(d)
 	return x.finish(ctx, automation.Waiting, Finish{})
+}
+
+// await ends the attempt of a child whose parent has no counterpart yet. The link wakes it; time does too, should the
+// ancestors change.
+func (x *execution) await(ctx context.Context, c *Compiled, p automation.Plan) (Result, error) {
+	x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It waits", Detail: p.Reason, Code: p.Code})
+	x.decided(automation.Blocked, p.Code, p.Reason)
+	x.run.NextAt = x.Now().Add(held / 60 << min(x.run.Attempts, 6))
+	res, err := x.finish(ctx, automation.Waiting, Finish{Awaits: x.awaits})
+	if err != nil {
+		return res, err
+	}
+	// A link made between our look and this moment found nobody waiting.
+	for _, at := range x.awaits {
+		link, _, ok, err := x.Links.FindLink(ctx, at, c.Def.Target.Connection, c.TargetObject.Parent, x.a.ID)
+		if err != nil {
+			return res, err
+		}
+		if ok && !link.Severed {
+			res.RetryAt = x.Now()
+			break
+		}
+	}
+	return res, nil
 }
 
 // refused handles a write that was not answered with success.

@@ -617,8 +617,9 @@ func asRecord(rows []mapping.RowResult) record.Fields {
 }
 
 // parentOf finds the record a new child belongs under: the counterpart of the nearest ancestor that has one of the
-// right type. waits: there is none yet, and the child waits for it.
+// right type. waits: there is none yet, and the child waits for a link of one of the ancestors it awaits.
 func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Record) (parent record.Ref, waits bool, err error) {
+	x.awaits = nil
 	want := c.TargetObject.Parent
 	if want == "" {
 		return record.Ref{}, false, nil
@@ -639,6 +640,7 @@ func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Rec
 		if ok && !link.Severed {
 			return link.Target, false, nil
 		}
+		x.awaits = append(x.awaits, at)
 		above, err := client.Get(ctx, at)
 		if provider.IsKind(err, provider.NotFound) {
 			break

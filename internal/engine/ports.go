@@ -87,6 +87,8 @@ type Finish struct {
 	Review *automation.Review
 	// Settle ends the questions about this key: there is nothing to ask any more.
 	Settle bool
+	// Awaits are the records whose link the run waits for. A link that joins one of them makes the key due at once.
+	Awaits []record.Ref
 }
 
 // Inbox stores what arrived before anybody is told it was accepted.

@@ -11,6 +11,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
 )
 
 // maxAttempts bounds retries of failures that nobody has to act on; with the backoff it is about an hour.
@@ -98,6 +99,8 @@ type execution struct {
 	mark      time.Time
 	// sofar is what is true whatever becomes of the writes under way; nil: nothing.
 	sofar *Finish
+	// awaits are the ancestors of which one needs a link before a counterpart can be made.
+	awaits []record.Ref
 	// linking is off for test payloads: they have no record to link.
 	linking bool
 }

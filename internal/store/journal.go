@@ -183,6 +183,11 @@ func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) 
 			return err
 		}
 	}
+	if len(f.Awaits) > 0 || f.Run.Attempts > 1 { // nobody else awaited anything
+		if err := u.await(f.Run, f.Awaits); err != nil {
+			return err
+		}
+	}
 	switch {
 	case f.Run.State == automation.Waiting:
 		return u.noteRun(f.Run, f.Run.ID)

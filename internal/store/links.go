@@ -154,6 +154,9 @@ DO UPDATE SET version = excluded.version, agreed_at = excluded.agreed_at, fields
 
 // saveLink answers the id the link is stored under.
 func (u *unit) saveLink(l automation.Link) (string, error) {
+	if err := u.wakeAwaiting(l.Source, l.Target); err != nil {
+		return "", err
+	}
 	var id string
 	err := u.Raw(upsertLink, l.ID, string(l.Source.Connection), string(l.Source.Type), clean(l.Source.ID),
 		string(l.Target.Connection), string(l.Target.Type), clean(l.Target.ID), clean(l.Evidence), int64(at(l.CreatedAt))).Scan(&id).Error

@@ -19,6 +19,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		"links":           {strings.ReplaceAll(linksOf, " IN ?", " IN (?)"), []any{"a", "c", "o", "r", "c", "o", "a", "c", "o", "r", "c", "o"}, "links_target"},
 		"note run":        {noteRun, []any{"r", "a", "c", "o", "r"}, "works_key"},
 		"claim":           {claimWork, []any{"w", 1, 1, 1}, "INTEGER PRIMARY KEY"},
+		"wake awaiting":   {awaiting, []any{1, "r", "c", "o", "r", "c", "o"}, "awaits_record"},
 		"rescue expired":  {rescueExpired, []any{1, 1, 1, 1}, "works_due"},
 		"rescue jobless":  {rescueJobless, []any{1, 1, 1, 1}, "works_due"},
 		"page of runs":    {"SELECT " + listColumns + " FROM runs WHERE automation_id = ? AND id < ? ORDER BY id DESC LIMIT 50", []any{"a", "r"}, "runs_automation"},
@@ -51,7 +52,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 			t.Errorf("%s does not use %s:\n%s", name, c.want, text)
 		}
 		for _, step := range plan {
-			if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") {
+			if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") && !strings.Contains(step, "VALUES CLAUSE") {
 				t.Errorf("%s reads a whole table:\n%s", name, text)
 			}
 		}

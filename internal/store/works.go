@@ -68,6 +68,8 @@ WHERE id IN (SELECT id FROM works WHERE state <> 'idle' AND state IN ('queued', 
 	AND state IN ('queued', 'waiting') AND due_at <= ?
 RETURNING id`
 
+	workOf = `(SELECT id FROM works WHERE automation_id = ? AND connection = ? AND object = ? AND record = ?)`
+
 	wakeWaiting = `UPDATE works SET state = 'queued', due_at = ?
 WHERE id IN (SELECT id FROM works WHERE automation_id = ? AND state = 'waiting' LIMIT ?) AND state = 'waiting' RETURNING id`
 )
@@ -438,6 +440,43 @@ func (s *Store) wakeWaiting(ctx context.Context, a automation.ID) (int, error) {
 	})
 	return len(ids), err
 }
+
+// await says what links a key waits for, instead of what it waited for before.
+func (u *unit) await(r automation.Run, refs []record.Ref) error {
+	key := []any{string(r.Automation), string(r.Source.Connection), string(r.Source.Type), clean(r.Source.ID)}
+	if err := u.Exec("DELETE FROM awaits WHERE work_id IN "+workOf, key...).Error; err != nil {
+		return err
+	}
+	for _, a := range refs {
+		args := append([]any{string(a.Connection), string(a.Type), clean(a.ID)}, key...)
+		if err := u.Exec("INSERT INTO awaits (work_id, connection, object, record) SELECT id, ?, ?, ? FROM works WHERE id IN "+workOf+" ON CONFLICT DO NOTHING", args...).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wakeAwaiting makes the keys due that wait for a link of one of two records.
+func (u *unit) wakeAwaiting(a, b record.Ref) error {
+	var rows []workRow
+	args := append([]any{int64(at(u.now))}, refArgs([]record.Ref{a, b})...)
+	if err := u.Raw(awaiting, args...).Scan(&rows).Error; err != nil {
+		return err
+	}
+	var due []int64
+	for _, r := range rows {
+		if r.State == "queued" {
+			due = append(due, r.ID)
+		}
+	}
+	return u.jobs(reconciles(due)...)
+}
+
+// awaiting makes due the keys that wait for a link of one of two records. One that is being worked on may have looked
+// already: it looks again.
+var awaiting = `UPDATE works SET dirty = (dirty OR state = 'running'), due_at = CASE WHEN state = 'waiting' THEN ? ELSE due_at END,
+	state = CASE WHEN state = 'waiting' THEN 'queued' ELSE state END
+WHERE id IN (SELECT work_id FROM awaits WHERE ` + among(sourceColumns, 2) + `) AND state IN ('waiting', 'running') RETURNING id, state`
 
 func reconciles(ids []int64) []engine.Job {
 	jobs := make([]engine.Job, len(ids))

@@ -81,7 +81,9 @@ func (s *Store) Finish(_ context.Context, f engine.Finish) error {
 		if f.Base != nil {
 			link = f.Base.Link
 		}
+		var woken []engine.Job
 		if f.Link != nil {
+			woken = s.wakeAwaiting(f.Link.Source, f.Link.Target)
 			link = s.saveLink(*f.Link)
 		}
 		if f.Sever != nil {
@@ -90,13 +92,16 @@ func (s *Store) Finish(_ context.Context, f engine.Finish) error {
 		if f.Base != nil {
 			s.saveBase(*f.Base, link)
 		}
+		if w, ok := s.byKey[engine.Key{Automation: f.Run.Automation, Source: f.Run.Source}]; ok {
+			w.awaits = slices.Clone(f.Awaits)
+		}
 		switch {
 		case f.Run.State == automation.Waiting:
 			s.noteRun(f.Run, f.Run.ID)
 		case len(answered) > 0 || f.Run.Attempts > 1: // nobody else left a note
 			s.noteRun(f.Run, "")
 		}
-		return nil, nil
+		return woken, nil
 	})
 }
 

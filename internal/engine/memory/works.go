@@ -43,6 +43,7 @@ type work struct {
 	retryOf  string
 	due      time.Time // while running: when the lease ends
 	owner    string
+	awaits   []record.Ref // records whose link it waits for
 }
 
 type event struct {
@@ -145,6 +146,23 @@ func (s *Store) wake(k engine.Key, e automation.Event, retryOf string) (w *work,
 		w.dirty = true
 	}
 	return w, false
+}
+
+// wakeAwaiting makes the keys due that wait for a link of one of two records.
+func (s *Store) wakeAwaiting(a, b record.Ref) (jobs []engine.Job) {
+	for _, w := range s.works {
+		if !slices.ContainsFunc(w.awaits, func(r record.Ref) bool { return r == a || r == b }) {
+			continue
+		}
+		switch w.state {
+		case waiting:
+			w.state, w.due, w.dirty = queued, s.now(), false
+			jobs = append(jobs, reconcile(w))
+		case running:
+			w.dirty = true
+		}
+	}
+	return jobs
 }
 
 // keyed is the work of a key; one nobody has heard of is made.

@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a key that lost its job gets another":                           testRescueJobless,
 		"at start the leases of the process that died are void":          testReleaseAllLeases,
 		"an automation that is let go on may write again":                testResume,
+		"the link a key awaits makes it due":                             testAwaits,
 		"what waits can be woken":                                        testWakeWaiting,
 		"an event nobody was woken for is rescued":                       testRescueEvents,
 		"an intent is open until it is answered":                         testIntent,

@@ -13,6 +13,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
 )
 
 func testCoalesce(t *testing.T, b *bundle) {
@@ -322,6 +323,60 @@ func testReleaseAllLeases(t *testing.T, b *bundle) {
 		t.Errorf("%d released; jobs (-want +got):\n%s", n, diff)
 	}
 	b.claim(t, running, "new")
+}
+
+// testAwaits: the link a key waits for makes it due, whichever end of the link the awaited record is; another's does not.
+func testAwaits(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	wait := func(awaited ...record.Ref) engine.WorkID {
+		child := contact("child of " + awaited[0].ID)
+		id := b.queued(t, child)
+		b.claim(t, id, "w1")
+		r := b.run("rn_"+child.ID, child)
+		r.State = automation.Waiting
+		ok(t, b.Finish(ctx, engine.Finish{Run: r, Awaits: awaited}))
+		return id
+	}
+	linked := func(n string, source, target record.Ref) map[engine.WorkID]int {
+		b.jobs.take()
+		r := b.run("rn_linking_"+n, source)
+		r.State = automation.Succeeded
+		ok(t, b.Finish(ctx, engine.Finish{Run: r, Link: &automation.Link{ID: "ln_" + n, Source: source, Target: target, CreatedAt: b.now}}))
+		woken := map[engine.WorkID]int{}
+		for _, j := range b.jobs.take() {
+			woken[j.Work]++
+		}
+		return woken
+	}
+	far, near, working := wait(contact("1"), contact("2")), wait(contact("3")), wait(contact("4"))
+	for _, id := range []engine.WorkID{far, near} {
+		ok(t, b.Release(ctx, id, "w1", b.now.Add(time.Hour), ""))
+	}
+	if woken := linked("a", contact("5"), contact("6")); len(woken) != 0 {
+		t.Errorf("a link nobody awaits woke %v", woken)
+	}
+	if diff := cmp.Diff(map[engine.WorkID]int{far: 1}, linked("b", contact("2"), contact("7"))); diff != "" {
+		t.Errorf("a link of the second one awaited (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[engine.WorkID]int{near: 1}, linked("c", contact("8"), contact("3"))); diff != "" {
+		t.Errorf("a link to the one awaited (-want +got):\n%s", diff)
+	}
+	// One that is still being worked on has perhaps looked already.
+	if woken := linked("d", contact("4"), contact("9")); len(woken) != 0 {
+		t.Errorf("one in work was woken: %v", woken)
+	}
+	ok(t, b.Release(ctx, working, "w1", b.now.Add(time.Hour), ""))
+	b.claim(t, working, "w2")
+
+	// Who comes to an end awaits nothing any more.
+	b.claim(t, near, "w1")
+	r := b.run("rn_child of 3", contact("child of 3"))
+	r.State, r.Attempts = automation.Succeeded, 2
+	ok(t, b.Finish(ctx, engine.Finish{Run: r}))
+	ok(t, b.Release(ctx, near, "w1", b.now.Add(time.Hour), "")) // waits for something else
+	if woken := linked("e", contact("3"), contact("10")); len(woken) != 0 {
+		t.Errorf("it awaits nothing, and was woken: %v", woken)
+	}
 }
 
 func testWakeWaiting(t *testing.T, b *bundle) {
