@@ -41,6 +41,8 @@ type Config struct {
 	// Classify is the adapter's reading of an answer outside 2xx. A nil answer, or one of kind Unknown, leaves
 	// the kind to the HTTP status.
 	Classify func(op string, resp *Response) *provider.Error
+	// Failed, when set, is told of every attempt that was sent and failed. The error is not to be changed.
+	Failed func(e *provider.Error)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// MaxBody bounds an answer; 0 is 10 MiB.
@@ -195,6 +197,11 @@ func (c *Client) attempt(ctx context.Context, req Request, payload []byte, kind 
 		call.Error = failure.Kind.String()
 		if failure.Detail != "" {
 			call.Error += ": " + failure.Detail
+		}
+		call.TraceID = failure.TraceID
+		if c.cfg.Failed != nil {
+			told := *failure // the caller may still make it Revoked
+			c.cfg.Failed(&told)
 		}
 	}
 	if record := provider.Recorder(ctx); record != nil {

@@ -152,6 +152,14 @@ func (r *recordedHouse) deedFor(path string) (deed, bool) {
 		all, err := r.store.Connections(ctx)
 		check(r.t, err)
 		return owner("/connections/"+string(all[len(all)-1].ID)+"/check", people.AuditConnectionCheck, nil)
+	case "/connections/:id/test":
+		all, err := r.store.Connections(ctx)
+		check(r.t, err)
+		return owner("/connections/"+string(all[len(all)-1].ID)+"/test", people.AuditConnectionCheck, nil)
+	case "/connections/:id/reconnect":
+		cn, _, err := r.store.ConnectionByAccount(ctx, "gleap", r.gleap.ProjectID)
+		check(r.t, err)
+		return owner("/connections/"+string(cn.ID)+"/reconnect", people.AuditReconnect, url.Values{"key": {r.gleap.Token}})
 	case "/connections/:id/disconnect":
 		return owner("/connections/cn_gl/disconnect", people.AuditDisconnect, nil)
 	case "/automations":

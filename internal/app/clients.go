@@ -42,6 +42,7 @@ type providers struct {
 	mu       sync.Mutex
 	budgets  map[string]*apiclient.Budget
 	spenders map[string]record.ConnectionID // whose a budget is
+	faults   faultLog
 }
 
 func newProviders(cfg config.Config, transport http.RoundTripper, now func() time.Time) *providers {
@@ -72,7 +73,7 @@ func (p *providers) builders() map[provider.ID]connection.Builder {
 
 func (p *providers) buildHighLevel(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
 	return highlevel.New(highlevel.Config{
-		Connection: c.ID, LocationID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
+		Connection: c.ID, LocationID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now, Failed: p.faults.of(c.ID, p.now),
 		Budget: p.budget(c.ID, "highlevel/"+c.Account.ID, func() apiclient.BudgetConfig {
 			return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
 		}),
@@ -84,7 +85,7 @@ func (p *providers) buildGleap(c connection.Connection, token func(context.Conte
 		return func() apiclient.BudgetConfig { return apiclient.BudgetConfig{Burst: n, Interval: time.Minute} }
 	}
 	return gleap.New(gleap.Config{
-		Connection: c.ID, ProjectID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
+		Connection: c.ID, ProjectID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now, Failed: p.faults.of(c.ID, p.now),
 		Budget:       p.budget(c.ID, "gleap/"+c.Account.ID, minute(gleapPerMinute)),
 		TicketBudget: p.budget(c.ID, "gleap/"+c.Account.ID+"/tickets", minute(gleapTickets)),
 	}), nil
@@ -127,19 +128,27 @@ func (p *providers) takeUse() []engine.QuotaUse {
 	return out
 }
 
-// quotaOf finds the budget of a connection's account.
-func (p *providers) quotaOf(c connection.Connection) (used, limit int, label string, ok bool) {
+// quotaOf is how the budget of a connection's account stands; false before its first call.
+func (p *providers) quotaOf(c connection.Connection) (engine.QuotaState, bool) {
 	p.mu.Lock()
 	b, ok := p.budgets[string(c.Provider)+"/"+c.Account.ID]
 	p.mu.Unlock()
 	if !ok {
-		return 0, 0, "", false
+		return engine.QuotaState{}, false
 	}
 	q := b.Left()
-	if q.DailyMax > 0 {
-		return q.DailyMax - q.DailyRemaining, q.DailyMax, "Calls today", true
+	interval := time.Minute
+	if c.Provider == highlevel.ID {
+		interval = highLevelInterval
 	}
-	return q.Max - q.Remaining, q.Max, "Calls this minute", q.Max > 0
+	st := engine.QuotaState{
+		Used: q.Max - q.Remaining, Limit: q.Max, Interval: interval, DailyLimit: q.DailyMax,
+		Reserve: p.cfg.ReserveCalls, Forecast: q.Forecast, RunsOut: q.RunsOut, ResetAt: q.ResetAt,
+	}
+	if q.DailyMax > 0 {
+		st.DailyUsed = q.DailyMax - q.DailyRemaining
+	}
+	return st, st.Limit > 0 || st.DailyLimit > 0
 }
 
 // renewal is the token keeper of an OAuth grant: with the app it was made with.
@@ -258,6 +267,7 @@ func (p *providers) HookSteps(id provider.ID) []string {
 		"In Gleap, open Settings → Integrations → Webhooks → Add Webhook.",
 		"Paste the address below as its URL.",
 		"Tick “ticket created” and “ticket updated”, and save. Contacts need no webhook: they are polled.",
+		"Rather not have the secret in an address? Use the address up to “/gleap”, and send its last part in a header instead: “Authorization: Bearer …”.",
 	}
 }
 

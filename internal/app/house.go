@@ -297,12 +297,12 @@ func (h *house) ran(r automation.Run) {
 	}
 }
 
-func (h *house) quota(id record.ConnectionID) (used, limit int, label string, ok bool) {
+func (h *house) quota(id record.ConnectionID) (engine.QuotaState, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c, err := h.store.Connection(ctx, id)
 	if err != nil {
-		return 0, 0, "", false
+		return engine.QuotaState{}, false
 	}
 	return h.providers.quotaOf(c)
 }

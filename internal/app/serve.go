@@ -190,6 +190,9 @@ func (h *house) bookNow(ctx context.Context) {
 	if err := h.store.AddQuotaUse(ctx, h.providers.takeUse()...); err != nil {
 		h.log.WarnContext(ctx, "the use of call limits is not stored", "err", err)
 	}
+	if err := h.store.AddFaults(ctx, h.providers.faults.take()...); err != nil {
+		h.log.WarnContext(ctx, "failed calls are not remembered", "err", err)
+	}
 }
 
 // webServer bounds what a connection may cost before a handler has seen anything of it.

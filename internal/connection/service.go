@@ -75,6 +75,8 @@ type KeyInput struct {
 	Account  string // project or location
 	Key      string
 	BaseURL  string
+	// Reconnect is the connection the key is for, when it is to replace that one's credential.
+	Reconnect record.ConnectionID
 }
 
 // ConnectKey tests a key and, only if it works, saves it. Errors are *Problem, or failures of our own store.
@@ -96,7 +98,7 @@ func (s *Service) ConnectKey(ctx context.Context, in KeyInput) (Connection, erro
 	if err != nil {
 		return Connection{}, err
 	}
-	return s.save(ctx, c, account, Grant{Key: in.Key}, "")
+	return s.save(ctx, c, account, Grant{Key: in.Key}, in.Reconnect)
 }
 
 // OAuthInput is a completed authorisation, its answer read by the provider's adapter.

@@ -15,6 +15,7 @@ type Call struct {
 	Request  string        `json:"request,omitempty"`
 	Response string        `json:"response,omitempty"`
 	Error    string        `json:"error,omitempty"`
+	TraceID  string        `json:"traceId,omitempty"` // what the provider's support finds the call by
 }
 
 type recorderKey struct{}

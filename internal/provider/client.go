@@ -52,6 +52,19 @@ type Checker interface {
 	Check(ctx context.Context) (Account, error)
 }
 
+// Prober is implemented where each permission of a credential can be tried out by a call that changes nothing.
+type Prober interface {
+	Probes() []Probe
+}
+
+// Probe tries one permission out.
+type Probe struct {
+	Scope string // the scope it proves; empty where the provider has none
+	Does  string // what is tried, in words: "Read contacts"
+	// Try answers nil when the permission is there, Forbidden when it is not; any other error tells nothing of it.
+	Try func(ctx context.Context) error
+}
+
 // Account is who a credential speaks for. Zone is an IANA name, Country ISO 3166-1 alpha-2; both may be empty.
 type Account struct {
 	ID, Name, CompanyID, Zone, Country string

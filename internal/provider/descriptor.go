@@ -35,6 +35,8 @@ type Object struct {
 	CreateNeedsOneOf []string
 	// MatchFields are the fields a Finder can look up, best first.
 	MatchFields []string
+	// ReadScopes and WriteScopes name the scopes that reading and writing it take; empty where there are none.
+	ReadScopes, WriteScopes []string
 }
 
 // Scope is a permission we ask for, and why, in words for the person who grants it.

@@ -86,6 +86,7 @@ func (s *scoped) health(id provider.ID, cn connection.Connection) connectionui.H
 		h.Text = "Not connected yet."
 		return h
 	}
+	h.ConnectHref = healthHref(cn.ID) + "/reconnect"
 	h.Account = cn.Name + ", " + cn.Account.ID
 	h.Text = "Checked " + s.ago(cn.CheckedAt)
 	switch cn.State {
@@ -119,7 +120,7 @@ func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, u
 		card.UsedBy = ui.Count(used, "automation uses it", "automations use it")
 	}
 	if cn.Problem != "" {
-		card.Problem = &ui.Problem{Tone: ui.Stop, Title: "This account needs you", Detail: cn.Problem, Next: "Nothing is lost: what waits for it goes on once it is connected again.", Code: cn.ProblemCode, Href: connectHref(cn.Provider), HrefLabel: "Reconnect"}
+		card.Problem = &ui.Problem{Tone: ui.Stop, Title: "This account needs you", Detail: cn.Problem, Next: "Nothing is lost: what waits for it goes on once it is connected again.", Code: cn.ProblemCode, Href: card.ConnectHref, HrefLabel: "Reconnect"}
 		if cn.State == connection.Uninstalled {
 			card.Problem.Title, card.Problem.Next, card.Problem.HrefLabel = "Crosswalk was uninstalled there", "History and links are kept. Install it again and work goes on where it was.", "Install again"
 		}
@@ -127,8 +128,11 @@ func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, u
 	if cn.Auth == connection.ByOAuth {
 		card.Scopes = s.scopesOf(cn.Provider, cn.Scopes)
 	}
-	if used, limit, label, ok := s.Quota(cn.ID); ok {
-		card.Quota = &connectionui.Quota{Label: label, Used: used, Limit: limit}
+	switch q, ok := s.Quota(cn.ID); {
+	case ok && q.DailyLimit > 0:
+		card.Quota = &connectionui.Quota{Label: "Calls today", Used: q.DailyUsed, Limit: q.DailyLimit}
+	case ok:
+		card.Quota = &connectionui.Quota{Label: "Calls in these " + span(q.Interval), Used: q.Used, Limit: q.Limit}
 	}
 	stats, err := s.Store.DeliveryStats(ctx, cn.ID)
 	if err != nil {
@@ -304,6 +308,17 @@ func (s *scoped) comeBack(c echo.Context, binding string) error {
 		}
 	}
 	p, isProblem := errors.AsType[*connection.Problem](err)
+	if id := done.Pending.Reconnect; id != "" && (isProblem || err == nil) {
+		cn, lost := s.Connections.Store.Connection(ctx, id)
+		switch {
+		case lost != nil:
+			return connectionError(lost)
+		case isProblem:
+			_, problem := problemsBeside(p, nil, side(cn.Provider))
+			return s.showReconnect(c, problemStatus, cn, connectionui.ReconnectView{Problem: problem})
+		}
+		return s.reconnected(c, cn)
+	}
 	switch {
 	case isProblem && done.Pending.Provider == gleap:
 		v := s.gleapForm()

@@ -39,6 +39,7 @@ import (
 // doorStore is fakeStore with people, an inbox, a run log and a health of its own.
 type doorStore struct {
 	*fakeStore
+	vitals vitals
 
 	mu        sync.Mutex
 	users     []people.User
@@ -267,7 +268,7 @@ func newDoor(t *testing.T, change ...func(*Config)) *door {
 		},
 		Vault:      keys,
 		Flow:       &connection.Flow{Store: d.connections, Vault: keys, HTTP: http.DefaultClient, Now: func() time.Time { return d.now }},
-		Quota:      func(record.ConnectionID) (int, int, string, bool) { return 0, 0, "", false },
+		Quota:      func(record.ConnectionID) (engine.QuotaState, bool) { return engine.QuotaState{}, false },
 		Metrics:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "runs_total 7") }),
 		SetupToken: setupToken, PublicURL: "http://example.com", Now: func() time.Time { return d.now },
 		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -164,6 +164,16 @@ type Deliveries interface {
 	PollCursors(ctx context.Context) ([]engine.PollCursor, error)
 }
 
+// Vitals is what the page of one connection tells besides.
+type Vitals interface {
+	// QuotaUses is what a connection spent since then, oldest first, by the minute.
+	QuotaUses(ctx context.Context, c record.ConnectionID, since time.Time) ([]engine.QuotaUse, error)
+	// Faults are its newest failed calls, newest first.
+	Faults(ctx context.Context, c record.ConnectionID, limit int) ([]engine.Fault, error)
+	// HeldWork counts what waits for another try and what is due now, for some automations together.
+	HeldWork(ctx context.Context, automations ...automation.ID) (waiting, due int, err error)
+}
+
 // House is what belongs to no workspace: the people, and the doors that machines knock at. internal/store is it.
 type House interface {
 	Users
@@ -190,6 +200,7 @@ type Store interface {
 	Reviews
 	Records
 	Deliveries
+	Vitals
 	engine.Cursors
 }
 
@@ -200,8 +211,8 @@ type Trials interface {
 	Send(ctx context.Context, a automation.Automation, fields record.Fields) (automation.Run, error)
 }
 
-// QuotaLeft tells what is left of a connection's rate budget; ok is false when nothing is known yet.
-type QuotaLeft func(c record.ConnectionID) (used, limit int, label string, ok bool)
+// QuotaLeft tells how a connection stands with its call limit; false when nothing is known yet.
+type QuotaLeft func(c record.ConnectionID) (engine.QuotaState, bool)
 
 // Sealer encrypts what is stored and binds it to its place; vault.Vault is one.
 type Sealer interface {

@@ -82,6 +82,11 @@ func (s *scoped) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 	for _, cn := range connections {
 		if cn.State != connection.Active {
 			sh.ConnectionsNeedingAttention++
+			d := ui.Down{ID: string(cn.ID), Name: s.providerName(cn.Provider) + " (" + cn.Name + ")", Href: healthHref(cn.ID) + "/reconnect"}
+			if d.Text = "What needs it waits; nothing is lost."; cn.State == connection.Uninstalled {
+				d.Uninstalled = true
+			}
+			sh.Down = append(sh.Down, d)
 		}
 	}
 	if words := s.sessions.PopString(ctx, "flash"); words != "" {

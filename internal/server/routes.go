@@ -100,7 +100,11 @@ func (s *Server) Routes() []Route {
 		{get, "/connections/claim", Edit, within((*scoped).claimPage)},
 		{post, "/connections/claim", Edit, within((*scoped).claim)},
 		{post, "/connections/installed/:id", Edit, within((*scoped).installedConnect)},
+		{get, "/connections/:id", View, within((*scoped).connectionPage)},
 		{post, "/connections/:id/check", Edit, within((*scoped).connectionCheck)},
+		{post, "/connections/:id/test", Edit, within((*scoped).connectionTest)},
+		{get, "/connections/:id/reconnect", Edit, within((*scoped).reconnectPage)},
+		{post, "/connections/:id/reconnect", Edit, within((*scoped).reconnect)},
 		{post, "/connections/:id/disconnect", Edit, within((*scoped).connectionDisconnect)},
 
 		{get, "/automations", View, within((*scoped).automationsPage)},

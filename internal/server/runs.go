@@ -332,7 +332,7 @@ func exchanges(calls []provider.Call) []automationui.Exchange {
 	for _, call := range calls {
 		x := automationui.Exchange{
 			Method: call.Method, Path: call.Path, OK: call.Status >= 200 && call.Status < 300,
-			Duration: took(call.Duration), Request: pretty(call.Request), Response: pretty(call.Response),
+			Duration: took(call.Duration), TraceID: call.TraceID, Request: pretty(call.Request), Response: pretty(call.Response),
 		}
 		switch {
 		case call.Status != 0:

@@ -401,6 +401,19 @@ func (x *Scoped) QuotaUses(ctx context.Context, c record.ConnectionID, since tim
 	return x.store.QuotaUses(ctx, c, since)
 }
 
+// Faults are the newest failed calls of an account of the workspace.
+func (x *Scoped) Faults(ctx context.Context, c record.ConnectionID, limit int) ([]engine.Fault, error) {
+	if err := x.ownConnection(ctx, c); err != nil {
+		return nil, err
+	}
+	return x.store.Faults(ctx, c, limit)
+}
+
+// HeldWork counts what waits and what is due, for some of the workspace's automations together.
+func (x *Scoped) HeldWork(ctx context.Context, automations ...automation.ID) (waiting, due int, err error) {
+	return x.store.heldWork(ctx, x.scope, automations)
+}
+
 // PollCursors are those of the workspace's accounts.
 func (x *Scoped) PollCursors(ctx context.Context) ([]engine.PollCursor, error) {
 	return x.store.pollCursors(ctx, x.scope)

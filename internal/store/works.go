@@ -441,6 +441,26 @@ func (s *Store) wakeWaiting(ctx context.Context, a automation.ID) (int, error) {
 	return len(ids), err
 }
 
+// HeldWork counts what waits for another try and what is due now, for some automations together.
+func (s *Store) HeldWork(ctx context.Context, automations ...automation.ID) (waiting, due int, err error) {
+	return s.heldWork(ctx, everywhere, automations)
+}
+
+func (s *Store) heldWork(ctx context.Context, sc scope, automations []automation.ID) (waiting, due int, err error) {
+	if len(automations) == 0 {
+		return 0, 0, nil
+	}
+	var row struct{ Waiting, Due int }
+	// The literals let SQLite use the index works_due.
+	err = sc.ofAutomation(s.read(ctx).Table("works")).Where("state <> 'idle' AND state IN ('waiting', 'queued', 'running') AND automation_id IN ?", automations).
+		Select("COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0) AS waiting, COALESCE(SUM(CASE WHEN state <> 'waiting' THEN 1 ELSE 0 END), 0) AS due").
+		Scan(&row).Error
+	if err != nil {
+		return 0, 0, fmt.Errorf("count the work of %d automations: %w", len(automations), err)
+	}
+	return row.Waiting, row.Due, nil
+}
+
 // await says what links a key waits for, instead of what it waited for before.
 func (u *unit) await(r automation.Run, refs []record.Ref) error {
 	key := []any{string(r.Automation), string(r.Source.Connection), string(r.Source.Type), clean(r.Source.ID)}

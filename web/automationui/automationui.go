@@ -157,6 +157,7 @@ type Exchange struct {
 	OK                   bool
 	Duration             string
 	Request, Response    string // pretty-printed bodies
+	TraceID              string // what the provider's support finds the call by
 }
 
 // LiveView is /automations/:id/live. The switch posts state=on|off, start=now|all

@@ -27,6 +27,14 @@ type Health struct {
 	ConnectHref string
 }
 
+// key tells accounts of one page apart.
+func (h Health) key() string {
+	if h.ID == "" {
+		return string(h.Side)
+	}
+	return h.ID
+}
+
 func (h Health) tone() ui.Tone {
 	switch h.State {
 	case Active:

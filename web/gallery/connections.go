@@ -1,6 +1,9 @@
 package gallery
 
 import (
+	"fmt"
+	"slices"
+
 	"crosswalk/web/connectionui"
 	"crosswalk/web/ui"
 )
@@ -56,7 +59,77 @@ func connections() []State {
 	oauth.OAuthFirst = true
 	oauth.OAuth.TokenURL, oauth.OAuth.ClientID = "https://auth.example.com/token", "crosswalk"
 	oauth.OAuth.Errors = map[string]string{"token_url": "no server answers at this address"}
+	standing := connectionui.HealthView{
+		Connection: highlevel, Sentence: "It works. Crosswalk last checked it 2 minutes ago.", Tone: ui.Good,
+		Users: []connectionui.User{{Name: "Keep contacts in sync", Href: "/automations/au_1", State: "on"}, {Name: "Support ticket to task", Href: "/automations/au_2", State: "paused"}},
+		Needs: []connectionui.Need{
+			{Scope: scopes(true)[0], By: []string{"Keep contacts in sync", "Support ticket to task"}}, {Scope: scopes(true)[1], By: []string{"Keep contacts in sync"}},
+			{Scope: scopes(true)[2], By: []string{"Keep contacts in sync"}}, {Scope: scopes(true)[3]},
+		},
+		Calls: &connectionui.Calls{
+			Now: &connectionui.Quota{Label: "Calls in these 10 seconds", Used: 12, Limit: 100}, Today: &connectionui.Quota{Label: "Calls today", Used: 4211, Limit: 200000},
+			Forecast: "At the pace of the last hour the day comes to about 11,300 calls, 5 % of the limit.", Reserve: "20 % of the limit is left to other apps.",
+		},
+		Heard: []connectionui.Fact{{Name: "Last webhook", Value: "2 minutes ago, 1,204 deliveries are kept"}, {Name: "Last poll of tasks", Value: "just now"}},
+	}
+	for i := range 24 {
+		standing.Calls.Hours = append(standing.Calls.Hours, connectionui.CallHour{Label: fmt.Sprintf("%02d:00", i), Calls: 40 + (i*37)%160})
+	}
+	lacking := standing
+	lacking.Sentence, lacking.Tone, lacking.Missing, lacking.Consent = "It works, but lacks 1 permission that an automation needs. 31 records wait and will go on by itself.", ui.Warn, 1, true
+	lacking.Needs = slices.Clone(standing.Needs)
+	lacking.Needs[2].Granted = false
+	lacking.Probes = []connectionui.Probe{
+		{Does: "Read contacts", Scope: "contacts.readonly", Tone: ui.Good, Says: "Works", Took: "41 ms"},
+		{Does: "Read custom fields", Scope: "locations/customFields.readonly", Tone: ui.Stop, Says: "Not granted", Took: "12 ms", TraceID: "0af7651916cd43dd8448eb211c80319c"},
+	}
+	lacking.Refused = 1
+	busy := *standing.Calls
+	busy.Warn, busy.Forecast = true, "At the pace of the last hour the day comes to about 260,000 calls, 130 % of the limit. They would run out in 6 hours; what can wait is slowed down before that."
+	busy.Hours = slices.Clone(busy.Hours)
+	busy.Hours[20].Refused = 12
+	full := standing
+	full.Calls, full.Sentence, full.Tone = &busy, "It works, but at this pace the day’s calls will run out.", ui.Warn
+	full.Faults = []connectionui.Fault{
+		{When: ui.Moment{Machine: "2026-11-02T09:41:00Z", Text: "2 minutes ago"}, Op: "update contact", What: "There were too many calls", Status: "status 429", Words: "Too Many Requests", TraceID: "0af7651916cd43dd8448eb211c80319c"},
+		{When: ui.Moment{Machine: "2026-11-02T08:12:00Z", Text: "1 hour ago"}, Op: "read contact", What: "The provider was out of reach or out of order", Status: "no answer"},
+	}
+	full.Missed = "12 (Keep contacts in sync, compared 3 hours ago)"
+	down := standing
+	down.Connection = revoked
+	down.Sentence, down.Tone, down.Waiting = "HighLevel no longer lets Crosswalk in; a person has to reconnect it. 214 records wait and will go on by itself.", ui.Stop, 214
+	gone := down
+	gone.Connection = uninstalled
+	gone.Sentence = "Crosswalk was uninstalled in this account, so nothing is read or written. 3 records wait and will go on by itself."
+	draining := standing
+	draining.Due, draining.Draining = 198, true
+	byKey := connectionui.HealthView{Connection: gleap, Sentence: "It works. Crosswalk last checked it never.", Tone: ui.Good, Heard: []connectionui.Fact{{Name: "Last webhook", Value: "none has arrived"}}}
+	again := connectionui.ReconnectView{
+		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Held: "Nothing is lost: 214 records wait and will go on by itself once it is connected again.", Ready: true,
+		Next: []string{"HighLevel asks you to agree, and sends you back here.", "Choose the same account, ve9EPM428h8vShlRW1KT; another one is refused, and nothing changes.", "What waited goes on by itself, in the order it came."},
+	}
+	other := again
+	other.Problem = &ui.Problem{Tone: ui.Stop, Title: "Not connected, and nothing was saved", Detail: "You chose another account than the one to reconnect, so nothing was changed. Choose the same one, or connect the other as a new connection.", Side: ui.HighLevel, Code: "other_account"}
+	newKey := again
+	newKey.Health, newKey.Title, newKey.ByKey, newKey.Ready = gleap.Health, "Reconnect Gleap", true, false
+	newKey.KeyHint, newKey.Errors = "For 65f0c1a2. In Gleap: Project Settings → Security → API Key.", map[string]string{"key": "Gleap does not accept this key. It is mistyped, was revoked, or belongs to something else."}
+	noApp := again
+	noApp.Ready, noApp.Hint = false, "The app it was connected with is no longer configured here. Set its client id and secret, or connect the account anew."
+	banner := shell(ui.Connections)
+	banner.Down = []ui.Down{{ID: "c_hl", Name: "HighLevel (Acme Dental)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_hl/reconnect"}, {ID: "c_gl", Name: "Gleap (Acme Support)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_gl/reconnect", Uninstalled: true}}
 	return []State{
+		{"connection-health", "connections", connectionui.HealthPage(shell(ui.Connections), standing)},
+		{"connection-health-scopes-missing", "connections", connectionui.HealthPage(shell(ui.Connections), lacking)},
+		{"connection-health-quota", "connections", connectionui.HealthPage(shell(ui.Connections), full)},
+		{"connection-health-down", "connections", connectionui.HealthPage(shell(ui.Connections), down)},
+		{"connection-health-uninstalled", "connections", connectionui.HealthPage(shell(ui.Connections), gone)},
+		{"connection-health-draining", "connections", connectionui.HealthPage(shell(ui.Connections), draining)},
+		{"connection-health-key", "connections", connectionui.HealthPage(shell(ui.Connections), byKey)},
+		{"connection-reconnect", "connections", connectionui.ReconnectPage(shell(ui.Connections), again)},
+		{"connection-reconnect-other", "connections", connectionui.ReconnectPage(shell(ui.Connections), other)},
+		{"connection-reconnect-key", "connections", connectionui.ReconnectPage(shell(ui.Connections), newKey)},
+		{"connection-reconnect-no-app", "connections", connectionui.ReconnectPage(shell(ui.Connections), noApp)},
+		{"connections-down-banner", "connections", connectionui.ListPage(banner, []connectionui.Connection{revoked, gleap}, nil)},
 		{"connection-claim", "connections", connectionui.ClaimPage(shell(ui.Connections), claim)},
 		{"connection-claim-known", "connections", connectionui.ClaimPage(shell(ui.Connections), knownClaim)},
 		{"connection-claim-agency", "connections", connectionui.ClaimPage(shell(ui.Connections), agency)},

@@ -145,9 +145,24 @@ type Shell struct {
 	User        string // e-mail of the signed-in person; empty hides navigation
 	// Counts shown beside the sections; zero shows nothing.
 	AutomationCount, RunsNeedingAttention, ConnectionsNeedingAttention int
-	ReviewsOpen                                                        int  // questions nobody has answered yet
-	Demo                                                               bool // both accounts are twins
-	Flashes                                                            []Flash
+	ReviewsOpen                                                        int // questions nobody has answered yet
+	// Down are the accounts that need a person before anything goes on with them.
+	Down    []Down
+	Demo    bool // both accounts are twins
+	Flashes []Flash
+}
+
+// Down is an account that has to be reconnected.
+type Down struct {
+	ID, Name, Text, Href string
+	Uninstalled          bool
+}
+
+func (d Down) title() string {
+	if d.Uninstalled {
+		return "Crosswalk was uninstalled in " + d.Name
+	}
+	return d.Name + " has to be reconnected"
 }
 
 // Role is what the signed-in person may do in the workspace.

@@ -44,7 +44,9 @@ type Config struct {
 	Budget       *apiclient.Budget
 	TicketBudget *apiclient.Budget
 	Transport    http.RoundTripper
-	Now          func() time.Time
+	// Failed, when set, is told of every call that failed.
+	Failed func(e *provider.Error)
+	Now    func() time.Time
 }
 
 // Client is one Gleap project. It is safe for concurrent use.
@@ -82,7 +84,7 @@ func New(cfg Config) *Client {
 	}
 	api := apiclient.Config{
 		Provider: ID, BaseURL: cfg.BaseURL, Transport: cfg.Transport, Refresh: cfg.Refresh, Now: cfg.Now,
-		Authorize: authorize(cfg), Classify: classify(cfg.Refresh != nil), Budget: cfg.Budget,
+		Authorize: authorize(cfg), Classify: classify(cfg.Refresh != nil), Budget: cfg.Budget, Failed: cfg.Failed,
 	}
 	c.general = apiclient.New(api)
 	c.tickets = c.general

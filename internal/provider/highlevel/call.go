@@ -21,8 +21,13 @@ type operation struct {
 }
 
 const (
-	readContacts  = "contacts.readonly"
-	writeContacts = "contacts.write"
+	readContacts     = "contacts.readonly"
+	writeContacts    = "contacts.write"
+	readLocation     = "locations.readonly"
+	readCustomFields = "locations/customFields.readonly"
+	readTags         = "locations/tags.readonly"
+	readTasks        = "locations/tasks.readonly"
+	readUsers        = "users.readonly"
 )
 
 var (
@@ -35,11 +40,12 @@ var (
 	opDeleteContact = operation{"delete contact", http.MethodDelete, writeContacts}
 	opAddTags       = operation{"add tags", http.MethodPost, writeContacts}
 	opRemoveTags    = operation{"remove tags", http.MethodDelete, writeContacts}
-	opCustomFields  = operation{"read custom fields", http.MethodGet, "locations/customFields.readonly"}
-	opLocation      = operation{"read the sub-account", http.MethodGet, "locations.readonly"}
-	opUsers         = operation{"list users", http.MethodGet, "users.readonly"}
-	opGetUser       = operation{"read user", http.MethodGet, "users.readonly"}
-	opListTasks     = operation{"list tasks", http.MethodPost, "locations/tasks.readonly"}
+	opCustomFields  = operation{"read custom fields", http.MethodGet, readCustomFields}
+	opLocation      = operation{"read the sub-account", http.MethodGet, readLocation}
+	opTags          = operation{"list tags", http.MethodGet, readTags}
+	opUsers         = operation{"list users", http.MethodGet, readUsers}
+	opGetUser       = operation{"read user", http.MethodGet, readUsers}
+	opListTasks     = operation{"list tasks", http.MethodPost, readTasks}
 	opTasksOf       = operation{"list tasks of a contact", http.MethodGet, readContacts}
 	opGetTask       = operation{"read task", http.MethodGet, readContacts}
 	opCreateTask    = operation{"create task", http.MethodPost, writeContacts}
@@ -57,7 +63,7 @@ var scopeOf = func() map[string]string {
 	m := map[string]string{}
 	for _, op := range []operation{
 		opGetContact, opSearch, opDuplicate, opCreateContact, opUpdateContact, opUpsertContact, opDeleteContact,
-		opAddTags, opRemoveTags, opCustomFields, opLocation, opUsers, opGetUser, opListTasks, opTasksOf, opGetTask, opCreateTask,
+		opAddTags, opRemoveTags, opCustomFields, opLocation, opTags, opUsers, opGetUser, opListTasks, opTasksOf, opGetTask, opCreateTask,
 		opUpdateTask, opDeleteTask, opNotesOf, opGetNote, opCreateNote, opUpdateNote, opDeleteNote,
 	} {
 		m[op.words] = op.scope

@@ -16,6 +16,7 @@ func contactObject() object {
 		Object: provider.Object{
 			Type: record.Contact, Label: "contact", Plural: "contacts", Read: true, Write: true, Webhook: true,
 			Delete: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"},
+			ReadScopes: []string{readContacts, readCustomFields}, WriteScopes: []string{writeContacts},
 		},
 		describe: describeContact, get: getContact, page: contactsPage, find: findContact,
 		create: createContact, update: updateContact, delete: deleteContact,

@@ -37,7 +37,9 @@ type Config struct {
 	// DefaultRegion reads phone numbers without a country code, ISO 3166-1 alpha-2; empty refuses them, since what
 	// HighLevel would assume is unconfirmed: §4.8.
 	DefaultRegion string
-	Now           func() time.Time
+	// Failed, when set, is told of every call that failed.
+	Failed func(e *provider.Error)
+	Now    func() time.Time
 }
 
 // Client is one location. It implements provider.Client, Finder, Deleter, Children and Checker.
@@ -65,7 +67,7 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg}
 	c.api = apiclient.New(apiclient.Config{
 		Provider: ID, BaseURL: cfg.BaseURL, Transport: cfg.Transport, Budget: cfg.Budget, Refresh: cfg.Refresh,
-		Authorize: c.authorize, Classify: c.classify, Now: cfg.Now,
+		Authorize: c.authorize, Classify: c.classify, Failed: cfg.Failed, Now: cfg.Now,
 	})
 	return c
 }

@@ -46,13 +46,13 @@ func Descriptor() provider.Descriptor {
 // Scopes are the permissions to ask for: §5.5, as far as this adapter uses them.
 func Scopes() []provider.Scope {
 	return []provider.Scope{
-		{Name: "contacts.readonly", Why: "read contacts, their notes and tasks, and hear of changes"},
-		{Name: "contacts.write", Why: "create and update contacts, tags, notes and tasks"},
-		{Name: "locations.readonly", Why: "show the sub-account's name and use its time zone"},
-		{Name: "locations/customFields.readonly", Why: "offer your custom fields for mapping"},
-		{Name: "locations/tags.readonly", Why: "offer your tags to choose from"},
-		{Name: "locations/tasks.readonly", Why: "notice edited tasks, which HighLevel does not announce"},
-		{Name: "users.readonly", Why: "show who a contact or task belongs to"},
+		{Name: readContacts, Why: "read contacts, their notes and tasks, and hear of changes"},
+		{Name: writeContacts, Why: "create and update contacts, tags, notes and tasks"},
+		{Name: readLocation, Why: "show the sub-account's name and use its time zone"},
+		{Name: readCustomFields, Why: "offer your custom fields for mapping"},
+		{Name: readTags, Why: "offer your tags to choose from"},
+		{Name: readTasks, Why: "notice edited tasks, which HighLevel does not announce"},
+		{Name: readUsers, Why: "show who a contact or task belongs to"},
 	}
 }
 

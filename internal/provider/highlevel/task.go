@@ -12,7 +12,7 @@ import (
 // so they are polled besides; a task carries no time of change (§4.5), so every look is at all of them.
 func taskObject() object {
 	return object{
-		Object: provider.Object{Type: record.Task, Label: "task", Plural: "tasks", Read: true, Write: true, Webhook: true, Poll: true, Delete: true, Parent: record.Contact, ParentRequired: true},
+		Object: provider.Object{Type: record.Task, Label: "task", Plural: "tasks", Read: true, Write: true, Webhook: true, Poll: true, Delete: true, Parent: record.Contact, ParentRequired: true, ReadScopes: []string{readContacts, readTasks}, WriteScopes: []string{writeContacts}},
 		describe: func(context.Context, *Client) (record.Schema, error) {
 			return record.Schema{Type: record.Task, Label: "HighLevel task", Fields: []record.FieldSpec{
 				{Key: "title", Label: "Title", Kind: record.Text, Required: true},

@@ -13,7 +13,7 @@ import (
 // userObject is read-only: people are managed in HighLevel.
 func userObject() object {
 	return object{
-		Object: provider.Object{Type: record.User, Label: "user", Plural: "users", Read: true, Poll: true, MatchFields: []string{"email"}},
+		Object: provider.Object{Type: record.User, Label: "user", Plural: "users", Read: true, Poll: true, MatchFields: []string{"email"}, ReadScopes: []string{readUsers}},
 		describe: func(context.Context, *Client) (record.Schema, error) {
 			return record.Schema{Type: record.User, Label: "HighLevel user", Fields: []record.FieldSpec{
 				{Key: "name", Label: "Name", Kind: record.Text, ReadOnly: true},

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"crosswalk/internal/engine"
+	"crosswalk/internal/record"
 )
 
 func testQuotaUse(t *testing.T, b *bundle) {
@@ -66,5 +68,33 @@ func testLedger(t *testing.T, b *bundle) {
 	}
 	if got := read("highlevel/loc"); got == "lost" {
 		t.Error("a change that failed was kept")
+	}
+}
+
+func testFaults(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	fault := func(c record.ConnectionID, n int) engine.Fault {
+		return engine.Fault{Connection: c, At: b.now.Add(time.Duration(n) * time.Second), Op: "update contact", Kind: "unavailable", Status: 503, Detail: "Service Unavailable", TraceID: fmt.Sprint("trace-", n)}
+	}
+	ok(t, b.AddFaults(ctx))
+	ok(t, b.AddFaults(ctx, fault("cn_2", 1)))
+	var many []engine.Fault
+	for n := range engine.FaultsKept + 10 {
+		many = append(many, fault("cn_1", n))
+	}
+	ok(t, b.AddFaults(ctx, many[:20]...))
+	ok(t, b.AddFaults(ctx, many[20:]...))
+	got, err := b.Faults(ctx, "cn_1", 2*engine.FaultsKept)
+	ok(t, err)
+	if len(got) != engine.FaultsKept {
+		t.Fatalf("%d are kept, want the newest %d", len(got), engine.FaultsKept)
+	}
+	if diff := cmp.Diff(fault("cn_1", engine.FaultsKept+9), got[0]); diff != "" {
+		t.Errorf("the newest (-want +got):\n%s", diff)
+	}
+	few, err := b.Faults(ctx, "cn_2", 10)
+	ok(t, err)
+	if diff := cmp.Diff([]engine.Fault{fault("cn_2", 1)}, few); diff != "" {
+		t.Errorf("another connection's (-want +got):\n%s", diff)
 	}
 }

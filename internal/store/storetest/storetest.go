@@ -76,6 +76,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"at start the leases of the process that died are void":          testReleaseAllLeases,
 		"an automation that is let go on may write again":                testResume,
 		"the link a key awaits makes it due":                             testAwaits,
+		"held work is counted":                                           testHeldWork,
+		"the newest failed calls of each connection are kept":            testFaults,
 		"what waits can be woken":                                        testWakeWaiting,
 		"an event nobody was woken for is rescued":                       testRescueEvents,
 		"an intent is open until it is answered":                         testIntent,

@@ -379,6 +379,35 @@ func testAwaits(t *testing.T, b *bundle) {
 	}
 }
 
+func testHeldWork(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	for i, state := range []string{"idle", "waiting", "waiting", "due", "running"} {
+		source := contact(fmt.Sprint(i))
+		if state == "due" {
+			b.route(t, source, "au_2") // of another automation
+			continue
+		}
+		id := b.queued(t, source)
+		b.claim(t, id, "w1")
+		switch state {
+		case "idle":
+			ok(t, b.Release(ctx, id, "w1", time.Time{}, ""))
+		case "waiting":
+			ok(t, b.Release(ctx, id, "w1", b.now.Add(time.Hour), ""))
+		}
+	}
+	for _, c := range []struct {
+		of           []automation.ID
+		waiting, due int
+	}{{nil, 0, 0}, {[]automation.ID{"au_1"}, 2, 1}, {[]automation.ID{"au_2"}, 0, 1}, {[]automation.ID{"au_1", "au_2", "au_3"}, 2, 2}} {
+		waiting, due, err := b.HeldWork(ctx, c.of...)
+		ok(t, err)
+		if waiting != c.waiting || due != c.due {
+			t.Errorf("of %v: %d wait and %d are due, want %d and %d", c.of, waiting, due, c.waiting, c.due)
+		}
+	}
+}
+
 func testWakeWaiting(t *testing.T, b *bundle) {
 	id := b.queued(t, contact("1"))
 	b.claim(t, id, "w1")

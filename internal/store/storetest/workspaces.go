@@ -134,6 +134,7 @@ func testForeign(t *testing.T, b *bundle) {
 		"ErasePersonalData":    second(x.ErasePersonalData(ctx, f.source)),
 		"DeliveryStats":        second(x.DeliveryStats(ctx, f.gleap)),
 		"Delivery":             second(x.Delivery(ctx, "ev_theirs")),
+		"Faults":               second(x.Faults(ctx, f.gleap, 10)),
 		"QuotaUses":            second(x.QuotaUses(ctx, f.gleap, time.Time{})),
 		"PollCursor":           third(x.PollCursor(ctx, f.gleap, record.Contact)),
 		"SavePollCursor":       x.SavePollCursor(ctx, engine.PollCursor{Connection: f.gleap, Object: record.Contact}),
@@ -158,13 +159,20 @@ func testForeign(t *testing.T, b *bundle) {
 	if all, err := x.Installations(ctx); len(all) > 0 || err != nil {
 		t.Errorf("Installations of another workspace are %v, %v", all, err)
 	}
+	ok(t, b.Wake(ctx, key, b.event(f.source)))
+	if _, due, err := b.HeldWork(ctx, f.automation); due == 0 || err != nil {
+		t.Errorf("nothing of theirs is due: %v", err)
+	}
+	if waiting, due, err := x.HeldWork(ctx, f.automation); waiting+due > 0 || err != nil {
+		t.Errorf("HeldWork of another workspace answers %d, %d, %v", waiting, due, err)
+	}
 	for method, err := range byID {
 		if !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, connection.ErrNotFound) {
 			t.Errorf("%s of another workspace answers %v", method, err)
 		}
 	}
 	// The others list, and are tried below; or store what no id is given for.
-	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
+	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "HeldWork", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
 		"Installations", "InstallationOf", "SaveInstallation",
 		"PutArrival", "Arrival", "TakeArrival"} // which the browser's secret opens, wherever it is
 	for method := range reflect.TypeFor[*store.Scoped]().Methods() {

@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// vitals is what the page of a connection reads besides, as told.
+type vitals struct {
+	uses         []engine.QuotaUse
+	faults       []engine.Fault
+	waiting, due int
+	quota        engine.QuotaState
+}
+
+func (d *doorStore) QuotaUses(context.Context, record.ConnectionID, time.Time) ([]engine.QuotaUse, error) {
+	return d.vitals.uses, nil
+}
+
+func (d *doorStore) Faults(context.Context, record.ConnectionID, int) ([]engine.Fault, error) {
+	return d.vitals.faults, nil
+}
+
+func (d *doorStore) HeldWork(context.Context, ...automation.ID) (waiting, due int, err error) {
+	return d.vitals.waiting, d.vitals.due, nil
+}
+
+func (d *doorStore) PollCursors(context.Context) ([]engine.PollCursor, error) {
+	return []engine.PollCursor{{Connection: "cn_hl", Object: record.Task, PolledAt: today.Add(-time.Minute), Problem: "out of reach"}, {Connection: "cn_gl", Object: record.Ticket}}, nil
+}
+
+// tried is a client whose probes answer as told, by scope.
+type tried struct {
+	provider.Client
+	says map[string]error
+	n    int
+}
+
+func (p *tried) Check(context.Context) (provider.Account, error) {
+	return provider.Account{ID: ourPlace, Name: "Acme Dental"}, nil
+}
+
+func (p *tried) Probes() []provider.Probe {
+	var out []provider.Probe
+	for _, scope := range []string{"contacts.readonly", "contacts.write", "users.readonly"} {
+		out = append(out, provider.Probe{Scope: scope, Does: "Try " + scope, Try: func(context.Context) error { p.n++; return p.says[scope] }})
+	}
+	return out
+}
+
+// newSickroom is a signed-in door with one HighLevel connection by OAuth, which one automation writes to.
+func newSickroom(t *testing.T, client provider.Client, change func(*connection.Connection)) *door {
+	t.Helper()
+	d := newDoor(t, func(c *Config) {
+		c.Quota = func(record.ConnectionID) (engine.QuotaState, bool) { return engine.QuotaState{}, false }
+		c.Fresh = func(context.Context, record.ConnectionID) (provider.Client, error) { return client, nil }
+	}).signsIn()
+	cn := connection.Connection{
+		ID: "cn_hl", Provider: highLevel, Name: "Acme Dental", Account: provider.Account{ID: ourPlace}, State: connection.Active, Auth: connection.ByOAuth,
+		Scopes: []string{"contacts.readonly", "contacts.write"}, CheckedAt: d.now.Add(-time.Minute), RotatedAt: d.now.Add(-3 * time.Hour), ExpiresAt: d.now.Add(20 * time.Hour),
+	}
+	if change != nil {
+		change(&cn)
+	}
+	ok(t, d.connections.SaveConnection(t.Context(), cn, nil))
+	d.store.all["au_1"] = automation.Automation{
+		ID: "au_1", Name: "Contacts <both ways>", State: automation.On, Definition: automation.Definition{
+			Source: automation.Endpoint{Provider: gleap, Connection: "cn_gl", Object: record.Contact}, Target: automation.Endpoint{Provider: highLevel, Connection: "cn_hl", Object: record.Contact},
+		},
+	}
+	return d
+}
+
+func TestThePageOfAConnectionSaysHowItStandsInOneSentence(t *testing.T) {
+	t.Parallel()
+	all := []string{"contacts.readonly", "contacts.write", "locations/customFields.readonly"}
+	for name, c := range map[string]struct {
+		change func(*connection.Connection)
+		vitals vitals
+		want   []string
+		not    []string
+	}{
+		"it works": {
+			func(cn *connection.Connection) { cn.Scopes = all }, vitals{},
+			[]string{"It works. Crosswalk last checked it 1 minute ago.", "Everything the automations need is granted.", "Contacts &lt;both ways&gt;", "renewed 3 hours ago", "None is remembered.", "Last poll of tasks", "1 minute ago, in vain: out of reach"}, []string{"Consent again", "wait and will go on", "Last poll of tickets"},
+		},
+		"a needed permission is missing": {
+			nil, vitals{},
+			[]string{"It works, but lacks 1 permission that an automation needs.", "1 permission is missing", "locations/customFields.readonly"}, nil,
+		},
+		"it needs a person, and work waits": {
+			func(cn *connection.Connection) {
+				cn.State, cn.Problem = connection.NeedsReconnect, "HighLevel took the access back."
+			}, vitals{waiting: 214},
+			[]string{"HighLevel no longer lets Crosswalk in; a person has to reconnect it. 214 records wait and will go on by itself.", "HighLevel took the access back.", `href="/connections/cn_hl/reconnect"`}, nil,
+		},
+		"it was uninstalled there": {
+			func(cn *connection.Connection) { cn.State = connection.Uninstalled }, vitals{waiting: 1},
+			[]string{"Crosswalk was uninstalled in this account, so nothing is read or written. 1 record waits and will go on by itself."}, nil,
+		},
+		"the day's calls will run out": {
+			func(cn *connection.Connection) { cn.Scopes = all },
+			vitals{
+				quota: engine.QuotaState{Used: 12, Limit: 100, Interval: 10 * time.Second, DailyUsed: 150_000, DailyLimit: 200_000, Forecast: 260_000, RunsOut: today.Add(6 * time.Hour), Reserve: 20},
+				uses:  []engine.QuotaUse{{Connection: "cn_hl", Start: today.Add(-time.Hour), Calls: 1200, Refused: 3}, {Connection: "cn_hl", Start: today.Add(-61 * time.Minute), Calls: 34}},
+			},
+			[]string{"at this pace the day’s calls will run out", "about 260,000 calls, 130 % of the limit", "run out in 6 hours", "20 % of the limit is left to other apps", "50,000 of 200,000 left", "88 of 100 left", "1,234 calls", "3 more were refused", "<svg"}, nil,
+		},
+		"calls failed": {
+			nil,
+			vitals{faults: []engine.Fault{{Connection: "cn_hl", At: today.Add(-2 * time.Minute), Op: "update contact", Kind: "unavailable", Status: 503, Detail: "<b>out of order</b>", TraceID: "0af7651916cd43dd"}, {Kind: "ambiguous", Op: "create contact"}}},
+			[]string{"out of reach or out of order", "update contact", "status 503", "&lt;b&gt;out of order&lt;/b&gt;", "0af7651916cd43dd", "The answer to a write got lost", "no answer"}, []string{"<b>out"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newSickroom(t, nil, c.change)
+			d.store.vitals = c.vitals
+			d.Server.Quota = func(record.ConnectionID) (engine.QuotaState, bool) { return c.vitals.quota, c.vitals.quota.Limit > 0 }
+			page := d.open("/connections/cn_hl").Body.String()
+			for _, w := range c.want {
+				if !strings.Contains(page, w) {
+					t.Errorf("the page does not say %q", w)
+				}
+			}
+			for _, n := range c.not {
+				if strings.Contains(page, n) {
+					t.Errorf("the page says %q", n)
+				}
+			}
+			if t.Failed() {
+				t.Log(d.log)
+			}
+		})
+	}
+}
+
+func TestATestTriesEachPermissionAndTakesNoMissingScopeForADeadToken(t *testing.T) {
+	t.Parallel()
+	client := &tried{says: map[string]error{
+		"contacts.write": &provider.Error{Kind: provider.Forbidden, Scope: "contacts.write", Status: 401, TraceID: "trace-of-the-refusal"},
+		"users.readonly": &provider.Error{Kind: provider.Unavailable, Status: 503},
+	}}
+	d := newSickroom(t, client, nil)
+	w := d.send("/connections/cn_hl/test", nil)
+	page := w.Body.String()
+	for _, want := range []string{"2 of 3 did not work", "Try contacts.readonly", "Not granted", "trace-of-the-refusal", "No use to tell"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if cn, err := d.connections.Connection(t.Context(), "cn_hl"); err != nil || cn.State != connection.Active {
+		t.Errorf("the connection is %s, %v", cn.State, err)
+	}
+	if t.Failed() {
+		t.Log(d.log)
+	}
+	if client.n != 3 {
+		t.Errorf("%d were tried", client.n)
+	}
+
+	// A dead credential tells nothing of what comes after.
+	dead := &tried{says: map[string]error{"contacts.readonly": &provider.Error{Kind: provider.Revoked, Status: 401}}}
+	d = newSickroom(t, dead, nil)
+	if page := d.send("/connections/cn_hl/test", nil).Body.String(); !strings.Contains(page, "The access is not accepted") || dead.n != 1 {
+		t.Errorf("%d were tried:\n%s", dead.n, page)
+	}
+}
+
+func TestEveryPageSaysThatAnAccountIsDownUntilItIsNot(t *testing.T) {
+	t.Parallel()
+	d := newSickroom(t, nil, func(cn *connection.Connection) {
+		cn.State, cn.Problem = connection.NeedsReconnect, "HighLevel took the access back."
+	})
+	const banner = "HighLevel (Acme Dental) has to be reconnected"
+	for _, path := range []string{"/runs", "/deliveries", "/settings"} {
+		if page := d.open(path).Body.String(); !strings.Contains(page, banner) || !strings.Contains(page, `href="/connections/cn_hl/reconnect"`) {
+			t.Errorf("%s does not say it", path)
+		}
+	}
+	for _, path := range []string{"/connections/cn_hl", "/connections/cn_hl/reconnect"} {
+		if strings.Contains(d.open(path).Body.String(), banner) {
+			t.Errorf("%s says it twice", path)
+		}
+	}
+	cn, err := d.connections.Connection(t.Context(), "cn_hl")
+	ok(t, err)
+	cn.State, cn.Problem = connection.Active, ""
+	ok(t, d.connections.SaveConnection(t.Context(), cn, nil))
+	if strings.Contains(d.open("/runs").Body.String(), banner) {
+		t.Error("it is told although the account works")
+	}
+}
+
+func TestAReconnectByKeyKeepsTheConnectionAndWantsTheSameAccount(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	cn := connection.Connection{ID: "cn_old", Provider: gleap, Name: "Acme", Account: provider.Account{ID: ourProject}, BaseURL: "https://api.example.com", State: connection.NeedsReconnect, Problem: "The key was revoked.", Auth: connection.ByKey, HookSecret: hookSecret}
+	ok(t, o.connections.SaveConnection(t.Context(), cn, nil))
+	o.store.vitals.waiting = 3
+	page := o.open("/connections/cn_old/reconnect").Body.String()
+	for _, want := range []string{"The key was revoked.", "3 records wait", "New key", ourProject} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q:\n%s", want, page)
+		}
+	}
+	o.said = &provider.Error{Kind: provider.Unauthorized}
+	if w := o.send("/connections/cn_old/reconnect", form("key", "still-wrong")); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "does not accept this key") || strings.Contains(w.Body.String(), "still-wrong") {
+		t.Errorf("a wrong key answers %d:\n%s", w.Code, w.Body)
+	}
+	o.said = nil
+	w := o.send("/connections/cn_old/reconnect", form("key", "the-new-key"))
+	if at := w.Header().Get("Location"); at != "/connections/cn_old?draining=1" {
+		t.Fatalf("it leads to %q (%d): %s", at, w.Code, w.Body)
+	}
+	if all := o.all(); len(all) != 1 || all[0].ID != "cn_old" || all[0].State != connection.Active || all[0].HookSecret != hookSecret || o.token != "the-new-key" {
+		t.Errorf("connected: %+v, tried with %q", all, o.token)
+	}
+}
