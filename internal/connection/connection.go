@@ -111,8 +111,9 @@ type Store interface {
 	// SaveConnection creates or replaces a connection; a non-nil sealed grant replaces the old one and takes
 	// the next generation, in the same transaction. ErrTaken: another connection has the account.
 	SaveConnection(ctx context.Context, c Connection, sealed []byte) error
-	// SaveHealth updates state, problem, account, scopes and times, and nothing secret. ErrNotFound when it is removed or
-	// uninstalled: whatever was found out meanwhile does not bring it back.
+	// SaveHealth updates state, problem, account, scopes and when it was checked; not when the credential was renewed, for
+	// that may have happened meanwhile. ErrNotFound when it is removed or uninstalled: whatever was found out meanwhile
+	// does not bring it back.
 	SaveHealth(ctx context.Context, c Connection) error
 	// RemoveConnection marks it removed and destroys its grant.
 	RemoveConnection(ctx context.Context, id record.ConnectionID) error

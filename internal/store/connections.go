@@ -242,7 +242,7 @@ func putGrant(u *unit, id string, sealed []byte) error {
 		lease_owner = '', lease_until = 0`, id, sealed).Error
 }
 
-// SaveHealth updates state, problem, account, scopes and times, and nothing secret. A removed or uninstalled connection
+// SaveHealth updates state, problem, account, scopes and when it was checked, and nothing secret. A removed or uninstalled connection
 // stays so, whatever a check that was under way has found.
 func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 	row, err := rowOfConnection(c)
@@ -251,7 +251,7 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 	}
 	err = s.write(ctx, func(u *unit) error {
 		return one(u.Model(&connectionRow{}).Where("id = ? AND state NOT IN ?", row.ID, []string{string(connection.Removed), string(connection.Uninstalled)}).
-			Select("account_id", "account", "state", "problem", "problem_code", "scopes", "checked_at", "rotated_at", "expires_at").Updates(&row))
+			Select("account_id", "account", "state", "problem", "problem_code", "scopes", "checked_at").Updates(&row))
 	})
 	if err != nil {
 		return fmt.Errorf("save health of %s: %w", c.ID, unknown(err))

@@ -138,7 +138,7 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 		return connection.ErrNotFound
 	}
 	now.State, now.Problem, now.ProblemCode, now.Account, now.Scopes = c.State, c.Problem, c.ProblemCode, c.Account, c.Scopes
-	now.CheckedAt, now.RotatedAt, now.ExpiresAt = c.CheckedAt, c.RotatedAt, c.ExpiresAt
+	now.CheckedAt = c.CheckedAt
 	s.connections[c.ID] = now
 	return nil
 }

@@ -139,8 +139,8 @@ func health(t *testing.T, s connection.Store) {
 	said := was
 	said.State, said.Problem, said.ProblemCode = connection.NeedsReconnect, "The access was withdrawn.", "revoked"
 	said.Account.Name, said.Scopes, said.CheckedAt = "Bakery Ltd", []string{"contacts.readonly"}, noon.Add(time.Minute)
-	said.RotatedAt, said.ExpiresAt = noon.Add(time.Minute), noon.Add(time.Hour)
 	want := said
+	said.RotatedAt, said.ExpiresAt = noon.Add(-time.Minute), noon.Add(-time.Hour) // read before it was renewed
 	said.Name, said.HookSecret, said.BaseURL, said.ClientID, said.Auth = "not this", "nor this", "https://evil.example", "nor this", connection.ByKey
 	must(t, s.SaveHealth(t.Context(), said))
 	got, err := s.Connection(t.Context(), "cn_1")
