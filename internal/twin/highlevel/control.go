@@ -200,7 +200,7 @@ func faultsOfForm(in url.Values) Faults {
 	}
 	return Faults{
 		LatencyMs: number("latencyMs"), Next429: number("next429"), Next5xx: number("next5xx"), Rate5xx: rate,
-		DropAfterCommit: number("dropAfterCommit"), RevokeTokens: in.Has("revokeTokens"), RevokeAccess: in.Has("revokeAccess"),
+		DropAfterCommit: number("dropAfterCommit"), RenewalsLost: number("renewalsLost"), RevokeTokens: in.Has("revokeTokens"), RevokeAccess: in.Has("revokeAccess"),
 		LocationInactive: in.Has("locationInactive"), Reconnect: in.Has("reconnect"),
 		WebhooksLost: number("webhooksLost"), WebhooksDoubled: number("webhooksDoubled"), WebhookDelayMs: number("webhookDelayMs"),
 		SearchLagMs: number("searchLagMs"), MissingScopes: strings.Fields(in.Get("missingScopes")),
@@ -255,6 +255,7 @@ func (t *Twin) controlPage(w http.ResponseWriter, _ *http.Request) {
 		{"next429", "Next calls answered “too many requests”", f.Next429},
 		{"next5xx", "Next calls answered with a server error", f.Next5xx},
 		{"dropAfterCommit", "Next writes done, but left without an answer", f.DropAfterCommit},
+		{"renewalsLost", "Next token renewals done, but left without an answer", f.RenewalsLost},
 		{"create422ButCommits", "Next creations done, but answered as refused", f.Create422ButCommits},
 		{"webhooksLost", "Next webhooks lost", f.WebhooksLost},
 		{"webhooksDoubled", "Next webhooks sent twice", f.WebhooksDoubled},

@@ -16,6 +16,7 @@ type Faults struct {
 	DropAfterCommit     int      `json:"dropAfterCommit"`  // writes committed, then no answer
 	RevokeTokens        bool     `json:"revokeTokens"`     // all OAuth tokens issued before
 	RevokeAccess        bool     `json:"revokeAccess"`     // only the access tokens among them
+	RenewalsLost        int      `json:"renewalsLost"`     // refresh tokens spent, then no answer
 	LocationInactive    bool     `json:"locationInactive"` // no tokens for a while, with the words of §2.3
 	Reconnect           bool     `json:"reconnect"`        // /oauth/reconnect works; some say it is gone
 	WebhooksLost        int      `json:"webhooksLost"`
@@ -71,6 +72,17 @@ func (t *Twin) outage() (answer, bool) {
 	return answer{http.StatusServiceUnavailable, object{
 		"statusCode": http.StatusServiceUnavailable, "message": "Service Unavailable",
 	}}, true
+}
+
+// lostRenewal reports that the answer to a renewal that was done is not to arrive.
+func (t *Twin) lostRenewal() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.faults.RenewalsLost == 0 {
+		return false
+	}
+	t.faults.RenewalsLost--
+	return true
 }
 
 func (t *Twin) fault429() bool {

@@ -145,7 +145,11 @@ func (t *Twin) exchange(c *call) answer {
 	if !fine {
 		return refused
 	}
-	return t.token(in)
+	a := t.token(in)
+	if a.status == http.StatusOK && in.Get("grant_type") == "refresh_token" && t.lostRenewal() {
+		return answer{}
+	}
+	return a
 }
 
 // v3Names are the camelCase names of the token endpoint under v3: §2.3.

@@ -101,6 +101,20 @@ func TestRefreshTokensRotateWithAGrace(t *testing.T) {
 	s.want(200, refresh(third.str("refresh_token")))
 }
 
+func TestARenewalCanBeDoneWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	in := url.Values{"client_id": {s.ready.ClientID}, "client_secret": {s.ready.ClientSecret}, "grant_type": {"refresh_token"}, "refresh_token": {s.connect("contacts.readonly").str("refresh_token")}}
+	s.twin.SetFaults(Faults{RenewalsLost: 1})
+	if r, err := s.try("POST", "/oauth/token", in); err == nil {
+		t.Fatalf("answered %d %s", r.status, r.raw)
+	}
+	s.clock.advance(30 * time.Second)
+	s.want(200, s.call("POST", "/oauth/token", in)) // within the grace the pair is told once more
+	s.clock.advance(time.Second)
+	s.wantMessage(400, "Invalid grant: refresh token is invalid", s.call("POST", "/oauth/token", in))
+}
+
 func TestTheTokenEndpointSpeaksCamelCaseUnderVersion3(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
