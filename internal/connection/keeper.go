@@ -97,6 +97,8 @@ func (k *Keeper) Sweep(ctx context.Context) {
 		case c.Auth != ByOAuth:
 		case c.State == Active && due(c.ID, c.RotatedAt, c.ExpiresAt, k.Now()):
 			k.try(ctx, c.ID, func() error { return k.Gateway.Renew(ctx, c, lead(c.ID, c.RotatedAt, c.ExpiresAt)) })
+		case c.State == NeedsReconnect && c.RotatedAt.After(c.CheckedAt):
+			k.try(ctx, c.ID, func() error { return k.recheck(ctx, c.ID) })
 		case c.State != Active:
 			k.try(ctx, c.ID, func() error {
 				_, err := k.Service.Revive(ctx, c)
@@ -104,6 +106,20 @@ func (k *Keeper) Sweep(ctx context.Context) {
 			})
 		}
 	}
+}
+
+// recheck tries a connection whose credential was renewed after it had been called dead: a process that was thought to be
+// gone came back with it.
+func (k *Keeper) recheck(ctx context.Context, id record.ConnectionID) error {
+	client, err := k.Gateway.Fresh(ctx, id)
+	if err != nil {
+		return err
+	}
+	c, err := k.Service.Check(ctx, id, client)
+	if err == nil && c.State != Active {
+		err = errNoWay
+	}
+	return err
 }
 
 // company renews a company's token, and lists its accounts again where one is known by its id alone: a delivery tells no

@@ -223,6 +223,35 @@ func TestNobodyWaitsForARenewalWhileTheTokenIsGood(t *testing.T) {
 	})
 }
 
+// Two processes disagree: one took the credential for dead, then the other came back with a renewed one.
+func TestWhatWasRenewedAfterItWasCalledDeadIsTried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c, err := h.ConnectOAuth(t.Context(), h.granted("own", "co", time.Hour))
+		must(t, err)
+		must(t, h.Break(t.Context(), c.ID, "It was revoked."))
+		h.keeper.Sweep(t.Context())
+		h.is(c.ID, connection.NeedsReconnect)
+		time.Sleep(time.Minute)
+		grants := connection.Grants{Store: h.store, Vault: aVault(t)}
+		g, err := grants.Load(t.Context(), c.ID)
+		must(t, err)
+		g.Token = oauth2.Token{AccessToken: "of-the-other", RefreshToken: "also", Expiry: time.Now().Add(time.Hour)}
+		must(t, grants.Rotate(t.Context(), c.ID, g.Generation, g, time.Now()))
+		time.Sleep(time.Second)
+		h.changed = nil
+		h.keeper.Sweep(t.Context())
+		h.is(c.ID, connection.Active)
+		if got, err := h.token(c); got != "of-the-other" || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		if len(h.changed) == 0 {
+			t.Error("what was held is not due")
+		}
+	})
+}
+
 func TestARefusedKeyNeedsAPersonAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

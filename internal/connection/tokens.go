@@ -18,11 +18,16 @@ import (
 const (
 	// freshFor is how much life a token must have left to be used without renewing it.
 	freshFor = 60 * time.Second
-	// leaseFor bounds a renewal; a process that dies in the middle holds others up this long at most.
-	leaseFor = 30 * time.Second
+	// leaseFor bounds a renewal; a process that dies in the middle holds others up this long at most. It is shorter than
+	// the half minute in which HighLevel gives the same answer again (reference/highlevel.md §2.4): who comes next still
+	// hears what the dead one did not store.
+	leaseFor = 25 * time.Second
 	// exchangeFor and storeFor bound its two parts: together they end before the lease does.
-	exchangeFor = 20 * time.Second
+	exchangeFor = 15 * time.Second
 	storeFor    = 8 * time.Second
+	// restFor is how long a renewal that failed is not tried again: everybody who waited for it, and who comes meanwhile,
+	// hears the same, instead of asking one after the other.
+	restFor = 5 * time.Second
 	// settleFor is how long after a refusal made us renew a further refusal is taken to be of the old token:
 	// calls that were under way come back one after the other.
 	settleFor = 5 * time.Second
@@ -56,6 +61,8 @@ type Tokens struct {
 	lessee   string        // Owner and which keeper of it
 	unsaved  *Grant        // renewed, but the store has not taken it yet
 	refusals []time.Time   // when refusals made us renew, lately
+	failed   error         // what the last renewal came to, if it may work later
+	failedAt time.Time
 
 	mu    sync.Mutex // guards what follows, which is read without queueing
 	grant Grant
@@ -106,10 +113,21 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 	if t.fresh(grant) {
 		return grant.Token.AccessToken, nil
 	}
+	if err := t.rested(); err != nil {
+		return "", err
+	}
 	if err := t.renew(ctx, grant.Generation); err != nil {
 		return "", err
 	}
 	return t.known().Token.AccessToken, nil
+}
+
+// rested answers what the last renewal came to, while it is not to be tried again.
+func (t *Tokens) rested() error {
+	if t.failed == nil || t.unsaved != nil || t.Now().Sub(t.failedAt) >= restFor {
+		return nil
+	}
+	return t.failed
 }
 
 // Early renews a token that has no more than lead to live, before anybody has to wait for it.
@@ -161,6 +179,9 @@ func (t *Tokens) Refresh(ctx context.Context) error {
 		t.refusals = nil
 		return t.broken(ctx, "The provider refuses every access it gives us, so nothing can be done with it.")
 	}
+	if err := t.rested(); err != nil {
+		return err
+	}
 	if err := t.renew(ctx, grant.Generation); err != nil {
 		return err
 	}
@@ -197,7 +218,12 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 			return nil
 		}
 		if ok {
-			return t.exchange(ctx, grant)
+			t.failed = nil
+			err := t.exchange(ctx, grant)
+			if provider.IsKind(err, provider.Unavailable) {
+				t.failed, t.failedAt = err, t.Now()
+			}
+			return err
 		}
 		// Somebody else is at it: look again shortly.
 		if err := t.Wait(ctx, 200*time.Millisecond); err != nil {
@@ -287,6 +313,11 @@ func (t *Tokens) denied(ctx, asking context.Context, grant Grant, err error) err
 
 // restore tries what is left before a person is asked.
 func (t *Tokens) restore(ctx, asking context.Context, grant Grant, why string) error {
+	if now, err := t.Grants.Load(ctx, t.Connection); err == nil && now.Generation > grant.Generation && t.fresh(now) {
+		// Somebody whose lease we took for ended renewed after all: what we spent was old.
+		t.know(now)
+		return t.release(ctx)
+	}
 	if t.Restore == nil {
 		return t.broken(ctx, why)
 	}

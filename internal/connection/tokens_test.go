@@ -286,6 +286,11 @@ func TestWhyARenewalFailsDecidesWhatHappens(t *testing.T) {
 				k.fails(one, c.kind, c.broken)
 				k.asked(1)
 				k.server.before = nil
+				if c.kind == provider.Unavailable {
+					k.fails(one, c.kind, c.broken) // it is not tried again at once
+					k.asked(1)
+					time.Sleep(5 * time.Second)
+				}
 				k.gives(one, "access-2") // the same refresh token, and nobody holds the lease
 			})
 		})
@@ -296,6 +301,60 @@ func redirected(*http.Request, url.Values) (*http.Response, error) {
 	resp := answer(http.StatusTemporaryRedirect, "")
 	resp.Header.Set("Location", "https://elsewhere.example/token")
 	return resp, nil
+}
+
+func TestARenewalThatFailsIsToldToAllWhoWaitForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeping(t, -time.Minute)
+		k.server.before = func(*http.Request, url.Values) (*http.Response, error) { return answer(http.StatusServiceUnavailable, "down"), nil }
+		one := k.keeper("one")
+		// An outage of a minute, with a call every tenth of a second, and a thousand at its beginning.
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() {
+				if _, err := one.Token(t.Context()); !provider.IsKind(err, provider.Unavailable) {
+					t.Errorf("%v", err)
+				}
+			})
+		}
+		wg.Wait()
+		k.asked(1)
+		for range 600 {
+			k.fails(one, provider.Unavailable, 0)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := k.server.count(); n > 12 {
+			t.Errorf("asked %d times within a minute", n)
+		}
+		// Somebody else got it: nobody rests then.
+		k.fails(one, provider.Unavailable, 0)
+		k.server.before = nil
+		k.gives(k.keeper("two"), fmt.Sprintf("access-%d", k.server.count()+1))
+		k.gives(one, fmt.Sprintf("access-%d", k.server.count()))
+	})
+}
+
+func TestARenewalThatOutlivedItsLeaseIsNotCalledDead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeping(t, -time.Minute)
+		k.server.valid = "spent by another"
+		// The machine that holds the lease slept. It wakes up and stores its token while we ask with the one it spent.
+		k.server.before = func(*http.Request, url.Values) (*http.Response, error) {
+			g, err := k.grants.Load(context.Background(), k.cn.ID)
+			must(t, err)
+			g.Token = oauth2.Token{AccessToken: "of-the-other", RefreshToken: "also", Expiry: time.Now().Add(time.Hour)}
+			must(t, k.grants.Rotate(context.Background(), k.cn.ID, g.Generation, g, time.Now()))
+			return nil, nil
+		}
+		one := k.keeper("one")
+		k.gives(one, "of-the-other")
+		k.asked(1)
+		if len(k.broken) != 0 {
+			t.Errorf("a person was asked: %v", k.broken)
+		}
+	})
 }
 
 func TestACallerWhoLeavesDoesNotLoseTheAccount(t *testing.T) {
@@ -359,7 +418,7 @@ func TestAReconnectionDuringARenewalWins(t *testing.T) {
 	})
 }
 
-func TestAProcessThatDiesWhileRenewingHoldsOthersUpHalfAMinute(t *testing.T) {
+func TestAProcessThatDiesWhileRenewingHoldsOthersUpForALeaseAtMost(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeping(t, -time.Minute)
