@@ -54,7 +54,7 @@ func (f *Flow) Redeem(ctx context.Context, code string, in Intent) (Authorised, 
 		return Authorised{Pending: p}, exchangeProblem(err, code, in.ClientSecret)
 	}
 	p.Endpoint.AuthStyle = style
-	return Authorised{Pending: p, ClientSecret: in.ClientSecret, Token: token}, nil
+	return Authorised{Pending: p, ClientSecret: in.ClientSecret, Token: dated(token, f.Now())}, nil
 }
 
 // Hold keeps an authorisation until somebody claims it, and answers what to bind the browser with. Like a state, the

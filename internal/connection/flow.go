@@ -132,7 +132,7 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 		return Authorised{Pending: p}, exchangeProblem(err, back.Get("code"), secret.ClientSecret, secret.Verifier)
 	}
 	p.Endpoint.AuthStyle = style
-	return Authorised{Pending: p, Proven: back.Get("state") != "", ClientSecret: secret.ClientSecret, Token: token}, nil
+	return Authorised{Pending: p, Proven: back.Get("state") != "", ClientSecret: secret.ClientSecret, Token: dated(token, f.Now())}, nil
 }
 
 // take finds what was begun by this browser and ends it: no answer counts twice.

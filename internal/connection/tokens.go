@@ -262,8 +262,16 @@ func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
 	if next.RefreshToken == "" {
 		next.RefreshToken = grant.Token.RefreshToken
 	}
-	grant.Token = *next
+	grant.Token = *dated(next, t.Now())
 	return t.keep(ctx, grant)
+}
+
+// dated is a token whose end is told by our clock; oauth2 goes by its own.
+func dated(t *oauth2.Token, now time.Time) *oauth2.Token {
+	if t.ExpiresIn > 0 {
+		t.Expiry = now.Add(time.Duration(t.ExpiresIn) * time.Second)
+	}
+	return t
 }
 
 // keep stores a renewed grant before it is used: the old refresh token is spent, so losing the new one loses

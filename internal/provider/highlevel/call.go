@@ -113,7 +113,9 @@ func (c *Client) classify(op string, resp *apiclient.Response) *provider.Error {
 	case resp.Status == http.StatusUnauthorized && strings.Contains(lower, "not authorized for this scope"):
 		e.Kind, e.Scope = provider.Forbidden, scopeOf[op]
 	case resp.Status == http.StatusUnauthorized && strings.Contains(lower, "version header"):
-		e.Kind = provider.Invalid
+		// Nothing is wrong with the credential, nor with what was asked: something on the way took the header, or a version
+		// was retired (§1). What cannot be done now waits.
+		e.Kind = provider.Unavailable
 	case strings.Contains(lower, "does not allow duplicated"):
 		e.Kind = provider.Duplicate
 		if id := body.object("meta").text("contactId"); id != "" {

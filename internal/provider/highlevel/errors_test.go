@@ -43,8 +43,8 @@ func TestRefusalsAreReadAsHighLevelMeansThem(t *testing.T) {
 	}{
 		"bad token":              {401, `{"statusCode":401,"message":"Invalid token: access token is invalid"}`, provider.Unauthorized, "", ""},
 		"missing scope":          {401, `{"message":"The token is not authorized for this scope."}`, provider.Forbidden, "contacts.readonly", ""},
-		"no version header":      {401, `{"message":"version header was not found."}`, provider.Invalid, "", ""},
-		"unknown version":        {401, `{"message":"version header is invalid"}`, provider.Invalid, "", ""},
+		"no version header":      {401, `{"message":"version header was not found."}`, provider.Unavailable, "", ""},
+		"unknown version":        {401, `{"message":"version header is invalid"}`, provider.Unavailable, "", ""},
 		"another location":       {403, `{"message":"The token does not have access to this location."}`, provider.Forbidden, "", ""},
 		"sleeping location":      {400, `{"message":"Location is not active"}`, provider.Unavailable, "", ""},
 		"unknown contact":        {400, `{"message":"Contact with id abc not found"}`, provider.NotFound, "", ""},
