@@ -37,6 +37,8 @@ type estate struct {
 	houses  []*house
 	ahead   []*atomic.Int64 // of each house's clock
 	twins   atomic.Int64    // how far the twins' clock is ahead
+	// deaf is whether HighLevel's webhooks reach nobody.
+	deaf atomic.Bool
 	// between, when set, sees every request to HighLevel before it does.
 	between atomic.Pointer[func(*http.Request)]
 
@@ -52,6 +54,9 @@ func newEstate(t *testing.T, processes int) *estate {
 	now := func() time.Time { return time.Now().Add(time.Duration(e.twins.Load())) }
 	var err error
 	e.hl, err = twinhighlevel.New(twinhighlevel.Config{Seed: 7, Now: now, AccessTokenLife: 24 * time.Hour, Tap: func(body []byte, header http.Header) {
+		if e.deaf.Load() {
+			return
+		}
 		if status, answer := send(e.houses[0], "/hooks/highlevel", body, header); status/100 != 2 {
 			t.Errorf("a webhook was answered %d %s: %s", status, answer, body)
 		}
@@ -150,6 +155,14 @@ func (e *estate) consents(place string) connection.OAuthInput {
 func (e *estate) connects() connection.Connection {
 	e.Helper()
 	c, err := e.houses[0].connections.ConnectOAuth(e.Context(), e.consents(e.hlReady.LocationID))
+	e.must(err)
+	return c
+}
+
+// connectsByToken is a person who connects the location with a private integration's token.
+func (e *estate) connectsByToken() connection.Connection {
+	e.Helper()
+	c, err := e.houses[0].connections.ConnectKey(e.Context(), connection.KeyInput{Provider: highlevel.ID, Account: e.hlReady.LocationID, Key: e.hlReady.Token, BaseURL: e.hlReady.URL})
 	e.must(err)
 	return c
 }

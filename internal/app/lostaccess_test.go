@@ -203,3 +203,55 @@ func (e *estate) connectsFromAgency() connection.Connection {
 	e.Fatalf("the location is not among %+v", unused)
 	return connection.Connection{}
 }
+
+// TestPollingTakesOverByItself: a private integration has no webhooks (reference/highlevel.md §2.1), so what they would tell
+// is polled from the moment a connection lives on its token, and no longer once it is an app's again.
+func TestPollingTakesOverByItself(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, 0)
+	c := e.connects()
+	e.runs(c)
+	goes := func(email string, polled bool) {
+		t.Helper()
+		before := len(e.hl.Calls())
+		e.must(e.houses[0].pollAll(t.Context()))
+		if asked := len(e.hl.Calls()) > before; asked != polled {
+			t.Errorf("HighLevel was polled: %v, want %v", asked, polled)
+		}
+		e.meets(email)
+		e.must(e.houses[0].pollAll(t.Context()))
+		e.work()
+		if !e.arrived(email) {
+			t.Errorf("%s did not arrive", email)
+		}
+	}
+	goes("told@example.com", false)
+
+	e.deaf.Store(true)
+	if byToken := e.connectsByToken(); byToken.ID != c.ID {
+		t.Fatalf("the same account is %s and %s", c.ID, byToken.ID)
+	}
+	goes("polled@example.com", true)
+
+	// The key is taken back there: its work is held, not failed, until there is another way.
+	takes := func(r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer "+e.hlReady.Token {
+			r.Header.Set("Authorization", "Bearer pit-of-another-time")
+		}
+	}
+	e.between.Store(&takes)
+	e.must(e.houses[0].pollAll(t.Context()))
+	e.is(c, connection.NeedsReconnect)
+	e.meets("meanwhile@example.com")
+	e.must(e.houses[0].pollAll(t.Context()))
+	e.between.Store(nil)
+	e.connectsByToken()
+	goes("again@example.com", true)
+	if !e.arrived("meanwhile@example.com") {
+		t.Error("what happened while a person was needed is lost")
+	}
+
+	e.deaf.Store(false)
+	e.connects()
+	goes("told-again@example.com", false)
+}

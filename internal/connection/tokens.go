@@ -281,6 +281,13 @@ func (t *Tokens) keep(ctx context.Context, next Grant) error {
 	defer cancel()
 	err := t.Grants.Rotate(ctx, t.Connection, next.Generation, next, t.Now())
 	t.unsaved = nil
+	if errors.Is(err, ErrMoved) {
+		// Somebody else's is stored: a person connected again, or a process whose clock goes otherwise renewed too.
+		if now, lost := t.Grants.Load(ctx, t.Connection); lost == nil && t.fresh(now) {
+			t.know(now)
+			return t.release(ctx)
+		}
+	}
 	if err != nil {
 		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrNotFound) {
 			t.unsaved = &next

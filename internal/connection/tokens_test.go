@@ -412,7 +412,6 @@ func TestAReconnectionDuringARenewalWins(t *testing.T) {
 			})
 			return resp, err
 		}
-		k.fails(one, provider.Unavailable, 0)
 		k.gives(one, "from-the-person")
 		k.asked(1)
 	})
