@@ -69,6 +69,9 @@ type Budget struct {
 	refusedUntil [provider.Audit + 1]time.Time
 	settled      int // calls answered since the last lease
 	settledAt    time.Time
+	// untold is what the others do not know of our day yet: its counts, and whether the provider told what is left.
+	untold           daily
+	untoldAt, toldAt time.Time
 }
 
 // NewBudget makes a budget. Tell it with Done when a call that was waited for has its answer.
@@ -277,6 +280,12 @@ func (b *Budget) prune(now time.Time) {
 
 func (b *Budget) spend(now time.Time, p provider.Priority) {
 	b.pace.spent(now, p < provider.Bulk)
+	if b.cfg.Ledger != nil {
+		b.untold.spent, b.untoldAt = b.untold.spent+1, now
+		if p < provider.Bulk {
+			b.untold.urgent++
+		}
+	}
 	if b.burst > 0 {
 		b.flying = append(b.flying, now)
 	}
@@ -335,6 +344,7 @@ func (b *Budget) Observe(h http.Header, status int) {
 		if b.dayBegan.IsZero() || left > b.dailyLeft+max(b.burst, 1) {
 			b.dayBegan = now // more than before: the provider's day has turned
 		}
+		b.untold.told, b.toldAt = true, now
 		if b.dailyLeft = left; left <= b.dailyMax-b.withoutReserve(b.dailyMax) {
 			b.daySpent(now)
 		}

@@ -401,6 +401,109 @@ func TestTheDaysForecastIsAtThePaceOfTheLastHour(t *testing.T) {
 	})
 }
 
+func TestTheDayIsOfAllProcesses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := &ledger{ahead: 5 * time.Hour}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Daily: 10_000, Key: "k", Ledger: shared.change, MaxWait: time.Millisecond}
+		one, two, idle := apiclient.NewBudget(cfg), apiclient.NewBudget(cfg), apiclient.NewBudget(cfg)
+		spend := func(b *apiclient.Budget, p provider.Priority) error {
+			err := b.Wait(t.Context(), p)
+			if err == nil {
+				b.Done()
+			}
+			return err
+		}
+		for range 60 {
+			for range 5 {
+				for _, b := range []*apiclient.Budget{one, two} {
+					if err := spend(b, provider.Live); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		idle.Learn(shared.document, time.Now().Add(shared.ahead))
+		for name, b := range map[string]*apiclient.Budget{"who spent half": one, "who spent nothing": idle} {
+			q := b.Left()
+			if q.DailyRemaining < 9_400 || q.DailyRemaining > 9_410 || q.Forecast < 13_500 || q.Forecast > 15_500 {
+				t.Errorf("%s: %d left, forecast %d, want about 9,400 and 14,400", name, q.DailyRemaining, q.Forecast)
+			}
+			if in := time.Until(q.RunsOut); in < 14*time.Hour || in > 17*time.Hour {
+				t.Errorf("%s: runs out in %v, want about 15h40m", name, in)
+			}
+			if err := spend(b, provider.Bulk); !provider.IsKind(err, provider.RateLimited) {
+				t.Errorf("%s: bulk takes what the urgent work of others will need: %v", name, err)
+			}
+			if err := spend(b, provider.Live); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		if err := spend(idle, provider.Live); err != nil { // quiet again
+			t.Error(err)
+		}
+		if err := spend(idle, provider.Bulk); err != nil {
+			t.Errorf("bulk waits although nothing is urgent: %v", err)
+		}
+	})
+}
+
+func TestWhatTheProviderSaysOfTheDayIsToldToAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := &ledger{ahead: -time.Hour}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Reserve: 10, Key: "k", Ledger: shared.change, MaxWait: time.Millisecond}
+		one, two := apiclient.NewBudget(cfg), apiclient.NewBudget(cfg)
+		call := func(b *apiclient.Budget, left string) error {
+			err := b.Wait(t.Context(), provider.Live)
+			if err == nil && left != "" {
+				b.Observe(limits("X-RateLimit-Limit-Daily", "1000", "X-RateLimit-Daily-Remaining", left), 200)
+			}
+			b.Done()
+			return err
+		}
+		reaches := func(b *apiclient.Budget, want int) {
+			t.Helper()
+			time.Sleep(11 * time.Second) // its block has ended, so it leases again
+			if err := call(b, ""); err != nil {
+				t.Fatal(err)
+			}
+			if q := b.Left(); q.DailyMax != 1000 || q.DailyRemaining != want {
+				t.Errorf("%d of %d are left, want %d", q.DailyRemaining, q.DailyMax, want)
+			}
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(call(one, "600")) // others spend too
+		reaches(one, 599)
+		reaches(two, 599) // what one spent since it leased comes with its next lease
+		must(call(two, "102"))
+		reaches(two, 101)
+		reaches(one, 100) // a tenth is other apps'
+		time.Sleep(11 * time.Second)
+		for name, b := range map[string]*apiclient.Budget{"one": one, "two": two} {
+			if err := call(b, ""); !provider.IsKind(err, provider.RateLimited) {
+				t.Errorf("%s spends what is left to others: %v", name, err)
+			}
+		}
+		// Each looks again after an hour; the provider's day has turned, and both know.
+		time.Sleep(time.Hour)
+		must(call(one, "999"))
+		reaches(one, 998)
+		time.Sleep(time.Hour)
+		reaches(two, 998)
+		if err := call(two, ""); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestPartOfTheBudgetIsLeftToOtherApps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

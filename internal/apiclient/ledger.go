@@ -1,6 +1,7 @@
 package apiclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -36,6 +37,18 @@ type settlement struct {
 	flying   int           // calls on their way
 	pause    time.Duration // how much longer the provider asked everybody to wait
 	interval time.Duration
+	day      daily
+}
+
+// daily is what a holder tells of the day, since it last told.
+type daily struct {
+	limit         int // calls a day; 0 = none is known
+	spent, urgent int
+	age           time.Duration // since the last of them
+	// told is whether the provider said how many are left, how many that were, and how long ago.
+	told    bool
+	left    int
+	toldAge time.Duration
 }
 
 // ledgerDocument is the stored form. Times are the database's, in microseconds.
@@ -43,7 +56,27 @@ type ledgerDocument struct {
 	Blocks []ledgerBlock `json:"blocks,omitempty"`
 	// Paused is until when the provider asked everybody to wait.
 	Paused int64 `json:"paused,omitempty"`
+	// Day is what is left of the day's calls, and Spans how many were spent in each span of the last hour, by all.
+	Day   *ledgerDay   `json:"day,omitempty"`
+	Spans []ledgerSpan `json:"spans,omitempty"`
 }
+
+// ledgerDay is a day of the provider's, as far as it is known.
+type ledgerDay struct {
+	Limit int   `json:"limit"`
+	Left  int   `json:"left"`
+	Began int64 `json:"began"`
+	Told  int64 `json:"told,omitempty"` // when the provider last said what is left
+}
+
+// ledgerSpan is what was spent in spanOf.
+type ledgerSpan struct {
+	Start  int64 `json:"start"`
+	Spent  int   `json:"spent"`
+	Urgent int   `json:"urgent,omitempty"`
+}
+
+const spanOf = 5 * time.Minute
 
 // ledgerBlock is a number of calls that count until then. An open one has a holder, who may still be spending it.
 type ledgerBlock struct {
@@ -93,6 +126,78 @@ func (d *ledgerDocument) lease(holder string, s settlement, want, allowed int, n
 	return granted, max(retryAfter, 0)
 }
 
+// book writes down what a holder tells of the day.
+func (d *ledgerDocument) book(s daily, burst int, now time.Time) {
+	d.Spans = slices.DeleteFunc(d.Spans, func(m ledgerSpan) bool { return now.Sub(time.UnixMicro(m.Start)) > paceOver })
+	if s.spent > 0 {
+		start := now.Add(-s.age).Truncate(spanOf).UnixMicro()
+		at, known := slices.BinarySearchFunc(d.Spans, start, func(m ledgerSpan, start int64) int { return cmp.Compare(m.Start, start) })
+		if !known {
+			d.Spans = slices.Insert(d.Spans, at, ledgerSpan{Start: start})
+		}
+		d.Spans[at].Spent += s.spent
+		d.Spans[at].Urgent += s.urgent
+	}
+	if s.limit == 0 {
+		return
+	}
+	if d.Day == nil || now.Sub(time.UnixMicro(d.Day.Began)) >= day {
+		d.Day = &ledgerDay{Left: s.limit, Began: now.UnixMicro()}
+	}
+	d.Day.Limit = s.limit
+	told := now.Add(-s.toldAge).UnixMicro()
+	if !s.told || told <= d.Day.Told {
+		d.Day.Left = max(d.Day.Left-s.spent, 0)
+		return
+	}
+	if d.Day.Told > 0 && s.left > d.Day.Left+max(burst, 1) {
+		d.Day.Began = told // more than before: the provider's day has turned
+	}
+	d.Day.Left, d.Day.Told = s.left, told
+}
+
+// Learn takes from the ledger's document what all processes spent. now is the ledger's clock. Whoever leases has learnt
+// it already; it is for those who only want to know.
+func (b *Budget) Learn(document string, now time.Time) {
+	if b == nil {
+		return
+	}
+	d := readLedger(document)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.leasing {
+		b.learn(d, now)
+	}
+}
+
+// learn takes the day and the pace of all for ours, and adds what they do not know of us yet. The caller holds mu.
+func (b *Budget) learn(d ledgerDocument, now time.Time) {
+	here := b.cfg.Now()
+	local := func(micro int64) time.Time { return here.Add(time.UnixMicro(micro).Sub(now)) }
+	b.pace.minutes = b.pace.minutes[:0]
+	for _, m := range d.Spans {
+		b.pace.minutes = append(b.pace.minutes, paceMinute{start: local(m.Start), spent: m.Spent, urgent: m.Urgent})
+	}
+	if b.untold.spent > 0 {
+		b.pace.minutes = append(b.pace.minutes, paceMinute{start: here.Truncate(time.Minute), spent: b.untold.spent, urgent: b.untold.urgent})
+	}
+	if d.Day == nil {
+		return
+	}
+	b.dailyMax = d.Day.Limit
+	if b.untold.told && local(d.Day.Told).Before(b.toldAt) {
+		return // we know better
+	}
+	floor := b.dailyMax - b.withoutReserve(b.dailyMax)
+	b.dailyLeft, b.dayBegan = max(d.Day.Left-b.untold.spent, 0), local(d.Day.Began)
+	switch {
+	case b.dailyLeft > floor:
+		b.spentUntil = time.Time{}
+	case b.spentUntil.IsZero():
+		b.daySpent(here)
+	}
+}
+
 // borrow leases a block for calls of this priority. The caller has set leasing; nobody spends meanwhile.
 func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	b.mu.Lock()
@@ -100,6 +205,11 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	b.prune(began)
 	b.held, b.tellPause = holding{}, false
 	s := settlement{done: b.settled, age: began.Sub(b.settledAt), flying: len(b.flying), pause: max(b.pausedUntil.Sub(began), 0), interval: b.interval}
+	s.day = b.untold
+	s.day.limit, s.day.left = b.dailyMax, b.dailyLeft
+	s.day.age, s.day.toldAge = began.Sub(b.untoldAt), began.Sub(b.toldAt)
+	b.untold = daily{}
+	burst := b.burst
 	allowed := b.allowed(p)
 	want := max(1, b.burst/blocksOf)
 	leased := b.interval
@@ -107,9 +217,13 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 
 	var granted int
 	var retryAfter time.Duration
+	var agreed ledgerDocument
+	var at time.Time
 	err := b.cfg.Ledger(ctx, b.cfg.Key, func(document string, now time.Time) (string, error) {
 		d := readLedger(document)
 		granted, retryAfter = d.lease(b.holder, s, want, allowed, now, leased)
+		d.book(s.day, burst, now)
+		agreed, at = d, now
 		return d.String(), nil
 	})
 
@@ -117,6 +231,13 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	defer b.mu.Unlock()
 	b.leasing = false
 	defer b.wake()
+	if err != nil {
+		b.untold.spent += s.day.spent
+		b.untold.urgent += s.day.urgent
+		b.untold.told = b.untold.told || s.day.told
+	} else {
+		b.learn(agreed, at)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -128,6 +128,25 @@ func (p *providers) takeUse() []engine.QuotaUse {
 	return out
 }
 
+// learn tells every budget what all processes have spent of it, so that also who calls little knows what is left.
+func (p *providers) learn(ctx context.Context, ledgers func(context.Context) (map[string]string, time.Time, error)) error {
+	if p.ledger == nil {
+		return nil
+	}
+	documents, now, err := ledgers(ctx)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key, b := range p.budgets {
+		if document := documents[key]; document != "" {
+			b.Learn(document, now)
+		}
+	}
+	return nil
+}
+
 // quotaOf is how the budget of a connection's account stands; false before its first call.
 func (p *providers) quotaOf(c connection.Connection) (engine.QuotaState, bool) {
 	p.mu.Lock()

@@ -193,6 +193,9 @@ func (h *house) bookNow(ctx context.Context) {
 	if err := h.store.AddFaults(ctx, h.providers.faults.take()...); err != nil {
 		h.log.WarnContext(ctx, "failed calls are not remembered", "err", err)
 	}
+	if err := h.providers.learn(ctx, h.store.Ledgers); err != nil {
+		h.log.WarnContext(ctx, "what others use of call limits is not known", "err", err)
+	}
 }
 
 // webServer bounds what a connection may cost before a handler has seen anything of it.

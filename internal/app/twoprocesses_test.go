@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"crosswalk/internal/apiclient"
 	"crosswalk/internal/connection"
 	"crosswalk/internal/provider"
 	twinhighlevel "crosswalk/internal/twin/highlevel"
@@ -232,4 +233,57 @@ func TestProcessesWhoseClocksDifferLoseNothing(t *testing.T) {
 	}
 	e.hl.SetFaults(twinhighlevel.Faults{})
 	e.bothWork(c)
+}
+
+// TestTheCallsOfADayAreOfTheConnection: one process works, the other only looks; both know what is left, and neither takes
+// what is other apps'.
+func TestTheCallsOfADayAreOfTheConnection(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, 2)
+	c := e.connects()
+	check := func(process int, p provider.Priority) error {
+		client, err := e.houses[process].gateway.Client(t.Context(), c.ID)
+		e.must(err)
+		_, err = client.(provider.Checker).Check(provider.WithPriority(t.Context(), p))
+		return err
+	}
+	e.must(check(1, provider.Live))
+	for range 40 {
+		e.must(check(0, provider.Live))
+	}
+	budget := func(process int) apiclient.Quota {
+		return e.houses[process].providers.budgets["highlevel/"+e.hlReady.LocationID].Left()
+	}
+	worker := budget(0)
+	e.houses[1].bookNow(t.Context())
+	looker := budget(1)
+	// A block of ten may not have been told yet.
+	if worker.DailyMax != 200_000 || looker.DailyMax != 200_000 || looker.DailyRemaining-worker.DailyRemaining > 10 {
+		t.Errorf("the worker knows of %d left, the other of %d", worker.DailyRemaining, looker.DailyRemaining)
+	}
+	if looker.Forecast == 0 || float64(worker.Forecast)/float64(looker.Forecast) > 1.5 {
+		t.Errorf("forecasts of %d and %d", worker.Forecast, looker.Forecast)
+	}
+	// Audits come last: they leave two fifths, and the reserve, in both processes together.
+	for i := 0; ; i++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		client, err := e.houses[i%2].gateway.Client(ctx, c.ID)
+		e.must(err)
+		_, err = client.(provider.Checker).Check(provider.WithPriority(ctx, provider.Audit))
+		cancel()
+		if err != nil {
+			break
+		}
+		if i > 60 {
+			t.Fatal("audits use it all up")
+		}
+	}
+	for i := range 10 { // live work still goes through at once, from either
+		e.must(check(i%2, provider.Live))
+	}
+	for _, call := range e.hl.Calls() {
+		if call.Status == http.StatusTooManyRequests {
+			t.Fatal("HighLevel refused a call")
+		}
+	}
 }

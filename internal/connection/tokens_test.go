@@ -307,7 +307,9 @@ func TestARenewalThatFailsIsToldToAllWhoWaitForIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeping(t, -time.Minute)
-		k.server.before = func(*http.Request, url.Values) (*http.Response, error) { return answer(http.StatusServiceUnavailable, "down"), nil }
+		k.server.before = func(*http.Request, url.Values) (*http.Response, error) {
+			return answer(http.StatusServiceUnavailable, "down"), nil
+		}
 		one := k.keeper("one")
 		// An outage of a minute, with a call every tenth of a second, and a thousand at its beginning.
 		var wg sync.WaitGroup

@@ -60,13 +60,37 @@ func (s *Store) QuotaUses(ctx context.Context, c record.ConnectionID, since time
 	return out, nil
 }
 
+// Ledgers reads the documents of all shared call budgets, and the clock they are kept by.
+func (s *Store) Ledgers(ctx context.Context) (documents map[string]string, now time.Time, err error) {
+	clock := s.now()
+	if s.dialect == dialectPostgres {
+		var micros stamp
+		if err := s.read(ctx).Raw("SELECT " + sharedClock).Scan(&micros).Error; err != nil {
+			return nil, clock, fmt.Errorf("read the database's clock: %w", err)
+		}
+		clock = micros.time()
+	}
+	var rows []quotaLedgerRow
+	if err := s.read(ctx).Find(&rows).Error; err != nil {
+		return nil, clock, fmt.Errorf("read the ledgers: %w", err)
+	}
+	documents = make(map[string]string, len(rows))
+	for _, r := range rows {
+		documents[r.Budget] = r.Document
+	}
+	return documents, clock, nil
+}
+
+// sharedClock is the time of the database, in microseconds.
+const sharedClock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
+
 // ChangeLedger hands the document of one shared call budget to change and stores what comes back. Of all processes one
 // at a time is inside, and now is the database's clock, which they all share. A document that is not there is empty.
 func (s *Store) ChangeLedger(ctx context.Context, budget string, change func(document string, now time.Time) (string, error)) error {
 	clock, inside := "0", true
 	if s.dialect == dialectPostgres {
 		// Read after the lock was had: the row is returned once it is ours.
-		clock, inside = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint", false
+		clock, inside = sharedClock, false
 	}
 	err := s.write(ctx, func(u *unit) error {
 		var row struct {

@@ -57,6 +57,11 @@ func testLedger(t *testing.T, b *bundle) {
 		ok(t, b.ChangeLedger(ctx, budget, func(document string, _ time.Time) (string, error) { got = document; return document, nil }))
 		return got
 	}
+	all, now, err := b.Ledgers(ctx)
+	ok(t, err)
+	if all["highlevel/loc"] != strconv.Itoa(holders*each) || now.Sub(b.now).Abs() > time.Hour {
+		t.Errorf("the ledgers are %v at %v", all, now)
+	}
 	if got := read("highlevel/loc"); got != strconv.Itoa(holders*each) {
 		t.Errorf("%d changes at once came to %q", holders*each, got)
 	}
