@@ -175,7 +175,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 		Now: time.Now, NewID: automation.NewID, Log: log, OnRun: h.ran,
 	}
 	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store}
-	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Now: time.Now, NewID: automation.NewID}
+	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Quota: h.quota, Now: time.Now, NewID: automation.NewID}
 	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if err := h.openQueue(r); err != nil {
@@ -333,7 +333,7 @@ func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
 	}
 }
 
-// pollAll polls every object that an automation watches, on either side, and that no webhook tells of.
+// pollAll polls every object that an automation watches, on either side, whose time has come.
 func (h *house) pollAll(ctx context.Context) error {
 	if !h.polling.TryLock() {
 		return nil
@@ -351,10 +351,21 @@ func (h *house) pollAll(ctx context.Context) error {
 	for _, cn := range list {
 		byKey[cn.ID] = cn.Auth != connection.ByOAuth
 	}
+	cursors, err := h.store.PollCursors(ctx)
+	if err != nil {
+		return err
+	}
+	due := map[engine.Watch]bool{}
+	for _, c := range cursors {
+		due[engine.Watch{Connection: c.Connection, Object: c.Object}] = c.Due(time.Now(), h.cfg.PollEvery)
+	}
 	var failed error
-	for _, end := range polled(all, h.providers.descriptors(), byKey) {
-		fresh, err := h.poller.Poll(ctx, end.Connection, end.Object)
-		h.metrics.polled(string(end.Provider), fresh, err)
+	for _, end := range polled(all, h.providers.descriptors(), byKey, h.cfg.PollEvery) {
+		if d, known := due[engine.Watch{Connection: end.Connection, Object: end.Object}]; known && !d {
+			continue
+		}
+		found, err := h.poller.Poll(ctx, end.Watch)
+		h.metrics.polled(string(end.provider), found.Fresh, err)
 		if err != nil && !provider.NeedsPerson(err) {
 			failed = errors.Join(failed, err)
 		}
@@ -366,31 +377,51 @@ func (h *house) pollAll(ctx context.Context) error {
 	return nil
 }
 
-// polled are the ends that must be asked: nobody tells of their changes. A connection by key has no app, and without an
-// app there are no webhooks (reference/highlevel.md §7), so there everything is asked for that can be listed at all: what
-// lives under another record and is not made for polling is listed by its parent only (reference/highlevel.md §4.5).
-func polled(all []automation.Automation, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool) []automation.Endpoint {
+// insuredEvery is how often what webhooks tell of is polled as well: one that gets lost is made up for within this time.
+const insuredEvery = 5 * time.Minute
+
+// outlook is something to poll, and at whom.
+type outlook struct {
+	engine.Watch
+	provider provider.ID
+}
+
+// polled are the ends to be asked. A connection by key has no app, and without an app there are no webhooks
+// (reference/highlevel.md §7): it is asked as often as what nobody tells of, and what webhooks tell of now and then, for
+// the ones that get lost. What lives under another record and is not made for polling is listed by its parent only
+// (reference/highlevel.md §4.5), and left to the daily comparison.
+func polled(all []automation.Automation, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool, every time.Duration) []outlook {
 	type place struct {
 		connection record.ConnectionID
 		object     record.ObjectType
 	}
 	seen := map[place]bool{}
-	var out []automation.Endpoint
+	shares := map[record.ConnectionID]int{}
+	var out []outlook
 	for _, a := range all {
 		if a.State == automation.Draft || !a.Definition.Connected() {
 			continue
 		}
 		for _, end := range []automation.Endpoint{a.Definition.Source, a.Definition.Target} {
 			p := place{end.Connection, end.Object}
-			if _, watched := a.Definition.Watches(end.Connection, end.Object); !watched || seen[p] {
+			if _, watches := a.Definition.Watches(end.Connection, end.Object); !watches || seen[p] {
 				continue
 			}
 			object, _ := descriptors[end.Provider].Object(end.Object)
-			if object.Poll || byKey[end.Connection] && !object.ParentRequired {
-				seen[p] = true
-				out = append(out, end)
+			if !object.Poll && object.ParentRequired {
+				continue
 			}
+			w := outlook{engine.Watch{Connection: end.Connection, Object: end.Object, Every: every}, end.Provider}
+			if w.Told = object.Webhook && !object.Poll && !byKey[end.Connection]; w.Told {
+				w.Every = max(every, insuredEvery)
+			}
+			seen[p] = true
+			shares[end.Connection]++
+			out = append(out, w)
 		}
+	}
+	for i := range out {
+		out[i].Shares = shares[out[i].Connection]
 	}
 	return out
 }

@@ -53,7 +53,7 @@ func TestWhatNobodyTellsOfIsPolledOnBothSides(t *testing.T) {
 	}{
 		{"a draft", "contacts-in-sync", automation.Draft, nil, true, ""},
 		{"half connected", "contacts-in-sync", automation.On, func(d *automation.Definition) { d.Target.Connection = "" }, true, ""},
-		{"contacts, webhooks tell", "contacts-in-sync", automation.On, nil, false, "cn_gl/contact"},
+		{"contacts, webhooks tell", "contacts-in-sync", automation.On, nil, false, "cn_gl/contact cn_hl/contact~"},
 		{"contacts, private token", "contacts-in-sync", automation.On, nil, true, "cn_gl/contact cn_hl/contact"},
 		{"contacts, paused", "contacts-in-sync", automation.Paused, nil, true, "cn_gl/contact cn_hl/contact"},
 		{"contacts one way, private token", "highlevel-contact-to-gleap", automation.On, nil, true, "cn_hl/contact"},
@@ -68,8 +68,15 @@ func TestWhatNobodyTellsOfIsPolledOnBothSides(t *testing.T) {
 		a := ready(t, tc.recipe, tc.state, tc.change)
 		var got []string
 		// Two automations that watch the same are asked for once.
-		for _, end := range polled([]automation.Automation{a, a}, descriptors, map[record.ConnectionID]bool{"cn_hl": tc.byKey}) {
-			got = append(got, string(end.Connection)+"/"+string(end.Object))
+		for _, end := range polled([]automation.Automation{a, a}, descriptors, map[record.ConnectionID]bool{"cn_hl": tc.byKey}, time.Minute) {
+			words := string(end.Connection) + "/" + string(end.Object)
+			if end.Told {
+				words += "~" // only for what webhooks lose
+			}
+			if end.Told != (end.Every == insuredEvery) || end.Shares != 1 {
+				t.Errorf("%s: %s is polled every %s, %d shares", tc.name, words, end.Every, end.Shares)
+			}
+			got = append(got, words)
 		}
 		slices.Sort(got)
 		if all := strings.Join(got, " "); all != tc.want {
@@ -106,7 +113,7 @@ func TestPollingTakesThePlaceOfWebhooksWhereThereIsNoApp(t *testing.T) {
 		want       bool
 	}{
 		{"cn_gl", record.Contact, true}, {"cn_gl", record.Ticket, true}, {"cn_hl", record.Contact, true}, {"cn_hl", record.Task, true},
-		{"cn_hl", record.Note, false}, {"cn_app", record.Contact, false},
+		{"cn_hl", record.Note, false}, {"cn_app", record.Contact, true}, // for the webhooks that get lost
 	} {
 		if _, tried, err := h.store.PollCursor(t.Context(), tc.connection, tc.object); err != nil || tried != tc.want {
 			t.Errorf("%s of %s: polled %v, %v, want %v", tc.object, tc.connection, tried, err, tc.want)

@@ -96,6 +96,9 @@ type Inbox interface {
 	// Accept stores deliveries that are new and wakes the router in the same transaction. It returns how many
 	// were fresh; a known DedupeKey is not an error. Concurrent calls share one commit.
 	Accept(ctx context.Context, ds ...automation.Delivery) (fresh int, err error)
+	// Heard is when the newest change of each record happened that an event told of, by the provider's clock, and no
+	// later than the event arrived. Records nobody told of are left out.
+	Heard(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error)
 }
 
 // Routing turns events into work.
@@ -176,7 +179,12 @@ type PollCursor struct {
 	Object     record.ObjectType
 	Since      time.Time // changes at or after it are not yet all seen
 	PolledAt   time.Time
-	Problem    string // why the last poll failed; empty when it worked
+	Problem    string    // why the last poll failed; empty when it worked
+	NextAt     time.Time // when it is polled next
+	Why        string    // why not sooner, when it is later than was asked for
+	Calls      int       // the last poll took
+	Failures   int       // polls in vain since one worked
+	Missed     int       // changes found that a webhook should have told of
 }
 
 // Cursors keeps polling positions.

@@ -312,7 +312,16 @@ func (s *scoped) heard(ctx context.Context, cn connection.Connection) ([]connect
 		if p.Problem != "" {
 			f.Value += ", in vain: " + p.Problem
 		}
+		if p.NextAt.After(p.PolledAt) {
+			f.Value += "; every " + span(p.NextAt.Sub(p.PolledAt))
+		}
+		if p.Why != "" {
+			f.Value += ", no sooner because " + p.Why
+		}
 		out = append(out, f)
+		if p.Missed > 0 {
+			out = append(out, connectionui.Fact{Name: "Webhooks about " + plural + " that never came", Value: ui.Number(p.Missed) + ", made up for by polling"})
+		}
 	}
 	return out, nil
 }

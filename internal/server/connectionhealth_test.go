@@ -35,7 +35,7 @@ func (d *doorStore) HeldWork(context.Context, ...automation.ID) (waiting, due in
 }
 
 func (d *doorStore) PollCursors(context.Context) ([]engine.PollCursor, error) {
-	return []engine.PollCursor{{Connection: "cn_hl", Object: record.Task, PolledAt: today.Add(-time.Minute), Problem: "out of reach"}, {Connection: "cn_gl", Object: record.Ticket}}, nil
+	return []engine.PollCursor{{Connection: "cn_hl", Object: record.Task, PolledAt: today.Add(-time.Minute), NextAt: today.Add(3 * time.Minute), Problem: "out of reach", Why: "the last 2 polls failed", Missed: 4}, {Connection: "cn_gl", Object: record.Ticket}}, nil
 }
 
 // tried is a client whose probes answer as told, by scope.
@@ -91,7 +91,7 @@ func TestThePageOfAConnectionSaysHowItStandsInOneSentence(t *testing.T) {
 	}{
 		"it works": {
 			func(cn *connection.Connection) { cn.Scopes = all }, vitals{},
-			[]string{"It works. Crosswalk last checked it 1 minute ago.", "Everything the automations need is granted.", "Contacts &lt;both ways&gt;", "renewed 3 hours ago", "None is remembered.", "Last poll of tasks", "1 minute ago, in vain: out of reach"}, []string{"Consent again", "wait and will go on", "Last poll of tickets"},
+			[]string{"It works. Crosswalk last checked it 1 minute ago.", "Everything the automations need is granted.", "Contacts &lt;both ways&gt;", "renewed 3 hours ago", "None is remembered.", "Last poll of tasks", "1 minute ago, in vain: out of reach; every 4 minutes, no sooner because the last 2 polls failed", "Webhooks about tasks that never came", "4, made up for by polling"}, []string{"Consent again", "wait and will go on", "Last poll of tickets"},
 		},
 		"a needed permission is missing": {
 			nil, vitals{},

@@ -192,6 +192,10 @@ func (x ports) Reviews(ctx context.Context, a automation.ID, source record.Ref) 
 	return read(x.p, func() ([]automation.Review, error) { return x.s.Reviews(ctx, a, source) })
 }
 
+func (x ports) Heard(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+	return read(x.p, func() (map[record.Ref]time.Time, error) { return x.s.Heard(ctx, refs) })
+}
+
 func (x ports) Wake(ctx context.Context, key engine.Key, e automation.Event) error {
 	return x.p.durable("the wake-up", func() error { return x.s.Wake(ctx, key, e) })
 }

@@ -323,8 +323,9 @@ func (w *world) poll(s side) {
 		return
 	}
 	p.busy = true
-	fresh, err := p.poller.Poll(w.ctx, connectionOf(s), record.Contact)
+	polled, err := p.poller.Poll(w.ctx, engine.Watch{Connection: connectionOf(s), Object: record.Contact})
 	p.busy = false
+	fresh := polled.Fresh
 	switch {
 	case err == nil && fresh == 0:
 		w.quiet[s]++

@@ -29,7 +29,7 @@ func (s *Store) PollCursor(ctx context.Context, c record.ConnectionID, t record.
 
 // SavePollCursor stores it.
 func (s *Store) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
-	row := cursorRow{Connection: string(c.Connection), Object: string(c.Object), Since: at(c.Since), PolledAt: at(c.PolledAt), Problem: clean(c.Problem)}
+	row := cursorRow{Connection: string(c.Connection), Object: string(c.Object), Since: at(c.Since), PolledAt: at(c.PolledAt), Problem: clean(c.Problem), NextAt: at(c.NextAt), Why: c.Why, Calls: c.Calls, Failures: c.Failures, Missed: c.Missed}
 	err := s.write(ctx, func(u *unit) error {
 		return u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
 	})

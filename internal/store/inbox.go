@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -238,4 +239,39 @@ func (s *Store) DeliveryStats(ctx context.Context, c record.ConnectionID) (engin
 		return engine.DeliveryStats{}, fmt.Errorf("count deliveries of %s: %w", c, err)
 	}
 	return engine.DeliveryStats{Count: row.N, LastAt: row.Last.time()}, nil
+}
+
+// heardChunk bounds the records of one statement.
+const heardChunk = 200
+
+// heardOf takes no event for later than it arrived, whatever clock or zone its sender has: else one that is dated ahead
+// would keep polling from the record until then.
+func heardOf(n int) string {
+	return "SELECT record, connection, object, MAX(CASE WHEN occurred_at < received_at THEN occurred_at ELSE received_at END) AS occurred_at FROM events WHERE " + among(sourceColumns, n) + " GROUP BY record, connection, object"
+}
+
+// Heard is when the newest change of each record happened that an event told of, by the provider's clock.
+func (s *Store) Heard(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+	asked := make(map[record.Ref]record.Ref, len(refs))
+	for _, r := range refs {
+		stored := r
+		stored.ID = clean(r.ID)
+		asked[stored] = r
+	}
+	out := make(map[record.Ref]time.Time, len(refs))
+	for chunk := range slices.Chunk(slices.Collect(maps.Keys(asked)), heardChunk) {
+		var rows []struct {
+			Record, Connection, Object string
+			OccurredAt                 stamp
+		}
+		if err := s.read(ctx).Raw(heardOf(len(chunk)), refArgs(chunk)...).Scan(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read what was heard of %d records: %w", len(refs), err)
+		}
+		for _, r := range rows {
+			if when := r.OccurredAt.time(); !when.IsZero() {
+				out[asked[ref(r.Connection, r.Object, r.Record)]] = when
+			}
+		}
+	}
+	return out, nil
 }

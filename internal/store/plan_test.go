@@ -17,6 +17,7 @@ func TestHotStatementsUseAnIndex(t *testing.T) {
 		"open changes":    {openChanges, []any{"a", "c", "o", "r"}, "changes_open"},
 		"unrouted events": {"SELECT * FROM events WHERE routed_at = 0 ORDER BY seq LIMIT ?", []any{10}, "events_unrouted"},
 		"links":           {strings.ReplaceAll(linksOf, " IN ?", " IN (?)"), []any{"a", "c", "o", "r", "c", "o", "a", "c", "o", "r", "c", "o"}, "links_target"},
+		"heard of":        {heardOf(2), []any{"r", "c", "o", "r", "c", "o"}, "events_record"},
 		"note run":        {noteRun, []any{"r", "a", "c", "o", "r"}, "works_key"},
 		"claim":           {claimWork, []any{"w", 1, 1, 1}, "INTEGER PRIMARY KEY"},
 		"wake awaiting":   {awaiting, []any{1, "r", "c", "o", "r", "c", "o"}, "awaits_record"},

@@ -319,6 +319,11 @@ type cursorRow struct {
 	Since      stamp
 	PolledAt   stamp
 	Problem    string
+	NextAt     stamp
+	Why        string
+	Calls      int
+	Failures   int
+	Missed     int
 }
 
 func (cursorRow) TableName() string { return "poll_cursors" }
@@ -327,6 +332,7 @@ func (r cursorRow) cursor() engine.PollCursor {
 	return engine.PollCursor{
 		Connection: record.ConnectionID(r.Connection), Object: record.ObjectType(r.Object),
 		Since: r.Since.time(), PolledAt: r.PolledAt.time(), Problem: r.Problem,
+		NextAt: r.NextAt.time(), Why: r.Why, Calls: r.Calls, Failures: r.Failures, Missed: r.Missed,
 	}
 }
 

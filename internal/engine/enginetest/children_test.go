@@ -73,9 +73,9 @@ func (o *office) settle() {
 	for range 20 {
 		fresh := 0
 		for _, p := range o.places {
-			n, err := o.Poller.Poll(o.t.Context(), p.connection, p.object)
+			n, err := o.Poller.Poll(o.t.Context(), engine.Watch{Connection: p.connection, Object: p.object})
 			edit(o.t, err)
-			fresh += n
+			fresh += n.Fresh
 		}
 		o.Drain()
 		if fresh == 0 {

@@ -242,7 +242,7 @@ func TestARevokedKeyLosesNothing(t *testing.T) {
 	h := enginetest.New(t, enginetest.Options{})
 	h.Automation(toHighLevel, nil)
 	h.Gleap.PersonCreatesContact(jane())
-	if _, err := h.Poller.Poll(t.Context(), enginetest.GleapConnection, record.Contact); err != nil {
+	if _, err := h.Poller.Poll(t.Context(), engine.Watch{Connection: enginetest.GleapConnection, Object: record.Contact}); err != nil {
 		t.Fatal(err)
 	}
 	h.Gleap.SetFaults(twingleap.Faults{RevokeTokens: true})

@@ -72,7 +72,7 @@ func New(t testing.TB, o Options) *House {
 	hlServer, glServer := httptest.NewServer(hl), httptest.NewServer(gl)
 	t.Cleanup(func() { hlServer.Close(); glServer.Close(); _ = hl.Close(); _ = gl.Close() })
 
-	st, err := store.Open(t.Context(), store.Config{SQLitePath: filepath.Join(t.TempDir(), "crosswalk.db"), Now: h.now})
+	st, err := store.Open(t.Context(), store.Config{SQLitePath: filepath.Join(t.TempDir(), "crosswalk.db"), Now: h.Now})
 	check(t, err)
 	t.Cleanup(func() { _ = st.Close() })
 	check(t, st.Migrate(t.Context()))
@@ -94,12 +94,12 @@ func New(t testing.TB, o Options) *House {
 		GleapConnection:     gleap.New(gleap.Config{Connection: GleapConnection, ProjectID: glReady.ProjectID, BaseURL: glReady.URL, Token: secret(glReady.Token), Transport: transport}),
 	}
 	descriptors := map[provider.ID]provider.Descriptor{highlevel.ID: highlevel.Descriptor(), gleap.ID: gleap.Descriptor()}
-	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.now}
+	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.Now}
 	h.Reconciler = &engine.Reconciler{
-		Automations: st, Links: st, Journal: st, Routing: st, Gateway: h, Definitions: definitions, Now: h.now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
+		Automations: st, Links: st, Journal: st, Routing: st, Gateway: h, Definitions: definitions, Now: h.Now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
 	}
 	h.Router = &engine.Router{Automations: st, Links: st, Routing: st}
-	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.now, NewID: automation.NewID}
+	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.Now, NewID: automation.NewID}
 	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Pairs: st, Inbox: st, Owner: "test", Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
 	return h
@@ -121,7 +121,8 @@ func (h *House) Client(_ context.Context, id record.ConnectionID) (provider.Clie
 	return c, nil
 }
 
-func (h *House) now() time.Time {
+// Now is the house's clock. The twins keep the real one.
+func (h *House) Now() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return time.Now().Add(h.skew)
@@ -151,17 +152,17 @@ func (h *House) Automation(recipeID string, change func(*automation.Definition))
 	if change != nil {
 		change(&d)
 	}
-	a := automation.Automation{ID: automation.ID(automation.NewID("au")), Name: r.Name, Recipe: r.ID, State: automation.On, Version: 1, Definition: d, CreatedAt: h.now(), UpdatedAt: h.now()}
+	a := automation.Automation{ID: automation.ID(automation.NewID("au")), Name: r.Name, Recipe: r.ID, State: automation.On, Version: 1, Definition: d, CreatedAt: h.Now(), UpdatedAt: h.Now()}
 	check(h.t, h.Store.CreateAutomation(h.t.Context(), a, "test"))
 	check(h.t, h.Store.SetState(h.t.Context(), a.ID, automation.On, ""))
-	check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: d.Source.Connection, Object: d.Source.Object, Since: h.now().Add(-time.Hour)}))
+	check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: d.Source.Connection, Object: d.Source.Object, Since: h.Now().Add(-time.Hour)}))
 	return a
 }
 
 // Poll polls Gleap's contacts and works off what follows.
 func (h *House) Poll() {
 	h.t.Helper()
-	_, err := h.Poller.Poll(h.t.Context(), GleapConnection, record.Contact)
+	_, err := h.Poller.Poll(h.t.Context(), engine.Watch{Connection: GleapConnection, Object: record.Contact})
 	check(h.t, err)
 	h.Drain()
 }
@@ -172,9 +173,9 @@ func (h *House) PollBoth() {
 	for range 20 {
 		fresh := 0
 		for _, c := range []record.ConnectionID{HighLevelConnection, GleapConnection} {
-			n, err := h.Poller.Poll(h.t.Context(), c, record.Contact)
+			n, err := h.Poller.Poll(h.t.Context(), engine.Watch{Connection: c, Object: record.Contact})
 			check(h.t, err)
-			fresh += n
+			fresh += n.Fresh
 		}
 		h.Drain()
 		if fresh == 0 {
@@ -189,7 +190,7 @@ func (h *House) Tell(ref record.Ref, change provider.Change) {
 	h.t.Helper()
 	id := automation.NewID("ev")
 	_, err := h.Store.Accept(h.t.Context(), automation.Delivery{Event: automation.Event{
-		ID: id, Kind: automation.Webhook, Ref: ref, Change: change, DedupeKey: id, ReceivedAt: h.now(),
+		ID: id, Kind: automation.Webhook, Ref: ref, Change: change, DedupeKey: id, ReceivedAt: h.Now(), OccurredAt: time.Now(),
 	}})
 	check(h.t, err)
 	h.Drain()
@@ -229,7 +230,7 @@ func (h *House) TwoWays(change func(*automation.Definition)) automation.Automati
 		}
 	})
 	for _, c := range []record.ConnectionID{HighLevelConnection, GleapConnection} {
-		check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: c, Object: record.Contact, Since: h.now().Add(-time.Hour)}))
+		check(h.t, h.Store.SavePollCursor(h.t.Context(), engine.PollCursor{Connection: c, Object: record.Contact, Since: h.Now().Add(-time.Hour)}))
 	}
 	return a
 }

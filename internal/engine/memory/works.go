@@ -79,6 +79,23 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (fresh in
 	return fresh, err
 }
 
+// Heard is when the newest change of each record happened that an event told of.
+func (s *Store) Heard(_ context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[record.Ref]time.Time{}
+	for _, e := range s.events {
+		when := e.OccurredAt
+		if e.ReceivedAt.Before(when) {
+			when = e.ReceivedAt
+		}
+		if slices.Contains(refs, e.Ref) && when.After(out[e.Ref]) {
+			out[e.Ref] = when
+		}
+	}
+	return out, nil
+}
+
 // UnroutedEvents are the oldest events nobody has looked at.
 func (s *Store) UnroutedEvents(_ context.Context, limit int) ([]automation.Event, error) {
 	s.mu.Lock()
