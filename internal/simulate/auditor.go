@@ -15,16 +15,9 @@ import (
 type Finding struct {
 	Kind string // which of the auditor's promises is broken
 	Text string
-	// Known names the weakness of the engine that explains it, as listed in weaknesses; empty for news.
-	Known string
-
-	about []recordKey
 }
 
 func (f Finding) String() string {
-	if f.Known != "" {
-		return f.Kind + ": " + f.Text + " (known: " + f.Known + ")"
-	}
 	return f.Kind + ": " + f.Text
 }
 
@@ -76,7 +69,7 @@ func (e evidence) audit() []Finding {
 	a := &auditor{evidence: e, views: viewsOf(e.automations), partners: map[recordKey][]recordKey{}, made: map[recordKey]*call{}}
 	a.pair()
 	if !e.rested {
-		a.find("rest", nil, "the world did not come to rest")
+		a.find("rest", "the world did not come to rest")
 		return a.findings
 	}
 	a.converged()
@@ -89,15 +82,12 @@ func (e evidence) audit() []Finding {
 	a.journalled()
 	a.budgetKept()
 	a.nothingDropped()
-	a.recognise()
 	return a.findings
 }
 
-func (a *auditor) find(kind string, about []recordKey, format string, args ...any) {
-	a.findings = append(a.findings, Finding{Kind: kind, Text: fmt.Sprintf(format, args...), about: about})
+func (a *auditor) find(kind, format string, args ...any) {
+	a.findings = append(a.findings, Finding{Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
-
-func of(keys ...recordKey) []recordKey { return keys }
 
 // pair reads from our writes who was taken for whom.
 func (a *auditor) pair() {
@@ -186,7 +176,7 @@ func (a *auditor) converged() {
 			target, named := a.counterpart(source.key)
 			if target == nil {
 				if why := a.mayBeAlone(source, v.rows); why == "" {
-					a.find("converged", of(source.key), "%s %v has no counterpart", source.key, source.now().fields)
+					a.find("converged", "%s %v has no counterpart", source.key, source.now().fields)
 				}
 				continue
 			}
@@ -296,7 +286,7 @@ func (a *auditor) rowConverged(rows []mapping.Row, row mapping.Row, source, targ
 	case a.stuck(rows, source, target):
 		return
 	}
-	a.find("converged", of(source.key, target.key), "%s of %s is %q, and %s says %q", row.Target, target.key, have, source.key, want)
+	a.find("converged", "%s of %s is %q, and %s says %q", row.Target, target.key, have, source.key, want)
 }
 
 // stuck reports that the provider refuses a row of this pair, and with it the whole write.
@@ -360,12 +350,12 @@ func (a *auditor) tagsConverged(rows []mapping.Row, source, target *history, nam
 	want, have := labels(source.now().fields["tags"]), labels(target.now().fields["tags"])
 	for _, e := range want {
 		if !slices.Contains(have, e) && !removedByPerson(target, e) && !a.stuck(rows, source, target) {
-			a.find("converged", of(source.key, target.key), "%s has the tag %q, and %s has not", source.key, e, target.key)
+			a.find("converged", "%s has the tag %q, and %s has not", source.key, e, target.key)
 		}
 	}
 	for _, e := range have {
 		if !slices.Contains(want, e) && broughtByUs(target, e) && removedByPerson(source, e) && !a.facing() && !a.stuck(rows, source, target) {
-			a.find("converged", of(source.key, target.key), "%s still has the tag %q, which was taken from %s", target.key, e, source.key)
+			a.find("converged", "%s still has the tag %q, which was taken from %s", target.key, e, source.key)
 		}
 	}
 }
@@ -378,6 +368,9 @@ func (a *auditor) noDoubles() {
 			continue
 		}
 		source := c.task.source
+		if source.side == k.side && a.ledger.contacts[source].alive() && h.alive() {
+			a.find("no doubles", "%s was made although %s was there", k, source)
+		}
 		for _, p := range a.partners[source] {
 			other := a.ledger.contacts[p]
 			if origin := a.made[source]; origin != nil && a.unknowable(source, origin, c) {
@@ -386,13 +379,13 @@ func (a *auditor) noDoubles() {
 			if a.refusedYetMade(p, c) || a.refusedYetMade(k, a.made[p]) {
 				continue
 			}
-			if p != k && h.alive() && other.alive() && !a.crossed(other, c) {
-				a.find("no doubles", of(k, p, source), "%s and %s were both taken for %s", k, p, source)
+			if p.side == k.side && p != k && h.alive() && other.alive() && !a.crossed(other, c) {
+				a.find("no doubles", "%s and %s were both taken for %s", k, p, source)
 			}
 		}
 		if origin, again := a.made[source]; again && origin.task != nil && !a.unknowable(source, origin, c) {
 			if from := a.ledger.contacts[origin.task.source]; from.alive() && h.alive() {
-				a.find("no doubles", of(k, source, from.key), "%s was made from %s, which was itself made from %s", k, source, from.key)
+				a.find("no doubles", "%s was made from %s, which was itself made from %s", k, source, from.key)
 			}
 		}
 		held, ok := a.ledger.contacts[source].held(c.moment)
@@ -405,7 +398,7 @@ func (a *auditor) noDoubles() {
 			}
 			then, existed := other.held(c.task.began)
 			if existed && sharesBest(then.fields, held.fields) && sharesBest(other.now().fields, held.fields) {
-				a.find("no doubles", of(k, source, other.key), "%s was made for %s although %s was there", k, source, other.key)
+				a.find("no doubles", "%s was made for %s although %s was there", k, source, other.key)
 			}
 		}
 	}
@@ -450,7 +443,7 @@ func (a *auditor) nothingLost() {
 				continue
 			}
 			if now.gone {
-				a.find("nothing lost", of(k), "%s was deleted by us", k)
+				a.find("nothing lost", "%s was deleted by us", k)
 				continue
 			}
 			for _, field := range slices.Sorted(maps.Keys(now.fields)) {
@@ -474,7 +467,7 @@ func (a *auditor) overwritten(h *history, at int, field string) {
 		return // typed between our look and our write: no call of either provider could tell
 	}
 	if !a.journalHas(h.key, field, was) {
-		a.find("nothing lost", of(h.key, now.call.task.source), "%s of %s was %q, typed by a person; we wrote %q, and the journal does not know", field, h.key, was, now.fields[field])
+		a.find("nothing lost", "%s of %s was %q, typed by a person; we wrote %q, and the journal does not know", field, h.key, was, now.fields[field])
 	}
 	source := a.origin(now.call, h.key)
 	row, ok := a.rowOf(now.call.task.automation, h.key.side, field)
@@ -497,7 +490,7 @@ func (a *auditor) overwritten(h *history, at int, field string) {
 			continue
 		}
 		if met < typedMoment && v.moment > moved && alike(field, v.fields[field], now.fields[field]) {
-			a.find("nothing lost", of(h.key, source.key), "%s of %s was %q, typed by a person, and was overwritten by %q, which was there before and did not move in %s", field, h.key, was, now.fields[field], source.key)
+			a.find("nothing lost", "%s of %s was %q, typed by a person, and was overwritten by %q, which was there before and did not move in %s", field, h.key, was, now.fields[field], source.key)
 			return
 		}
 	}
@@ -516,7 +509,7 @@ func (a *auditor) cameBack(h, source *history, row mapping.Row, now version, was
 	})
 	then, ok := h.held(moment)
 	if own && ok && then.fields[row.Target] == was && a.origin(source.versions[i].call, source.key) == h {
-		a.find("nothing echoed", of(h.key, source.key), "%s of %s was %q, typed by a person, and came back from %s as %q", row.Target, h.key, was, source.key, now.fields[row.Target])
+		a.find("nothing echoed", "%s of %s was %q, typed by a person, and came back from %s as %q", row.Target, h.key, was, source.key, now.fields[row.Target])
 	}
 }
 
@@ -601,7 +594,7 @@ func (a *auditor) nothingEchoed() {
 		reasons *= len(a.automations) // each has its own
 		for _, kind := range slices.Sorted(maps.Keys(groups[k])) {
 			if n := groups[k][kind]; n > reasons {
-				a.find("nothing echoed", of(k), "%s was written to %d times by %s, and there were %d reasons", k, n, kind, reasons)
+				a.find("nothing echoed", "%s was written to %d times by %s, and there were %d reasons", k, n, kind, reasons)
 			}
 		}
 	}
@@ -639,11 +632,11 @@ func (a *auditor) onlyMapped() {
 					continue
 				}
 				if _, mapped := a.rowOf(now.call.task.automation, k.side, field); !mapped {
-					a.find("only mapped", of(k), "%s of %s was changed from %q to %q by us, and nothing maps it", field, k, before[field], now.fields[field])
+					a.find("only mapped", "%s of %s was changed from %q to %q by us, and nothing maps it", field, k, before[field], now.fields[field])
 				}
 			}
 			if au := a.automation(now.call.task.automation); !a.passed(au, now.call) {
-				a.find("only mapped", of(k, now.call.task.source), "%s was written for %s, which the rule lets pass by", k, now.call.task.source)
+				a.find("only mapped", "%s was written for %s, which the rule lets pass by", k, now.call.task.source)
 			}
 		}
 	}
@@ -693,14 +686,14 @@ func (a *auditor) setsKept() {
 				if slices.Contains(labels(now.fields["tags"]), e) || had(e) || addedSince(h, i, e, now.call.task.began) {
 					continue
 				}
-				a.find("sets kept", of(k, source.key), "we took the tag %q from %s, and %s never had it", e, k, source.key)
+				a.find("sets kept", "we took the tag %q from %s, and %s never had it", e, k, source.key)
 			}
 			for _, e := range labels(now.fields["tags"]) {
 				// Gleap takes whole lists only: a tag that was taken away between look and write comes back.
 				if slices.Contains(labels(before.fields["tags"]), e) || had(e) || everHad(h, e) {
 					continue
 				}
-				a.find("sets kept", of(k, source.key), "we gave %s the tag %q, and %s never had it", k, e, source.key)
+				a.find("sets kept", "we gave %s the tag %q, and %s never had it", k, e, source.key)
 			}
 		}
 	}
@@ -726,7 +719,7 @@ func (a *auditor) partsKept() {
 				if !slices.ContainsFunc(a.ledger.order, func(p recordKey) bool {
 					return p.side != k.side && slices.ContainsFunc(a.ledger.contacts[p].versions, was)
 				}) {
-					a.find("parts kept", of(k), "%s of %s became %q, which nobody was on the other side", strings.Join(row.Parts, " and "), k, joined)
+					a.find("parts kept", "%s of %s became %q, which nobody was on the other side", strings.Join(row.Parts, " and "), k, joined)
 				}
 				break
 			}
@@ -738,19 +731,19 @@ func (a *auditor) partsKept() {
 func (a *auditor) journalled() {
 	for _, c := range a.wrote {
 		if c.task == nil {
-			a.find("journalled", nil, "%s %s belongs to no work", c.method, c.path)
+			a.find("journalled", "%s %s belongs to no work", c.method, c.path)
 			continue
 		}
 		if !slices.ContainsFunc(a.intents, func(i intent) bool {
 			return i.automation == c.task.automation && i.source == c.task.source && i.moment > c.task.began && i.moment < c.moment
 		}) {
-			a.find("journalled", of(c.task.source), "%s %s for %s was made without an intent", c.method, c.path, c.task.source)
+			a.find("journalled", "%s %s for %s was made without an intent", c.method, c.path, c.task.source)
 		}
 	}
 	for _, c := range a.changes {
 		open := c.State == automation.Intended || c.State == automation.Unclear
 		if source := a.ledger.contacts[keyOf(c.Source)]; open && source != nil && source.alive() && passes(a.automation(string(c.Automation)).Definition, source.now().fields) {
-			a.find("journalled", of(keyOf(c.Source)), "the change %s of %s is still %s", c.ID, keyOf(c.Source), c.State)
+			a.find("journalled", "the change %s of %s is still %s", c.ID, keyOf(c.Source), c.State)
 		}
 	}
 }
@@ -768,7 +761,7 @@ func (a *auditor) budgetKept() {
 		l := a.limits[s]
 		for i := l.calls; i < len(at); i++ {
 			if at[i].Sub(at[i-l.calls]) < l.in {
-				a.find("budget kept", nil, "%s was called more than %d times in %s, at %s", s, l.calls, l.in, at[i].Format(time.TimeOnly))
+				a.find("budget kept", "%s was called more than %d times in %s, at %s", s, l.calls, l.in, at[i].Format(time.TimeOnly))
 				break
 			}
 		}
@@ -779,7 +772,7 @@ func (a *auditor) budgetKept() {
 func (a *auditor) nothingDropped() {
 	for _, d := range a.deliveries {
 		if d.acknowledged && d.dedupe != "" && !a.accepted(d) {
-			a.find("nothing dropped", nil, "the webhook %s of %s was acknowledged and not stored", d.dedupe, d.side)
+			a.find("nothing dropped", "the webhook %s of %s was acknowledged and not stored", d.dedupe, d.side)
 		}
 	}
 }

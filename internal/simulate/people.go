@@ -303,6 +303,7 @@ func (w *world) edit(k recordKey) {
 
 func (w *world) rename(s side, now fields, set map[string]any) {
 	first, last := firstNames[w.dice.IntN(len(firstNames))], fmt.Sprintf("%s%d", lastNames[w.dice.IntN(len(lastNames))], w.typed)
+	first = fmt.Sprintf("%s%d", first, w.typed)
 	if s == gleapSide {
 		if had, family := splitName(now["name"]); family != "" {
 			if w.chance(50) {
@@ -314,7 +315,7 @@ func (w *world) rename(s side, now fields, set map[string]any) {
 	}
 	set["lastName"] = last
 	if w.chance(40) {
-		set["firstName"] = fmt.Sprintf("%s%d", first, w.typed)
+		set["firstName"] = first
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 )
@@ -29,11 +28,10 @@ type Options struct {
 type Result struct {
 	Seed        uint64
 	Scenario    string
-	Findings    []Finding // news
-	Known       []Finding // what a known weakness of the engine explains
-	Edits       int       // made by people
-	Writes      int       // made by us, and taken by a twin
-	Calls       int       // to the twins
+	Findings    []Finding
+	Edits       int // made by people
+	Writes      int // made by us, and taken by a twin
+	Calls       int // to the twins
 	Crashes     int
 	Deliveries  int // webhooks sent
 	Lost        int // of those, never stored
@@ -42,9 +40,9 @@ type Result struct {
 	Trace       []string // of One, or of a seed with findings when there is a Story
 }
 
-// Summary adds results up. Failed counts seeds with news, Weak those with a known weakness.
+// Summary adds results up. Failed counts the seeds with findings.
 type Summary struct {
-	Seeds, Failed, Weak                                   int
+	Seeds, Failed                                         int
 	Edits, Writes, Calls, Crashes, Deliveries, Lost, Runs int
 	VirtualTime, Took                                     time.Duration
 }
@@ -114,9 +112,6 @@ func (s *Summary) add(r Result) {
 	if len(r.Findings) > 0 {
 		s.Failed++
 	}
-	if len(r.Known) > 0 {
-		s.Weak++
-	}
 	s.Edits += r.Edits
 	s.Writes += r.Writes
 	s.Calls += r.Calls
@@ -138,18 +133,12 @@ func simulate(ctx context.Context, seed uint64, o Options, tell bool) Result {
 	defer w.close()
 	rested := w.live()
 	r := w.result
-	for _, f := range w.evidence(rested).audit() {
-		if f.Known != "" {
-			r.Known = append(r.Known, f)
-		} else {
-			r.Findings = append(r.Findings, f)
-		}
-	}
+	r.Findings = w.evidence(rested).audit()
 	r.VirtualTime = w.clock.Sub(beginning)
 	r.Runs = len(w.store.Runs())
 	r.Trace = w.story
 	if tell {
-		for _, f := range append(slices.Clone(r.Findings), r.Known...) {
+		for _, f := range r.Findings {
 			r.Trace = append(r.Trace, fmt.Sprintf("seed %d: FOUND %s", seed, f))
 		}
 	}

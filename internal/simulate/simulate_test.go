@@ -36,13 +36,9 @@ func TestSeeds(t *testing.T) {
 	start, n := seeds(t)
 	// A thousand small worlds make much garbage and keep little.
 	defer debug.SetGCPercent(debug.SetGCPercent(800))
-	known := map[string]int{}
 	sum, err := Run(t.Context(), Options{Start: start, Seeds: n}, func(r Result) {
 		for _, f := range r.Findings {
 			t.Errorf("seed %d (%s): %s", r.Seed, r.Scenario, f)
-		}
-		for _, f := range r.Known {
-			known[f.Known]++
 		}
 	})
 	if err != nil {
@@ -53,7 +49,6 @@ func TestSeeds(t *testing.T) {
 	}
 	t.Logf("%d worlds in %s: %d edits, %d writes, %d calls, %d crashes, %d webhooks of which %d were lost, %s of their time",
 		sum.Seeds, sum.Took.Round(1e6), sum.Edits, sum.Writes, sum.Calls, sum.Crashes, sum.Deliveries, sum.Lost, sum.VirtualTime.Round(1e9))
-	t.Logf("%d worlds show a known weakness: %v", sum.Weak, known)
 }
 
 // A world in which little happens proves little.
@@ -161,7 +156,7 @@ func TestAuditorNoticesEachMutation(t *testing.T) {
 // The auditor must not share the engine's reckoning, or the two would err together.
 func TestAuditorDoesNotKnowTheEngine(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"auditor.go", "values.go", "ledger.go", "weakness.go"} {
+	for _, name := range []string{"auditor.go", "values.go", "ledger.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)
@@ -174,8 +169,7 @@ func TestAuditorDoesNotKnowTheEngine(t *testing.T) {
 	}
 }
 
-// TestNamedSeeds are worlds that once went wrong, in the engine or in the eyes of the auditor. They find nothing now,
-// known or not.
+// TestNamedSeeds are worlds that once went wrong, in the engine or in the eyes of the auditor. They find nothing now.
 func TestNamedSeeds(t *testing.T) {
 	t.Parallel()
 	for _, named := range []struct {
@@ -216,20 +210,9 @@ func TestNamedSeeds(t *testing.T) {
 		t.Run(named.showed, func(t *testing.T) {
 			t.Parallel()
 			r := One(t.Context(), named.seed, Options{Scenario: named.scenario})
-			for _, f := range slices.Concat(r.Findings, r.Known) {
+			for _, f := range r.Findings {
 				t.Errorf("seed %d: %s", named.seed, f)
 			}
 		})
-	}
-}
-
-func TestWeaknessesAreExplained(t *testing.T) {
-	t.Parallel()
-	names := map[string]bool{}
-	for _, w := range weaknesses {
-		if names[w.name] || w.why == "" {
-			t.Errorf("%q is listed twice, or without a reason", w.name)
-		}
-		names[w.name] = true
 	}
 }
