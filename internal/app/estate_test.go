@@ -103,6 +103,7 @@ func (e *estate) join(database string) {
 	ahead := &atomic.Int64{}
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	h.providers.now, h.connections.Now, h.gateway.Now, h.keeper.Now = now, now, now, now
+	h.poller.Now = now
 	h.store.OnEnqueue(func(_ context.Context, _ store.Tx, jobs []engine.Job) error {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -314,6 +314,9 @@ func (h *house) connectionChanged(ctx context.Context, id record.ConnectionID) {
 	if h.server != nil {
 		h.server.ConnectionsChanged()
 	}
+	if err := h.store.PollSoon(ctx, id); err != nil {
+		h.log.ErrorContext(ctx, "poll a changed connection soon", "err", err)
+	}
 	all, err := h.store.Automations(ctx)
 	if err != nil {
 		h.log.ErrorContext(ctx, "wake waiting work", "err", err)
@@ -355,13 +358,17 @@ func (h *house) pollAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	due := map[engine.Watch]bool{}
+	type place struct {
+		connection record.ConnectionID
+		object     record.ObjectType
+	}
+	last := map[place]engine.PollCursor{}
 	for _, c := range cursors {
-		due[engine.Watch{Connection: c.Connection, Object: c.Object}] = c.Due(time.Now(), h.cfg.PollEvery)
+		last[place{c.Connection, c.Object}] = c
 	}
 	var failed error
 	for _, end := range polled(all, h.providers.descriptors(), byKey, h.cfg.PollEvery) {
-		if d, known := due[engine.Watch{Connection: end.Connection, Object: end.Object}]; known && !d {
+		if c, known := last[place{end.Connection, end.Object}]; known && !c.Due(end.Watch, h.poller.Now(), h.cfg.PollEvery) {
 			continue
 		}
 		found, err := h.poller.Poll(ctx, end.Watch)

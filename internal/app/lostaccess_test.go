@@ -205,33 +205,50 @@ func (e *estate) connectsFromAgency() connection.Connection {
 }
 
 // TestPollingTakesOverByItself: a private integration has no webhooks (reference/highlevel.md §2.1), so what they would tell
-// is polled from the moment a connection lives on its token, and no longer once it is an app's again.
+// is polled every minute from the moment a connection lives on its token, and only now and then once it is an app's again.
 func TestPollingTakesOverByItself(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t, 0)
 	c := e.connects()
 	e.runs(c)
-	goes := func(email string, polled bool) {
+	polls := func(want bool) {
 		t.Helper()
 		before := len(e.hl.Calls())
 		e.must(e.houses[0].pollAll(t.Context()))
-		if asked := len(e.hl.Calls()) > before; asked != polled {
-			t.Errorf("HighLevel was polled: %v, want %v", asked, polled)
+		if asked := len(e.hl.Calls()) > before; asked != want {
+			t.Errorf("HighLevel was polled: %v, want %v", asked, want)
 		}
-		e.meets(email)
-		e.must(e.houses[0].pollAll(t.Context()))
+	}
+	arrives := func(email string) {
+		t.Helper()
 		e.work()
 		if !e.arrived(email) {
 			t.Errorf("%s did not arrive", email)
 		}
 	}
-	goes("told@example.com", false)
+	polls(true) // where it begins
+	e.meets("told@example.com")
+	arrives("told@example.com")
+	e.passes(time.Minute)
+	polls(false)
 
+	// A webhook that gets lost is made up for by the next poll.
 	e.deaf.Store(true)
+	e.meets("lost@example.com")
+	e.passes(insuredEvery + time.Minute)
+	polls(true)
+	arrives("lost@example.com")
+
 	if byToken := e.connectsByToken(); byToken.ID != c.ID {
 		t.Fatalf("the same account is %s and %s", c.ID, byToken.ID)
 	}
-	goes("polled@example.com", true)
+	e.meets("polled@example.com")
+	polls(true) // at once
+	arrives("polled@example.com")
+	e.meets("polled-again@example.com")
+	e.passes(time.Minute + 5*time.Second)
+	polls(true)
+	arrives("polled-again@example.com")
 
 	// The key is taken back there: its work is held, not failed, until there is another way.
 	takes := func(r *http.Request) {
@@ -240,18 +257,19 @@ func TestPollingTakesOverByItself(t *testing.T) {
 		}
 	}
 	e.between.Store(&takes)
-	e.must(e.houses[0].pollAll(t.Context()))
+	e.passes(time.Minute + 5*time.Second)
+	polls(true)
 	e.is(c, connection.NeedsReconnect)
 	e.meets("meanwhile@example.com")
-	e.must(e.houses[0].pollAll(t.Context()))
+	e.passes(time.Hour)
+	polls(false) // nobody is asked with a key that is dead
 	e.between.Store(nil)
 	e.connectsByToken()
-	goes("again@example.com", true)
-	if !e.arrived("meanwhile@example.com") {
-		t.Error("what happened while a person was needed is lost")
-	}
+	polls(true)
+	arrives("meanwhile@example.com")
 
 	e.deaf.Store(false)
 	e.connects()
-	goes("told-again@example.com", false)
+	e.meets("told-again@example.com")
+	arrives("told-again@example.com")
 }

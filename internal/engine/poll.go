@@ -58,8 +58,12 @@ type Polled struct {
 }
 
 // Due reports whether it is time to poll; ticks is how often that is asked, so that none is passed over for a moment.
-func (c PollCursor) Due(now time.Time, ticks time.Duration) bool {
-	return !c.NextAt.After(now.Add(ticks / 2))
+func (c PollCursor) Due(w Watch, now time.Time, ticks time.Duration) bool {
+	next := c.NextAt
+	if soon := c.PolledAt.Add(w.Every + spread(c, w.Every)); c.Why == "" && soon.Before(next) {
+		next = soon // it is asked for more often than when it was polled last
+	}
+	return !next.After(now.Add(ticks / 2))
 }
 
 // Poll lists what changed since the cursor, stores it as events, and only then moves the cursor (I4).

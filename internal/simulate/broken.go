@@ -186,7 +186,7 @@ func (x *lateInbox) SavePollCursor(ctx context.Context, c engine.PollCursor) err
 		return err
 	}
 	if !x.p.world.peopleGone && len(held) > 0 && x.p.world.chance(20) {
-		x.p.die("before", "the inbox")
+		x.p.dieFor(4*time.Minute, "before", "the inbox") // longer than the overlap of polls makes up for
 		return errDead
 	}
 	_, err := x.ports.Accept(ctx, held...)

@@ -102,11 +102,15 @@ func (p *process) Client(_ context.Context, id record.ConnectionID) (provider.Cl
 
 // die is a crash: the process does nothing any more, and another takes its place a while later.
 func (p *process) die(when, what string) {
+	p.dieFor(p.world.between(time.Second, 40*time.Second), when, what)
+}
+
+func (p *process) dieFor(long time.Duration, when, what string) {
 	w := p.world
 	p.dead = true
 	w.result.Crashes++
 	w.tell("%s crashes %s %s", p.name, when, what)
-	w.after(w.between(time.Second, 40*time.Second), func() { w.restart(p.name) })
+	w.after(long, func() { w.restart(p.name) })
 }
 
 // durable is one write to the store: the places where a crash matters are just before and just after it.

@@ -55,3 +55,15 @@ func (s *Store) pollCursors(ctx context.Context, sc scope) ([]engine.PollCursor,
 	}
 	return out, nil
 }
+
+// PollSoon makes everything of a connection due to be polled: it works again, or is another way connected, and what
+// spoke for waiting is over.
+func (s *Store) PollSoon(ctx context.Context, c record.ConnectionID) error {
+	err := s.write(ctx, func(u *unit) error {
+		return u.Exec("UPDATE poll_cursors SET next_at = 0, failures = 0, why = '' WHERE connection = ?", string(c)).Error
+	})
+	if err != nil {
+		return fmt.Errorf("poll %s soon: %w", c, err)
+	}
+	return nil
+}

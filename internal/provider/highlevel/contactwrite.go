@@ -279,6 +279,13 @@ func (c *Client) setCompany(ctx context.Context, id string, company record.Value
 			return record.Record{}, err
 		}
 		r := out.object("contact")
+		if r.text("id") != id && r.text("id") != "" && out["new"] == true {
+			// Somebody changed the address since it was read, so the call made a contact that nobody asked for. It is
+			// taken away again at once; then nothing has happened.
+			if err := deleteContact(ctx, c, r.text("id")); err == nil {
+				return record.Record{}, &provider.Error{Provider: ID, Op: opUpsertContact.words, Kind: provider.Unavailable, Detail: "the contact's " + field + " was changed at the same moment"}
+			}
+		}
 		if r.text("id") != id {
 			return record.Record{}, &provider.Error{
 				Provider: ID, Op: opUpsertContact.words, Kind: provider.Ambiguous,

@@ -15,7 +15,7 @@ import (
 // operations are all that the adapter may send, by the official files' ids.
 var operations = []string{
 	"get-contact", "create-contact", "update-contact", "delete-contact", "upsert-contact", "search-contacts-advanced", "get-duplicate-contact",
-	"add-tags", "remove-tags", "get-custom-fields", "get-location", "search-users", "get-user",
+	"add-tags", "remove-tags", "get-custom-fields", "get-location", "get-location-tags", "search-users", "get-user",
 	"get-task", "get-all-tasks", "create-task", "update-task", "delete-task", "task-search",
 	"get-note", "get-all-notes", "create-note", "update-note", "delete-note", "get-location-access-token",
 	"get-installed-location",
@@ -70,6 +70,9 @@ func TestEveryExemptionIsNeeded(t *testing.T) {
 		must(s.Delete(ctx, child.Ref))
 	}
 	must(s.Delete(ctx, contact.Ref))
+	for _, p := range s.Probes() {
+		must(p.Try(ctx))
+	}
 	company := highlevel.NewCompany(highlevel.CompanyConfig{
 		BaseURL: s.ready.URL, Transport: held(t, http.DefaultTransport), CompanyID: s.ready.CompanyID, AppID: "app",
 		Token: func(context.Context) (string, error) { return "not one", nil },

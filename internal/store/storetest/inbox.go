@@ -204,7 +204,7 @@ func testCursors(t *testing.T, b *bundle) {
 	if _, known, err := b.PollCursor(ctx, "cn_1", "contact"); err != nil || known {
 		t.Errorf("an unknown cursor: %v, %v", known, err)
 	}
-	c := engine.PollCursor{Connection: "cn_1", Object: "contact", Since: b.now, PolledAt: b.now.Add(time.Second)}
+	c := engine.PollCursor{Connection: "cn_1", Object: "contact", Since: b.now, PolledAt: b.now.Add(time.Second), NextAt: b.now.Add(time.Hour), Why: "the last 2 polls failed", Calls: 3, Failures: 2, Missed: 5}
 	ok(t, b.SavePollCursor(ctx, c))
 	c.Problem = "The account does not answer"
 	c.Since = b.now.Add(time.Minute)
