@@ -80,7 +80,9 @@ func (s *Store) tryPostgres(ctx context.Context, fn func(*unit) error) error {
 	if err != nil {
 		return err
 	}
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{})
+	outlasting, end := outlast(ctx)
+	defer end()
+	tx, err := conn.BeginTx(outlasting, &sql.TxOptions{})
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
@@ -94,6 +96,17 @@ func (s *Store) tryPostgres(ctx context.Context, fn func(*unit) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// outlast is a context for a transaction whose statements end with ctx. When a transaction's own context ends,
+// database/sql rolls back beside whoever is using the connection, and knows nothing of those who use it directly. So
+// it ends a little later, when nobody can be: it bounds only a commit that gets no answer.
+func outlast(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, has := ctx.Deadline()
+	if ctx = context.WithoutCancel(ctx); !has {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, deadline.Add(10*time.Second))
 }
 
 // joinedTx shows a pgx.Tx over a connection whose transaction database/sql began and will end, so that River
