@@ -53,8 +53,16 @@ func main() {
 }
 
 func run() error {
-	fmt.Printf("%-58s %14s   %s\n", "what", "figure", "goal")
-	line := func(what, figure, goal string) { fmt.Printf("%-58s %14s   %s\n", what, figure, goal) }
+	fmt.Printf("this machine: %s\n", machine())
+	fmt.Printf("%-66s %16s   %s\n", "what", "figure", "goal")
+	line := func(what, figure, goal string) { fmt.Printf("%-66s %16s   %s\n", what, figure, goal) }
+	if len(os.Args) > 1 {
+		part, ok := map[string]func(func(what, figure, goal string)) error{"ingress": ingress, "storm": storm}[os.Args[1]]
+		if !ok {
+			return fmt.Errorf("there is no part %q: ingress, storm, or nothing for all", os.Args[1])
+		}
+		return part(line)
+	}
 
 	for _, phone := range []bool{false, true} {
 		name := "map 12 rows"
@@ -109,7 +117,7 @@ func run() error {
 		return err
 	}
 	line(fmt.Sprintf("  of half as many: %s", half.Round(time.Millisecond)), fmt.Sprintf("%.0f MB", halfPeak), "")
-	return nil
+	return errors.Join(storm(line), ingress(line))
 }
 
 func mapTwelve(b *testing.B, phone bool) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/provider"
@@ -22,33 +24,48 @@ const acceptChunk = 200
 
 const (
 	insertEvents = `INSERT INTO events
-(id, kind, connection, object, record, change, name, dedupe_key, received_at, occurred_at, routed_at) VALUES `
+(id, kind, connection, object, record, change, name, dedupe_key, received_at, occurred_at, routed_at)`
 	// Known deliveries are no error; RETURNING names those that are new.
 	insertEventsEnd = ` ON CONFLICT (connection, dedupe_key) DO NOTHING RETURNING id`
 	eventTuple      = "(?,?,?,?,?,?,?,?,?,?,?)"
 
-	insertDeliveries = `INSERT INTO deliveries (event_id, connection, received_at, body, verdict, size) VALUES `
+	insertDeliveries = `INSERT INTO deliveries (event_id, connection, received_at, body, verdict, size)`
 	deliveryTuple    = "(?,?,?,?,?,?)"
 
 	countRepeat = `UPDATE deliveries SET repeats = repeats + 1, repeated_at = ?
 WHERE event_id = (SELECT id FROM events WHERE connection = ? AND dedupe_key = ?)`
 )
 
-// Accept stores deliveries that are new, wakes the router in the same transaction, and counts those that came before.
-func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (int, error) {
-	if len(ds) == 0 {
+// Accept stores deliveries that are new, wakes the router in the same transaction, and counts those that came before. One
+// alone shares its statements with whatever else arrives at the moment.
+func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (fresh int, err error) {
+	switch len(ds) {
+	case 0:
 		return 0, nil
+	case 1:
+		fresh, err = s.arrivals.accept(ctx, ds[0])
+	default:
+		var ids map[string]bool
+		ids, err = s.acceptAll(ctx, ds)
+		fresh = len(ids)
 	}
-	fresh := 0
+	if err != nil {
+		return 0, fmt.Errorf("accept %d deliveries: %w", len(ds), err)
+	}
+	return fresh, nil
+}
+
+// acceptAll stores deliveries in one transaction and answers the ids of those that were new.
+func (s *Store) acceptAll(ctx context.Context, ds []automation.Delivery) (map[string]bool, error) {
+	fresh := make(map[string]bool, len(ds))
 	err := s.write(ctx, func(u *unit) error {
-		fresh = 0
+		clear(fresh)
 		wake := false
 		for chunk := range slices.Chunk(ds, acceptChunk) {
-			accepted, due, err := u.accept(chunk)
+			due, err := u.accept(chunk, fresh)
 			if err != nil {
 				return err
 			}
-			fresh += accepted
 			wake = wake || due
 		}
 		if !wake {
@@ -56,10 +73,7 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (int, err
 		}
 		return u.wakeRouter()
 	})
-	if err != nil {
-		return 0, fmt.Errorf("accept %d deliveries: %w", len(ds), err)
-	}
-	return fresh, nil
+	return fresh, err
 }
 
 // tellsOfRecord: anything else is kept for the log only, and nobody needs to look at it.
@@ -67,53 +81,108 @@ func tellsOfRecord(c provider.Change) bool {
 	return c != provider.Ignored && c != provider.Installed && c != provider.Removed
 }
 
-// accept answers how many were new, and whether the router has anything to look at.
-func (u *unit) accept(ds []automation.Delivery) (fresh int, due bool, err error) {
-	args := make([]any, 0, len(ds)*11)
-	for _, d := range ds {
-		e := d.Event
-		var routed stamp
-		if !tellsOfRecord(e.Change) {
-			routed = at(e.ReceivedAt)
-		}
-		args = append(args, e.ID, string(e.Kind), string(e.Ref.Connection), string(e.Ref.Type), clean(e.Ref.ID),
-			string(e.Change), clean(e.Name), clean(e.DedupeKey), int64(at(e.ReceivedAt)), int64(at(e.OccurredAt)), int64(routed))
+// accept marks the ids of those that were new, and answers whether the router has anything to look at.
+func (u *unit) accept(ds []automation.Delivery, fresh map[string]bool) (due bool, err error) {
+	ids, err := u.insertEvents(ds)
+	if err != nil {
+		return false, err
 	}
-	var ids []string
-	if err := u.Raw(insertEvents+tuples(eventTuple, len(ds))+insertEventsEnd, args...).Scan(&ids).Error; err != nil {
-		return 0, false, err
-	}
-	isFresh := make(map[string]bool, len(ids))
+	stored := make(map[string]bool, len(ids))
 	for _, id := range ids {
-		isFresh[id] = true
+		stored[id], fresh[id] = true, true
 	}
-	args = args[:0]
-	n := 0
+	bodies, again := make([]automation.Delivery, 0, len(ids)), []automation.Event(nil)
 	for _, d := range ds {
 		e := d.Event
 		switch {
-		case isFresh[e.ID]:
-			delete(isFresh, e.ID) // of two in one call with one id the first was stored
+		case stored[e.ID]:
+			delete(stored, e.ID) // of two in one call with one id the first was stored
 			due = due || tellsOfRecord(e.Change)
-			if e.Kind != automation.Webhook {
-				continue
+			if e.Kind == automation.Webhook {
+				bodies = append(bodies, d)
 			}
-			body := d.Body
-			if body == nil {
-				body = []byte{}
-			}
-			args = append(args, e.ID, string(e.Ref.Connection), int64(at(e.ReceivedAt)), body, string(cmp.Or(d.Verdict, automation.Accepted)), d.Size)
-			n++
 		case e.Kind == automation.Webhook:
-			if err := u.Exec(countRepeat, int64(at(e.ReceivedAt)), string(e.Ref.Connection), clean(e.DedupeKey)).Error; err != nil {
-				return 0, false, err
-			}
+			again = append(again, e)
 		}
 	}
-	if n == 0 {
-		return len(ids), due, nil
+	if len(bodies) > 0 {
+		if err := u.insertDeliveries(bodies); err != nil {
+			return false, err
+		}
 	}
-	return len(ids), due, u.Exec(insertDeliveries+tuples(deliveryTuple, n), args...).Error
+	for _, e := range again { // after the first of them is there
+		if err := u.Exec(countRepeat, int64(at(e.ReceivedAt)), string(e.Ref.Connection), clean(e.DedupeKey)).Error; err != nil {
+			return false, err
+		}
+	}
+	return due, nil
+}
+
+// insertEvents answers the ids of those that were not known. On PostgreSQL the rows travel as columns, so that the
+// statement is one, however many there are, and is prepared once.
+func (u *unit) insertEvents(ds []automation.Delivery) (ids []string, err error) {
+	if u.tx.PGX == nil {
+		args := make([]any, 0, len(ds)*11)
+		for _, d := range ds {
+			e := d.Event
+			args = append(args, e.ID, string(e.Kind), string(e.Ref.Connection), string(e.Ref.Type), clean(e.Ref.ID),
+				string(e.Change), clean(e.Name), clean(e.DedupeKey), int64(at(e.ReceivedAt)), int64(at(e.OccurredAt)), int64(routedAlready(e)))
+		}
+		return ids, u.Raw(insertEvents+" VALUES "+tuples(eventTuple, len(ds))+insertEventsEnd, args...).Scan(&ids).Error
+	}
+	var texts [8][]string
+	var times [3][]int64
+	for _, d := range ds {
+		e := d.Event
+		for i, text := range [...]string{e.ID, string(e.Kind), string(e.Ref.Connection), string(e.Ref.Type), clean(e.Ref.ID), string(e.Change), clean(e.Name), clean(e.DedupeKey)} {
+			texts[i] = append(texts[i], text)
+		}
+		for i, when := range [...]stamp{at(e.ReceivedAt), at(e.OccurredAt), routedAlready(e)} {
+			times[i] = append(times[i], int64(when))
+		}
+	}
+	rows, err := u.tx.PGX.Query(u.Statement.Context, insertEvents+` SELECT * FROM unnest($1::text[],$2::text[],$3::text[],$4::text[],$5::text[],$6::text[],$7::text[],$8::text[],$9::bigint[],$10::bigint[],$11::bigint[])`+insertEventsEnd,
+		texts[0], texts[1], texts[2], texts[3], texts[4], texts[5], texts[6], texts[7], times[0], times[1], times[2])
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// routedAlready is when an event was routed that nobody needs to route.
+func routedAlready(e automation.Event) stamp {
+	if tellsOfRecord(e.Change) {
+		return 0
+	}
+	return at(e.ReceivedAt)
+}
+
+func (u *unit) insertDeliveries(ds []automation.Delivery) error {
+	body := func(d automation.Delivery) []byte {
+		if d.Body == nil {
+			return []byte{}
+		}
+		return d.Body
+	}
+	verdict := func(d automation.Delivery) string { return string(cmp.Or(d.Verdict, automation.Accepted)) }
+	if u.tx.PGX == nil {
+		args := make([]any, 0, len(ds)*6)
+		for _, d := range ds {
+			e := d.Event
+			args = append(args, e.ID, string(e.Ref.Connection), int64(at(e.ReceivedAt)), body(d), verdict(d), d.Size)
+		}
+		return u.Exec(insertDeliveries+" VALUES "+tuples(deliveryTuple, len(ds)), args...).Error
+	}
+	var ids, connections, verdicts []string
+	var times, sizes []int64
+	var bodies [][]byte
+	for _, d := range ds {
+		e := d.Event
+		ids, connections, verdicts = append(ids, e.ID), append(connections, string(e.Ref.Connection)), append(verdicts, verdict(d))
+		times, sizes, bodies = append(times, int64(at(e.ReceivedAt))), append(sizes, int64(d.Size)), append(bodies, body(d))
+	}
+	_, err := u.tx.PGX.Exec(u.Statement.Context, insertDeliveries+` SELECT * FROM unnest($1::text[],$2::text[],$3::bigint[],$4::bytea[],$5::text[],$6::bigint[])`, ids, connections, times, bodies, verdicts, sizes)
+	return err
 }
 
 // tuples repeats one row's placeholders.

@@ -53,6 +53,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	commits *committer // SQLite only
 	enqueue EnqueueFunc
+
+	arrivals *intake
 }
 
 // Open connects; it does not migrate.
@@ -64,15 +66,22 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	var err error
 	switch {
 	case cfg.SQLitePath != "" && cfg.PostgresURL != "":
-		return nil, errors.New("open store: both an SQLite path and a PostgreSQL URL are given")
+		err = errors.New("open store: both an SQLite path and a PostgreSQL URL are given")
 	case cfg.SQLitePath != "":
-		return s, s.openSQLite(ctx, cfg.SQLitePath)
+		err = s.openSQLite(ctx, cfg.SQLitePath)
 	case cfg.PostgresURL != "":
-		return s, s.openPostgres(ctx, cfg.PostgresURL)
+		err = s.openPostgres(ctx, cfg.PostgresURL)
+	default:
+		err = errors.New("open store: neither an SQLite path nor a PostgreSQL URL is given")
 	}
-	return nil, errors.New("open store: neither an SQLite path nor a PostgreSQL URL is given")
+	if err != nil {
+		return nil, err
+	}
+	s.arrivals = newIntake(s)
+	return s, nil
 }
 
 // OnEnqueue sets what stores jobs. Call it before the first write; without it jobs are dropped.
@@ -102,6 +111,9 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close lets writes in hand end and closes the database. Nothing may use the store afterwards.
 func (s *Store) Close() error {
 	var errs []error
+	if s.arrivals != nil {
+		s.arrivals.close()
+	}
 	if s.commits != nil {
 		s.commits.close()
 	}

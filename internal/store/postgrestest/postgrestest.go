@@ -29,8 +29,8 @@ var (
 	databases atomic.Int64
 )
 
-// errNone tells that this machine has no PostgreSQL; any other error is a failure.
-var errNone = errors.New("no PostgreSQL: set " + envURL + " or install PostgreSQL (Debian: apt-get install postgresql)")
+// ErrNone tells that this machine has no PostgreSQL; any other error is a failure.
+var ErrNone = errors.New("no PostgreSQL: set " + envURL + " or install PostgreSQL (Debian: apt-get install postgresql)")
 
 // Run runs a test binary's tests and stops the cluster. Call it in TestMain: os.Exit(postgrestest.Run(m)).
 func Run(m *testing.M) int {
@@ -46,7 +46,7 @@ func Run(m *testing.M) int {
 func URL(t testing.TB) string {
 	t.Helper()
 	server, err := start()
-	if errors.Is(err, errNone) && os.Getenv("CI") != "true" {
+	if errors.Is(err, ErrNone) && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -93,11 +93,30 @@ func startServer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	server, err := startCluster(bin, dir)
+	// Nothing has to survive: durability is off, so that tests are quick.
+	server, end, err := startCluster(bin, dir, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "shared_buffers=32MB")
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
 	}
+	stop = end
 	return server, nil
+}
+
+// Durable starts a cluster of its own that loses nothing it said it stored, for measuring; stop ends and deletes it. The
+// error is ErrNone where the machine has no PostgreSQL.
+func Durable() (server string, stop func(), err error) {
+	bin, err := binaries()
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp("", "pgbench")
+	if err != nil {
+		return "", nil, err
+	}
+	if server, stop, err = startCluster(bin, dir, "-c", "shared_buffers=256MB"); err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return server, stop, nil
 }
 
 // binaries finds the folder of initdb and postgres; Debian keeps it out of the path.
@@ -107,30 +126,28 @@ func binaries() (string, error) {
 	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
-		return "", errNone
+		return "", ErrNone
 	}
 	slices.Sort(found)
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-func startCluster(bin, dir string) (string, error) {
+func startCluster(bin, dir string, settings ...string) (server string, stop func(), err error) {
 	attr, err := unprivileged(dir)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	data := filepath.Join(dir, "data")
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--no-locale", "--no-sync", "--no-instructions")
 	initdb.SysProcAttr, initdb.Dir = attr, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w: %s", err, out)
+		return "", nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	// Nothing has to survive: durability is off, so that tests are quick.
-	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB")
+	postgres := exec.Command(filepath.Join(bin, "postgres"), append([]string{"-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=200"}, settings...)...)
 	var log strings.Builder
 	postgres.SysProcAttr, postgres.Dir, postgres.Stderr = attr, dir, &log
 	if err := postgres.Start(); err != nil {
-		return "", fmt.Errorf("start postgres: %w", err)
+		return "", nil, fmt.Errorf("start postgres: %w", err)
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -142,21 +159,21 @@ func startCluster(bin, dir string) (string, error) {
 		<-ended
 		_ = os.RemoveAll(dir)
 	}
-	server := "postgres://postgres@/postgres?host=" + url.QueryEscape(dir)
+	server = "postgres://postgres@/postgres?host=" + url.QueryEscape(dir)
 	deadline := time.Now().Add(30 * time.Second)
 	for {
 		err := exec1(server, "SELECT 1")
 		if err == nil {
-			return server, nil
+			return server, stop, nil
 		}
 		select {
 		case <-ended:
-			return "", fmt.Errorf("postgres ended: %s", log.String())
+			return "", nil, fmt.Errorf("postgres ended: %s", log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
 			stop()
-			return "", fmt.Errorf("postgres does not answer: %w", err)
+			return "", nil, fmt.Errorf("postgres does not answer: %w", err)
 		}
 	}
 }
