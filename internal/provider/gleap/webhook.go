@@ -118,15 +118,12 @@ func legacyEvent(action string) string {
 	return strings.ToLower(action)
 }
 
-// dedupeKey is ticket, event and time of change, as Gleap sends no delivery id and no time of sending (§12). Where the
-// body tells less, only the very same body is the same delivery.
+// dedupeKey is ticket, event, time of change and content, as Gleap sends no delivery id and no time of sending (§12).
+// Only the very same body is the same delivery: whether every change moves the time is not documented, and a hint too
+// many does no harm, while one too few is a change nobody sees.
 func dedupeKey(account, name, id string, at time.Time, body []byte) string {
-	last := stamp(at)
-	if id == "" || at.IsZero() {
-		sum := sha256.Sum256(body)
-		last = hex.EncodeToString(sum[:])
-	}
-	return strings.Join([]string{account, name, id, last}, "/")
+	sum := sha256.Sum256(body)
+	return strings.Join([]string{account, name, id, stamp(at), hex.EncodeToString(sum[:16])}, "/")
 }
 
 func latest(a, b time.Time) time.Time {
