@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"crosswalk/internal/config"
+	"crosswalk/internal/server"
 )
 
 // graceful is how long running jobs and requests may take to end; what is cut off is found again.
@@ -201,7 +202,7 @@ func (h *house) bookNow(ctx context.Context) {
 // webServer bounds what a connection may cost before a handler has seen anything of it.
 func webServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: server.WriteWithin, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -42,7 +42,7 @@ func listen(t twin, addr string) (*listening, error) {
 	}
 	out := &listening{
 		twin: t, url: "http://" + l.Addr().String(), done: make(chan error, 1),
-		server: &http.Server{Handler: t, ReadHeaderTimeout: 10 * time.Second},
+		server: &http.Server{Handler: t, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10},
 	}
 	go func() { out.done <- out.server.Serve(l) }()
 	return out, nil

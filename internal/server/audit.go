@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"net/http"
 	"net/url"
@@ -337,18 +336,17 @@ func (s *scoped) auditExport(c echo.Context) error {
 	f := auditFilter(c)
 	s.note(c, people.AuditExport, "", "audit log", "", c.QueryString())
 	f.Before, f.Limit = "", 500
-	download(c, "text/csv", "audit-log.csv")
-	w := csv.NewWriter(c.Response())
-	_ = w.Write([]string{"at", "who", "address", "kind", "subject", "object", "before", "after", "request"})
+	out, err := newSheet(c, "audit-log.csv", "at", "who", "address", "kind", "subject", "object", "before", "after", "request")
+	if err != nil {
+		return err
+	}
 	for {
 		entries, err := s.Server.Store.AuditEntries(c.Request().Context(), s.member.Workspace.ID, f)
 		if err != nil || len(entries) == 0 {
-			w.Flush()
-			return err
+			return errors.Join(err, out.end())
 		}
 		for _, e := range entries {
-			cells := harmless([]string{e.At.Format(time.RFC3339Nano), e.Actor, e.Address, string(e.Kind), e.Subject, e.Object, e.Before, e.After, e.Request})
-			if err := w.Write(cells); err != nil {
+			if err := out.row(e.At.Format(time.RFC3339Nano), e.Actor, e.Address, string(e.Kind), e.Subject, e.Object, e.Before, e.After, e.Request); err != nil {
 				return err
 			}
 		}

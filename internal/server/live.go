@@ -162,10 +162,10 @@ func (s *scoped) liveStream(c echo.Context) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
 	c.Response().WriteHeader(http.StatusOK)
-	flush := http.NewResponseController(c.Response())
+	flush, out := http.NewResponseController(c.Response()), patient(c)
 	beat := time.NewTicker(20 * time.Second)
 	defer beat.Stop()
-	if _, err := fmt.Fprint(c.Response(), ": open\n\n"); err != nil {
+	if _, err := fmt.Fprint(out, ": open\n\n"); err != nil {
 		return nil
 	}
 	_ = flush.Flush()
@@ -179,7 +179,7 @@ func (s *scoped) liveStream(c echo.Context) error {
 			if !s.stillIn(ctx) {
 				return nil
 			}
-			if _, err := fmt.Fprint(c.Response(), ": still here\n\n"); err != nil {
+			if _, err := fmt.Fprint(out, ": still here\n\n"); err != nil {
 				return nil
 			}
 		case r := <-runs:
@@ -197,7 +197,7 @@ func (s *scoped) liveStream(c echo.Context) error {
 				continue
 			}
 			line := strings.ReplaceAll(strings.ReplaceAll(row.String(), "\r", ""), "\n", " ")
-			if _, err := fmt.Fprintf(c.Response(), "event: run\nid: %s\ndata: %s\n\n", r.ID, line); err != nil {
+			if _, err := fmt.Fprintf(out, "event: run\nid: %s\ndata: %s\n\n", r.ID, line); err != nil {
 				return nil
 			}
 		}

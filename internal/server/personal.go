@@ -55,8 +55,7 @@ func (s *scoped) personalExport(c echo.Context) error {
 		return err
 	}
 	s.note(c, people.AuditExport, ref.String(), "personal data", "", "json")
-	download(c, "application/json", "personal-data.json")
-	enc := json.NewEncoder(c.Response())
+	enc := json.NewEncoder(download(c, "application/json", "personal-data.json"))
 	enc.SetIndent("", "  ")
 	return enc.Encode(OpenPersonalData(p, s.Vault))
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -426,20 +425,13 @@ func (s *scoped) eachItem(ctx context.Context, id string, do func(engine.PlanIte
 	}
 }
 
-func download(c echo.Context, kind, name string) {
-	h := c.Response().Header()
-	h.Set("Content-Type", kind+"; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	c.Response().WriteHeader(http.StatusOK)
-}
-
 // planExport streams every item as JSON, one array.
 func (s *scoped) planExport(c echo.Context, p engine.Population) error {
-	download(c, "application/json", "dry-run-"+p.ID+".json")
-	enc := json.NewEncoder(c.Response())
+	out := download(c, "application/json", "dry-run-"+p.ID+".json")
+	enc := json.NewEncoder(out)
 	sep := "["
 	err := s.eachItem(c.Request().Context(), p.ID, func(it engine.PlanItem) error {
-		if _, err := c.Response().Write([]byte(sep)); err != nil {
+		if _, err := out.Write([]byte(sep)); err != nil {
 			return err
 		}
 		sep = ","
@@ -449,21 +441,22 @@ func (s *scoped) planExport(c echo.Context, p engine.Population) error {
 		return err
 	}
 	if sep == "[" {
-		_, _ = c.Response().Write([]byte("["))
+		_, _ = out.Write([]byte("["))
 	}
-	_, _ = c.Response().Write([]byte("]\n"))
+	_, _ = out.Write([]byte("]\n"))
 	return nil
 }
 
 // planCSV streams one line for each field that would be written, and one for each record that would not.
 func (s *scoped) planCSV(c echo.Context, p engine.Population) error {
-	download(c, "text/csv", "dry-run-"+p.ID+".csv")
-	w := csv.NewWriter(c.Response())
-	_ = w.Write([]string{"record", "record id", "counterpart", "counterpart id", "outcome", "field", "written to", "before", "after", "reason", "result"})
-	err := s.eachItem(c.Request().Context(), p.ID, func(it engine.PlanItem) error {
+	out, err := newSheet(c, "dry-run-"+p.ID+".csv", "record", "record id", "counterpart", "counterpart id", "outcome", "field", "written to", "before", "after", "reason", "result")
+	if err != nil {
+		return err
+	}
+	err = s.eachItem(c.Request().Context(), p.ID, func(it engine.PlanItem) error {
 		pl := it.Plan
 		row := func(field, side, before, after, reason string) error {
-			return w.Write(harmless([]string{pl.SourceTitle, pl.Source.ID, pl.TargetTitle, pl.Target.ID, string(pl.Outcome), field, side, before, after, reason, string(it.State)}))
+			return out.row(pl.SourceTitle, pl.Source.ID, pl.TargetTitle, pl.Target.ID, string(pl.Outcome), field, side, before, after, reason, string(it.State))
 		}
 		n := 0
 		for _, f := range pl.Fields {
@@ -484,18 +477,7 @@ func (s *scoped) planCSV(c echo.Context, p engine.Population) error {
 		}
 		return nil
 	})
-	w.Flush()
-	return err
-}
-
-// harmless keeps a spreadsheet from taking a cell for a formula.
-func harmless(cells []string) []string {
-	for i, cell := range cells {
-		if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-			cells[i] = "'" + cell
-		}
-	}
-	return cells
+	return errors.Join(err, out.end())
 }
 
 func (s *scoped) planCancel(c echo.Context) error {
