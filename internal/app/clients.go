@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"crosswalk/internal/config"
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
@@ -300,4 +302,22 @@ func (p *providers) Regions(id provider.ID) []ui.Option {
 		out = append(out, ui.Option{Value: r.BaseURL, Label: r.Label})
 	}
 	return append(out, ui.Option{Value: "custom", Label: "Other address"})
+}
+
+// userContext opens what HighLevel's page hands to ours; nil where the app has no shared secret.
+func (p *providers) userContext() func(string) (server.UserContext, error) {
+	secret := p.cfg.HighLevel.SharedSecret.Reveal()
+	if secret == "" {
+		return nil
+	}
+	return func(sealed string) (server.UserContext, error) {
+		u, err := highlevel.OpenUserContext(secret, sealed)
+		if err != nil {
+			return server.UserContext{}, err
+		}
+		return server.UserContext{
+			Identity: people.Identity{Provider: string(highlevel.ID), CompanyID: u.CompanyID, UserID: u.UserID, Name: cmp.Or(u.Name, u.Email), Email: u.Email},
+			Account:  u.LocationID, Salt: u.Salt,
+		}, nil
+	}
 }

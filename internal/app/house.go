@@ -249,7 +249,7 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, KeepDeliveries: h.cfg.KeepDeliveries, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
 		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),
-		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh,
+		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh, UserContext: h.providers.userContext(), FrameHosts: h.cfg.HighLevel.FrameHosts,
 	})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,8 @@ type HighLevel struct {
 	WebhookPublicKeys               []string // SPKI in base64; none: the published one
 	WebhookLegacy                   bool
 	Agency                          bool // the app may be installed for a whole agency
+	SharedSecret                    Secret
+	FrameHosts                      []string // sources of a content security policy
 }
 
 // Gleap is where its API is, and the OAuth server of those who have one.
@@ -132,6 +135,13 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.HighLevel.WebhookPublicKeys = list(v); return "" }, get: func(c Config) any { return strings.Join(c.HighLevel.WebhookPublicKeys, ",") }},
 	{Name: "HIGHLEVEL_WEBHOOK_LEGACY", Default: "false", Help: "Also take the RSA signature that HighLevel retired in 2026.", Example: "true",
 		set: func(c *Config, v string) string { return boolean(v, &c.HighLevel.WebhookLegacy) }, get: func(c Config) any { return c.HighLevel.WebhookLegacy }},
+	{Name: "HIGHLEVEL_SHARED_SECRET", Help: "Shared secret of your Marketplace app (Advanced settings → Auth): lets people in from a custom page inside HighLevel.", Example: "…", Secret: true,
+		set: func(c *Config, v string) string { c.HighLevel.SharedSecret = Secret(v); return atLeast(v, 8) }, get: func(c Config) any { return c.HighLevel.SharedSecret }},
+	{Name: "HIGHLEVEL_FRAME_HOSTS", Default: "https://app.gohighlevel.com,https://*.gohighlevel.com,https://*.leadconnectorhq.com", Help: "Who may show Crosswalk in a frame, once there is a shared secret; add your white-label domain.", Example: "https://app.gohighlevel.com,https://crm.your-agency.com",
+		set: func(c *Config, v string) string {
+			c.HighLevel.FrameHosts = list(v)
+			return frameHosts(c.HighLevel.FrameHosts)
+		}, get: func(c Config) any { return strings.Join(c.HighLevel.FrameHosts, ",") }},
 	{Name: "GLEAP_BASE_URL", Default: "https://api.gleap.io/v3", Help: "Gleap's API, as the connect form proposes it.", Example: "https://api.us.gleap.ai/v3",
 		set: func(c *Config, v string) string { c.Gleap.BaseURL = strings.TrimRight(v, "/"); return webURL(v) }, get: func(c Config) any { return c.Gleap.BaseURL }},
 	{Name: "GLEAP_AUTHORIZE_URL", Help: "Consent page of an OAuth server for Gleap, as the connect form proposes it.", Example: "https://…/oauth/authorize",
@@ -142,6 +152,18 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.Gleap.ClientID = v; return "" }, get: func(c Config) any { return c.Gleap.ClientID }},
 	{Name: "GLEAP_CLIENT_SECRET", Help: "Client secret there.", Example: "…", Secret: true,
 		set: func(c *Config, v string) string { c.Gleap.ClientSecret = Secret(v); return "" }, get: func(c Config) any { return c.Gleap.ClientSecret }},
+}
+
+var frameHost = regexp.MustCompile(`^https?://(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$`)
+
+// frameHosts refuses what would mean something else inside a content security policy.
+func frameHosts(hosts []string) string {
+	for _, h := range hosts {
+		if !frameHost.MatchString(h) {
+			return "“" + h + "” is not like https://app.example.com or https://*.example.com"
+		}
+	}
+	return ""
 }
 
 // Overrides are settings given as flags, which win over the environment. Empty: not given.

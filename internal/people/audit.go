@@ -14,6 +14,7 @@ const (
 	AuditPassword         AuditKind = "account.password"
 	AuditSecondFactor     AuditKind = "account.second_factor"
 	AuditSessions         AuditKind = "account.sessions"
+	AuditIdentity         AuditKind = "account.identity"
 	AuditWorkspaceCreate  AuditKind = "workspace.create"
 	AuditWorkspaceRename  AuditKind = "workspace.rename"
 	AuditMemberRole       AuditKind = "member.role"
@@ -49,7 +50,7 @@ const (
 // AuditKinds are all of them, in the order a list shows them.
 func AuditKinds() []AuditKind {
 	return []AuditKind{
-		AuditSetup, AuditSignIn, AuditSignInFailed, AuditSignOut, AuditPassword, AuditSecondFactor, AuditSessions, AuditWorkspaceCreate, AuditWorkspaceRename,
+		AuditSetup, AuditSignIn, AuditSignInFailed, AuditSignOut, AuditPassword, AuditSecondFactor, AuditSessions, AuditIdentity, AuditWorkspaceCreate, AuditWorkspaceRename,
 		AuditMemberRole, AuditMemberRemove, AuditInviteCreate, AuditInviteRevoke, AuditInviteAccept, AuditConnect, AuditReconnect, AuditConnectionCheck, AuditDisconnect,
 		AuditAutomationCreate, AuditAutomationRename, AuditAutomationSave, AuditAutomationState, AuditAutomationDelete, AuditTestSend,
 		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditReplay, AuditExport, AuditErase, AuditSettings,

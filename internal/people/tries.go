@@ -14,6 +14,8 @@ const (
 	DoorCode     = "code"
 	DoorReset    = "reset"
 	DoorArrival  = "arrival" // codes of installations that were begun elsewhere
+	DoorContext  = "context" // user contexts a provider's page hands over
+	DoorOffer    = "offer"   // codes of identities
 )
 
 // Try is one try at a door, by the hashes of what it is counted against: what people type into a sign-in form may

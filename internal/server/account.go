@@ -117,6 +117,7 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
 	// What a stranger was told, and what they came for, outlives the session they had as a stranger.
 	onward, words := s.sessions.GetString(ctx, onwardKey), s.sessions.GetString(ctx, "flash")
+	opened := s.sessions.GetString(ctx, keyOpened)
 	if err := s.leave(ctx); err != nil {
 		return err
 	}
@@ -132,6 +133,9 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 	s.sessions.Put(ctx, keySignIn, x.ID)
 	if words != "" {
 		s.sessions.Put(ctx, "flash", words)
+	}
+	if opened != "" {
+		s.sessions.Put(ctx, sessionWorkspace, opened)
 	}
 	s.sessions.Remove(ctx, onwardKey)
 	if onward != "" && next == "/" {
@@ -278,6 +282,9 @@ func (s *scoped) showSettings(c echo.Context, status int, problems map[string]st
 	}
 	v.TwoStep = f.On()
 	if v.Browsers, err = s.browsers(c); err != nil {
+		return err
+	}
+	if v.Identities, v.Linkable, err = s.identities(c); err != nil {
 		return err
 	}
 	connections, err := s.Connections.List(c.Request().Context())

@@ -254,7 +254,7 @@ func (r recordedAccounts) SaveInstallation(ctx context.Context, i connection.Ins
 // auditWords are the kinds of act as people read them.
 var auditWords = map[people.AuditKind]string{
 	people.AuditSetup: "First account made", people.AuditSignIn: "Signed in", people.AuditSignInFailed: "Failed to sign in", people.AuditSignOut: "Signed out",
-	people.AuditPassword: "Password changed", people.AuditSecondFactor: "Second factor changed", people.AuditSessions: "Sessions ended",
+	people.AuditPassword: "Password changed", people.AuditSecondFactor: "Second factor changed", people.AuditSessions: "Sessions ended", people.AuditIdentity: "HighLevel user linked or unlinked",
 	people.AuditWorkspaceCreate: "Workspace made", people.AuditWorkspaceRename: "Workspace renamed", people.AuditMemberRole: "Role changed", people.AuditMemberRemove: "Member removed",
 	people.AuditInviteCreate: "Invite made", people.AuditInviteRevoke: "Invite revoked", people.AuditInviteAccept: "Invite accepted",
 	people.AuditConnect: "Account connected", people.AuditReconnect: "Account reconnected", people.AuditConnectionCheck: "Account checked", people.AuditDisconnect: "Account disconnected",

@@ -39,7 +39,8 @@ import (
 // doorStore is fakeStore with people, an inbox, a run log and a health of its own.
 type doorStore struct {
 	*fakeStore
-	vitals vitals
+	vitals     vitals
+	identities identityShelf
 
 	mu        sync.Mutex
 	users     []people.User

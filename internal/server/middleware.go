@@ -143,7 +143,12 @@ func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 			c.Response().Writer = inner
 		})
-		s.sessions.LoadAndSave(h).ServeHTTP(c.Response().Writer, c.Request())
+		sessions := s.sessions
+		if s.inFrame(c) {
+			sessions = s.embedded
+			s.allowFraming(c)
+		}
+		sessions.LoadAndSave(h).ServeHTTP(c.Response().Writer, c.Request())
 		return nil
 	}
 }

@@ -58,6 +58,26 @@ type SecondFactors interface {
 	DropSecondFactor(ctx context.Context, userID string) (dropped bool, err error)
 }
 
+// Identities keeps who a person is at a provider. What is not there is engine.ErrNotFound.
+type Identities interface {
+	UserOfIdentity(ctx context.Context, i people.Identity) (userID string, err error)
+	IdentitiesOf(ctx context.Context, userID string) ([]people.Identity, error)
+	OfferIdentity(ctx context.Context, codeHash []byte, i people.Identity, expires time.Time) error
+	OfferedIdentity(ctx context.Context, codeHash []byte, now time.Time) (people.Identity, error)
+	// LinkIdentity answers engine.ErrConflict when the identity is somebody else's.
+	LinkIdentity(ctx context.Context, codeHash []byte, userID string, now time.Time) (people.Identity, error)
+	UnlinkIdentity(ctx context.Context, userID string, i people.Identity) error
+	// SpendContext answers false when the context was exchanged before.
+	SpendContext(ctx context.Context, salt []byte, now time.Time) (fresh bool, err error)
+}
+
+// UserContext is who uses a page of ours inside a provider's, as the provider vouches.
+type UserContext struct {
+	people.Identity
+	Account string // that the page is open for: a location; may be empty
+	Salt    []byte // tells whether the same context comes again
+}
+
 // Workspaces keeps who is in which workspace.
 type Workspaces interface {
 	// MembershipsOf are the workspaces of a person, the one they joined first coming first.
@@ -181,6 +201,7 @@ type House interface {
 	Resets
 	Tries
 	SecondFactors
+	Identities
 	Workspaces
 	Members
 	Audit

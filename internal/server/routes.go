@@ -62,6 +62,8 @@ func (s *Server) Routes() []Route {
 		{get, "/invite/:token", Public, s.inviteOpen},
 		{get, "/invite", Public, s.invitePage},
 		{post, "/invite", Public, s.inviteAccept},
+		{get, embeddedPath, Public, s.embeddedPage},
+		{post, embeddedPath, Public, s.embeddedSignIn},
 		// Whoever installs from a marketplace comes here first, and signs in or sets up afterwards.
 		{get, "/connections/callback", Public, s.connectCallback},
 
@@ -77,6 +79,8 @@ func (s *Server) Routes() []Route {
 		{post, "/settings/two-step/confirm", View, within((*scoped).twoStepConfirm)},
 		{post, "/settings/two-step/codes", View, within((*scoped).twoStepCodes)},
 		{post, "/settings/two-step/off", View, within((*scoped).twoStepOff)},
+		{post, "/settings/identities", View, within((*scoped).identityLink)},
+		{post, "/settings/identities/remove", View, within((*scoped).identityUnlink)},
 		{post, "/settings/sign-ins/:id/end", View, within((*scoped).signInEnd)},
 		{post, "/settings/sign-ins/end-others", View, within((*scoped).signInsEndOthers)},
 		{get, "/workspaces/new", Own, within((*scoped).workspaceNewPage)},

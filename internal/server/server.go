@@ -51,6 +51,10 @@ type Config struct {
 	Log          *slog.Logger
 	// KeeperWake makes the keeper of credentials look at once; nil where none runs.
 	KeeperWake func()
+	// UserContext opens what HighLevel's page hands to ours; nil: the app has no shared secret, and nobody signs in so.
+	UserContext func(sealed string) (UserContext, error)
+	// FrameHosts are the sources that may show our pages in a frame, as in a content security policy.
+	FrameHosts []string
 	// Fresh answers a newly built client of a connection in whatever state, to check it with.
 	Fresh func(ctx context.Context, id record.ConnectionID) (provider.Client, error)
 }
@@ -60,6 +64,8 @@ type Server struct {
 	Config
 	echo     *echo.Echo
 	sessions *scs.SessionManager
+	// embedded is sessions with a cookie that is sent inside a frame of the hosts above, and nowhere else.
+	embedded *scs.SessionManager
 	live     *lives
 	setup    *setupGate
 	recall   *recall
@@ -93,6 +99,12 @@ func New(cfg Config) *Server {
 		cfg.Log.ErrorContext(r.Context(), "session store failed", "err", err)
 		http.Error(w, "The session could not be read. Try again in a moment.", http.StatusServiceUnavailable)
 	}
+
+	framed := sessions // shares what a session is; only the cookie differs
+	framed.Cookie.Name = s.cookieName(embeddedCookie)
+	framed.Cookie.SameSite, framed.Cookie.Secure, framed.Cookie.Partitioned = http.SameSiteNoneMode, true, true
+	framed.Cookie.Persist = false
+	s.embedded = &framed
 
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

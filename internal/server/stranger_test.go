@@ -11,6 +11,8 @@ import (
 
 // open are the routes somebody without a session may use, and what each answers to a bare request.
 var open = map[string]int{
+	// There is no shared secret: nobody comes in from inside HighLevel.
+	"GET /embedded/highlevel": 404, "POST /embedded/highlevel": 404,
 	"GET /healthz": 200, "GET /readyz": 200, "GET /metrics": 403, "GET /static/*": 404,
 	"POST /hooks/highlevel": 401, "POST /hooks/gleap": 401, "POST /hooks/gleap/:secret": 401,
 	"GET /setup": 303, "POST /setup": 303, "GET /sign-in": 200, "POST /sign-in": 422,

@@ -25,6 +25,11 @@ const (
 
 // halfway remembers the first step in a session of its own, under a new token.
 func (s *Server) halfway(c echo.Context, userID, next string) error {
+	return s.halfwayTo(c, userID, next, "")
+}
+
+// halfwayTo is halfway for somebody who comes from where a workspace is open.
+func (s *Server) halfwayTo(c echo.Context, userID, next, workspace string) error {
 	ctx := c.Request().Context()
 	if err := s.leave(ctx); err != nil {
 		return err
@@ -35,6 +40,9 @@ func (s *Server) halfway(c echo.Context, userID, next string) error {
 	s.sessions.Put(ctx, keyHalfUser, userID)
 	s.sessions.Put(ctx, keyHalfAt, s.Now().Unix())
 	s.sessions.Put(ctx, keyHalfNext, next)
+	if workspace != "" {
+		s.sessions.Put(ctx, keyOpened, workspace)
+	}
 	return redirect(c, "/sign-in/code")
 }
 

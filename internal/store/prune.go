@@ -46,6 +46,7 @@ func (s *Store) Prune(ctx context.Context, before, logged time.Time) error {
 		{`DELETE FROM sign_ins WHERE id IN (SELECT x.id FROM sign_ins x WHERE x.seen_at < ? OR x.began_at < ?` + chunk, []any{int64(at(s.now().Add(-people.IdleAfter))), int64(at(s.now().Add(-people.Lifetime)))}},
 		{`DELETE FROM vain_tries WHERE key_hash IN (SELECT x.key_hash FROM vain_tries x WHERE x.last_at < ?` + chunk, []any{int64(at(s.now().Add(-people.TriesForgottenAfter)))}},
 		{`DELETE FROM password_resets WHERE token_hash IN (SELECT x.token_hash FROM password_resets x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
+		{`DELETE FROM identity_offers WHERE code_hash IN (SELECT x.code_hash FROM identity_offers x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM arrivals WHERE id IN (SELECT x.id FROM arrivals x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM pending_authorizations WHERE state_hash IN (SELECT x.state_hash FROM pending_authorizations x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 	} {

@@ -11,3 +11,4 @@ import "./live.js";
 import "./search.js";
 import "./canvas.js";
 import "./editor.js";
+import "./embedded.js";

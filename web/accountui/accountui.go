@@ -46,7 +46,35 @@ type Settings struct {
 	TwoStep  bool
 	Browsers []Browser
 	About    []Fact
+	// Linkable is whether people may come in from inside HighLevel; Identities are who this person is there.
+	Linkable   bool
+	Identities []Identity
 }
+
+// Identity is a HighLevel user linked with the person. POST /settings/identities links one by its code, POST
+// /settings/identities/remove with company and user unlinks it.
+type Identity struct {
+	Name, Email, CompanyID, UserID string
+	Linked                         ui.Moment
+}
+
+func (s Settings) codeInput() ui.Input {
+	return ui.Input{ID: "link-code", Name: "code", Label: "Code", Type: "text", Required: true, Mono: true, Autocomplete: "off", Placeholder: "ABCD-EFGH", Error: s.Errors["code"],
+		Hint: "Open Crosswalk inside HighLevel; it shows a code."}
+}
+
+// Embedded is /embedded/highlevel, shown in a frame. The script in it asks the page around for who is there, and posts
+// the answer back as context.
+type Embedded struct {
+	Hosts   string // who may be asked, parted by spaces
+	Problem string
+	Code    string // to be typed into the settings, when nobody is linked yet
+	Who     string
+	Minutes int
+}
+
+// Link asks whether a HighLevel user is the person. Form: POST /settings/identities with code and confirm=yes.
+type Link struct{ Code, Name, Email, UserID, You string }
 
 // Browser is one signed-in browser. POST /settings/sign-ins/ID/end signs it
 // out, POST /settings/sign-ins/end-others all but the one in use.

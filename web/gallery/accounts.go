@@ -32,9 +32,17 @@ func accounts() []State {
 	unconfirmed.Errors = map[string]string{"code": "This is not the code the app shows now. Look whether the clocks of your phone and this server agree."}
 	wrong := settings
 	wrong.Errors = map[string]string{"current_password": "this is not your current password"}
+	linkable := settings
+	linkable.Linkable, linkable.Errors = true, map[string]string{"code": "No such code is waiting. It lasts ten minutes, and is shown inside HighLevel."}
+	linkable.Identities = []accountui.Identity{{Name: "Maria Keller", Email: "maria@agency.example", CompanyID: "5DP41231LkQsiKESj6rh", UserID: "usr0123456789abcdefg", Linked: ui.Moment{Machine: "2026-03-04T08:00:00Z", Text: "4 hours ago"}}}
 	saved := shell(ui.Settings)
 	saved.Flashes = []ui.Flash{{Tone: ui.Good, Title: "Password changed", Detail: "Other devices were signed out."}}
 	return []State{
+		{"embedded", "account", accountui.EmbeddedPage(ui.Shell{}, accountui.Embedded{Hosts: "https://app.gohighlevel.com"})},
+		{"embedded-code", "account", accountui.EmbeddedPage(ui.Shell{}, accountui.Embedded{Code: "ABCD-EFGH", Who: "Maria Keller", Minutes: 10})},
+		{"embedded-refused", "account", accountui.EmbeddedPage(ui.Shell{}, accountui.Embedded{Problem: "This location is not connected to Crosswalk. Connect it there first."})},
+		{"identity-link", "account", accountui.LinkPage(shell(ui.Settings), accountui.Link{Code: "ABCD-EFGH", Name: "Maria Keller", Email: "maria@agency.example", UserID: "usr0123456789abcdefg", You: "maria@acme.io"})},
+		{"settings-identities", "account", accountui.SettingsPage(shell(ui.Settings), linkable)},
 		{"setup", "account", accountui.SetupPage(ui.Shell{}, accountui.Setup{})},
 		{"setup-refused", "account", accountui.SetupPage(ui.Shell{}, refused)},
 		{"sign-in", "account", accountui.SignInPage(ui.Shell{}, accountui.SignIn{Next: "/runs"})},

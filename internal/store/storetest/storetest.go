@@ -78,6 +78,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"the link a key awaits makes it due":                             testAwaits,
 		"held work is counted":                                           testHeldWork,
 		"the newest failed calls of each connection are kept":            testFaults,
+		"an identity is one person's, and a context is spent once":       testIdentities,
 		"what waits can be woken":                                        testWakeWaiting,
 		"an event nobody was woken for is rescued":                       testRescueEvents,
 		"an intent is open until it is answered":                         testIntent,
