@@ -147,7 +147,7 @@ func (s *Service) Adopt(ctx context.Context, in OAuthInput) (Installation, error
 	}
 	err = s.Store.SaveInstallation(ctx, i, sealed)
 	if errors.Is(err, ErrTaken) {
-		return Installation{}, &Problem{Field: "account", Code: "taken", Sentence: "This agency is used in another workspace already. Connect its accounts there, or connect single accounts here by themselves."}
+		return Installation{}, &Problem{Field: "account", Code: "taken", Sentence: "This agency is used in another workspace already. Whoever may edit both workspaces can connect its accounts here too; or connect a single account by itself."}
 	}
 	if err != nil {
 		return Installation{}, err
@@ -315,13 +315,17 @@ func (s *Service) uninstall(ctx context.Context, c Connection) error {
 	return nil
 }
 
-// Unused lists the installed accounts no connection uses.
+// Unused lists the installed accounts no connection uses, here or elsewhere: one account is connected once.
 func (s *Service) Unused(ctx context.Context) ([]Installation, error) {
 	all, err := s.Store.Installations(ctx)
 	if err != nil {
 		return nil, err
 	}
-	connections, err := s.Store.Connections(ctx)
+	everywhere := s.Store
+	if s.whole != nil {
+		everywhere = s.whole.Store
+	}
+	connections, err := everywhere.Connections(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -348,6 +352,12 @@ func (s *Service) ConnectInstalled(ctx context.Context, id record.ConnectionID) 
 	if err != nil {
 		return Connection{}, err
 	}
+	return s.ConnectFrom(ctx, i)
+}
+
+// ConnectFrom connects an installed account here, though it may be noted elsewhere: whether the person may use what is
+// there is the caller's to know.
+func (s *Service) ConnectFrom(ctx context.Context, i Installation) (Connection, error) {
 	if i.OfCompany() || i.State != Active {
 		return Connection{}, ErrNotFound
 	}

@@ -28,6 +28,10 @@ const (
 // bindingCookie ties an authorisation to the browser that began it.
 const bindingCookie = "crosswalk_oauth"
 
+// bindingHome parts the binding in the cookie from the workspace it was begun in. That is a hint where to look: what was
+// begun is found only in its own workspace, and membership is what lets anybody in.
+const bindingHome = "~"
+
 func (s *scoped) connectionsPage(c echo.Context) error {
 	ctx := c.Request().Context()
 	sh, err := s.shell(c, ui.Connections)
@@ -237,7 +241,11 @@ func problemsBeside(p *connection.Problem, controls map[string]string, who ui.Si
 }
 
 func (s *scoped) connected(c echo.Context, id provider.ID) error {
-	s.flash(c, ui.Good, s.providerName(id)+" is connected", "The credential was tested first, and is kept encrypted.")
+	detail := "The credential was tested first, and is kept encrypted."
+	if s.cameBack {
+		detail = "You began in the workspace “" + s.member.Workspace.Name + "”, so it is connected there, and this is it. " + detail
+	}
+	s.flash(c, ui.Good, s.providerName(id)+" is connected", detail)
 	return redirect(c, "/connections")
 }
 
@@ -265,6 +273,7 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 	if err != nil {
 		return err
 	}
+	binding += bindingHome + s.member.Workspace.ID
 	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Value: binding, Path: "/", MaxAge: 600, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	return redirect(c, to)
 }
@@ -273,7 +282,7 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 // the address is worth nothing afterwards. What was begun here by the signed-in person, in this browser, is connected;
 // anything else is held until a person claims it (docs/decisions/0010).
 func (s *Server) connectCallback(c echo.Context) error {
-	binding := s.cookieValue(c, bindingCookie)
+	binding, home, _ := strings.Cut(s.cookieValue(c, bindingCookie), bindingHome)
 	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	someone, err := s.recognise(c)
 	if err != nil {
@@ -289,7 +298,33 @@ func (s *Server) connectCallback(c echo.Context) error {
 	if binding == "" {
 		least = people.Viewer // nothing was begun in this browser: there is only that to be told
 	}
-	return s.inWorkspace(least)(within(func(s *scoped, c echo.Context) error { return s.comeBack(c, binding) }))(c)
+	moved, err := s.goBack(c, home)
+	if err != nil {
+		return err
+	}
+	return s.inWorkspace(least)(within(func(s *scoped, c echo.Context) error {
+		s.cameBack = moved
+		return s.comeBack(c, binding)
+	}))(c)
+}
+
+// goBack makes the workspace in which something was begun the current one again, if the person may still connect there:
+// it is completed where it was begun, whatever they looked at meanwhile.
+func (s *Server) goBack(c echo.Context, home string) (moved bool, err error) {
+	ctx := c.Request().Context()
+	if home == "" || home == s.sessions.GetString(ctx, sessionWorkspace) {
+		return false, nil
+	}
+	all, err := s.Store.MembershipsOf(ctx, user(c).ID)
+	if err != nil {
+		return false, err
+	}
+	i := slices.IndexFunc(all, func(m people.Membership) bool { return m.Workspace.ID == home })
+	if i < 0 || !all[i].Role.AtLeast(people.Editor) {
+		return false, nil
+	}
+	s.sessions.Put(ctx, sessionWorkspace, home)
+	return true, nil
 }
 
 // comeBack ends an authorisation that was begun here.

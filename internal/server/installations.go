@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"crosswalk/internal/connection"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 	"crosswalk/web/connectionui"
@@ -48,13 +50,49 @@ func (s *Server) wakeKeeper() {
 	}
 }
 
-// companies are the agencies whose grant we hold, each with the accounts nobody uses yet.
+// companies are the agencies whose grant we hold, each with the accounts nobody uses yet. An agency that serves several
+// customers is in one workspace, and its accounts go to many: whoever may edit both finds them in either.
 func (s *scoped) companies(ctx context.Context) ([]connectionui.Company, error) {
-	all, err := s.Connections.Store.Installations(ctx)
+	out, err := s.companiesOf(ctx, s.Connections, "")
 	if err != nil {
 		return nil, err
 	}
-	unused, err := s.Connections.Unused(ctx)
+	for _, m := range s.alsoEdits() {
+		theirs, err := s.companiesOf(ctx, s.accountsOf(m), m.Workspace.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, co := range theirs {
+			if co.Problem == nil && len(co.Unused) > 0 {
+				out = append(out, co)
+			}
+		}
+	}
+	return out, nil
+}
+
+// alsoEdits are the person's other workspaces in which they may do what they may do here.
+func (s *scoped) alsoEdits() []people.Membership {
+	if !s.can(people.Editor) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.others), func(m people.Membership) bool {
+		return m.Workspace.ID == s.member.Workspace.ID || !m.Role.AtLeast(people.Editor)
+	})
+}
+
+// accountsOf are the connections of another workspace of the person's.
+func (s *scoped) accountsOf(m people.Membership) *connection.Service {
+	_, accounts := s.In(m.Workspace.ID)
+	return s.Config.Connections.In(accounts)
+}
+
+func (s *scoped) companiesOf(ctx context.Context, connections *connection.Service, elsewhere string) ([]connectionui.Company, error) {
+	all, err := connections.Store.Installations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unused, err := connections.Unused(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +102,9 @@ func (s *scoped) companies(ctx context.Context) ([]connectionui.Company, error) 
 			continue
 		}
 		co := connectionui.Company{ID: string(i.ID), Side: side(i.Provider), Name: i.Account.Name, CompanyID: i.Account.CompanyID, Text: "Access renewed " + s.ago(i.RotatedAt) + "."}
+		if elsewhere != "" {
+			co.Text = "It is in your workspace “" + elsewhere + "”; its accounts can be connected here too. " + co.Text
+		}
 		if i.State != connection.Active {
 			co.Problem = &ui.Problem{Tone: ui.Stop, Title: "The agency’s access needs you", Detail: i.Problem, Next: "Install Crosswalk for the agency again. Accounts that are connected go on as long as their own access lasts.", Side: co.Side, Code: "revoked", Href: connectHref(i.Provider), HrefLabel: "Reconnect"}
 		}
@@ -79,7 +120,7 @@ func (s *scoped) companies(ctx context.Context) ([]connectionui.Company, error) 
 
 // installedConnect connects an account the app is installed in, with its agency's grant.
 func (s *scoped) installedConnect(c echo.Context) error {
-	cn, err := s.Connections.ConnectInstalled(c.Request().Context(), record.ConnectionID(c.Param("id")))
+	cn, err := s.connectInstalled(c.Request().Context(), record.ConnectionID(c.Param("id")))
 	if p, ok := errors.AsType[*connection.Problem](err); ok {
 		s.flash(c, ui.Stop, "Not connected, and nothing was saved", p.Sentence)
 		return redirect(c, "/connections")
@@ -88,4 +129,18 @@ func (s *scoped) installedConnect(c echo.Context) error {
 		return connectionError(err)
 	}
 	return s.connected(c, cn.Provider)
+}
+
+func (s *scoped) connectInstalled(ctx context.Context, id record.ConnectionID) (connection.Connection, error) {
+	cn, err := s.Connections.ConnectInstalled(ctx, id)
+	for _, m := range s.alsoEdits() {
+		if !errors.Is(err, connection.ErrNotFound) {
+			break
+		}
+		var i connection.Installation
+		if i, err = s.accountsOf(m).Store.Installation(ctx, id); err == nil {
+			return s.Connections.ConnectFrom(ctx, i)
+		}
+	}
+	return cn, err
 }

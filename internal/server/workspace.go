@@ -31,6 +31,8 @@ type scoped struct {
 	watch  witness
 	member people.Membership
 	others []people.Membership // all of the person's, this one too
+	// cameBack: the person had gone to another workspace since they began what this request completes.
+	cameBack bool
 }
 
 // ownStore is a workspace's store, and the people, who belong to none.
