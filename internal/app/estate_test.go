@@ -42,9 +42,8 @@ type estate struct {
 	// between, when set, sees every request to HighLevel before it does.
 	between atomic.Pointer[func(*http.Request)]
 
-	hlID, glID string
-	mu         sync.Mutex
-	jobs       map[*house][]engine.Job
+	mu   sync.Mutex
+	jobs map[*house][]engine.Job
 }
 
 // newEstate builds houses on PostgreSQL, or one on the embedded database where no number is asked for.
