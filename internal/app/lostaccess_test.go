@@ -143,6 +143,17 @@ func TestWhateverBecomesOfAnAccessItsWorkIsHeldAndGoesOn(t *testing.T) {
 			heals:   func(e *estate, _ automation.Automation) { e.connects() },
 			renewed: 1,
 		},
+		"it was uninstalled from one location of an agency, and installed again there": {
+			agency: true,
+			breaks: func(e *estate) { e.passes(time.Second); e.hl.Uninstall() },
+			state:  connection.Uninstalled, held: "revoked",
+			heals: func(e *estate, _ automation.Automation) {
+				e.passes(time.Second)
+				e.consents(e.hlReady.LocationID) // at HighLevel: nobody comes to us but its INSTALL
+				e.houses[0].keeper.Sweep(e.Context())
+			},
+			renewed: 1, minted: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,4 +283,29 @@ func TestPollingTakesOverByItself(t *testing.T) {
 	e.connects()
 	e.meets("told-again@example.com")
 	arrives("told-again@example.com")
+}
+
+// TestALocationTheAgencyMakesLaterIsOffered: the app is installed for all locations, also those to come, and INSTALL tells of
+// each (reference/highlevel.md §2.5).
+func TestALocationTheAgencyMakesLaterIsOffered(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t, 0)
+	s := e.houses[0].connections
+	_, err := s.Adopt(t.Context(), e.consents("agency"))
+	e.must(err)
+	place := e.hl.AddLocation("Opened later")
+	e.houses[0].keeper.Sweep(t.Context()) // INSTALL tells no name; the agency's list does
+	unused, err := s.Unused(t.Context())
+	e.must(err)
+	for _, i := range unused {
+		if i.Account.ID != place {
+			continue
+		}
+		c, err := s.ConnectInstalled(t.Context(), i.ID)
+		if err != nil || c.State != connection.Active || i.Account.Name != "Opened later" {
+			t.Errorf("%+v, %v", c, err)
+		}
+		return
+	}
+	t.Errorf("it is not among %+v", unused)
 }
