@@ -19,8 +19,8 @@ import (
 
 var _ engine.Inbox = (*Store)(nil)
 
-// acceptChunk bounds the parameters of one statement well below both databases' limits (32,766 and 65,535).
-const acceptChunk = 200
+// acceptChunk bounds the parameters of one statement well below SQLite's limit (32,766).
+const acceptChunk = 500
 
 const (
 	insertEvents = `INSERT INTO events

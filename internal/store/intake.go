@@ -40,7 +40,7 @@ type arrival struct {
 }
 
 func newIntake(s *Store) *intake {
-	in := &intake{store: s, queue: make(chan *arrival, maxBatch), stop: make(chan struct{}), done: make(chan struct{})}
+	in := &intake{store: s, queue: make(chan *arrival, acceptChunk), stop: make(chan struct{}), done: make(chan struct{})}
 	go in.run()
 	return in
 }
