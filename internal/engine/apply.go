@@ -13,6 +13,11 @@ import (
 // apply plans for a pair and carries the plan out: what is written to the target first, then what is written to the
 // source, each as an intent, a call and an answer that becomes durable with what is remembered of it.
 func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record, at found, again bool) (Result, error) {
+	if !again && !at.sourceGone {
+		if res, held, err := x.hold(ctx, c, source, &at); err != nil || held {
+			return res, err
+		}
+	}
 	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}
 	if at.kin != nil {
 		in.Parent, in.ParentMissing = at.kin.parent, at.kin.waits
@@ -45,6 +50,9 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 		return x.withoutWriting(ctx, c, p, in, at)
 	}
 	if p.Outcome == automation.Create {
+		if wait := x.soon(); wait > 0 {
+			return x.wait(ctx, "busy", "A write without an answer may still be on its way; it is looked for again before it is repeated.", wait)
+		}
 		ok, err := x.reserve(ctx, c, source)
 		if err != nil {
 			return Result{}, err
@@ -71,6 +79,9 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 	}
 	if p.Outcome == automation.Decide {
 		end.Review = x.review(p)
+		if at.unsure {
+			x.recovered = nil // as long as somebody is asked, the write without an answer is the reason why
+		}
 	}
 	state := automation.Succeeded
 	if p.Outcome == automation.Blocked || p.Outcome == automation.Decide {

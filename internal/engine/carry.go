@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +46,9 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record) (Result, error) {
 	verdict := c.Judge(source)
 	if !verdict.Passed {
+		if err := x.recover(ctx, c); err != nil {
+			return Result{}, err
+		}
 		p := c.Plan(Input{Source: source})
 		x.step(automation.Step{Kind: automation.StepRule, OK: false, Title: "The rule let it pass by", Detail: verdict.Why(), Plan: &p})
 		x.decided(p.Outcome, p.Code, p.Reason)
@@ -65,10 +67,10 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
-	if at, err = x.answered(ctx, c, target, source.Ref, at); err != nil {
+	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
-	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
+	if at, err = x.answered(ctx, c, target, source.Ref, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
 	if at.targetGone && c.guardsParents() {
@@ -165,153 +167,10 @@ func (x *execution) recover(ctx context.Context, c *Compiled) error {
 	return nil
 }
 
-// lookUpCreate looks by content for what an unanswered create may have made, where no match key tells.
-func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provider.Client, at found) (found, error) {
-	if at.identity.How != automation.NotFound {
-		return at, nil
-	}
-	for _, ch := range x.recovered {
-		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != c.Def.Target.Object {
-			continue
-		}
-		rec, ok, err := x.made(ctx, c, client, ch)
-		if err != nil {
-			return at, err
-		}
-		if !ok {
-			continue
-		}
-		at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(rec.Title), Found: 1}}}
-		at.target = &rec
-		return at, nil
-	}
-	return at, nil
-}
-
 // free reports whether a record is nobody else's counterpart.
 func (x *execution) free(ctx context.Context, ref record.Ref) (bool, error) {
 	owner, _, taken, err := x.Links.FindLink(ctx, ref, x.work.Source.Connection, x.work.Source.Type, x.a.ID)
 	return err == nil && (!taken || other(owner, ref) == x.work.Source), err
-}
-
-// made finds the record a create may have made: under its parent, or among what changed since. Of several that are
-// alike, as short notes are, it is one that is nobody else's.
-func (x *execution) made(ctx context.Context, c *Compiled, client provider.Client, ch automation.Change) (record.Record, bool, error) {
-	var all []record.Record
-	if !ch.Parent.IsZero() {
-		byParent, ok := client.(provider.Children)
-		if !ok {
-			return record.Record{}, false, nil
-		}
-		records, err := byParent.Children(ctx, c.Def.Target.Object, ch.Parent)
-		if provider.IsKind(err, provider.NotFound) {
-			return record.Record{}, false, nil
-		}
-		if err != nil {
-			return record.Record{}, false, err
-		}
-		all = records
-	} else {
-		r, ok, err := c.madeByKey(ctx, client, ch)
-		if err == nil && ok {
-			ok, err = x.free(ctx, r.Ref)
-			return r, ok, err
-		}
-		if err != nil {
-			return r, false, err
-		}
-		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
-			if err != nil {
-				return record.Record{}, false, err
-			}
-			all = append(all, page.Records...)
-		}
-	}
-	for _, r := range all {
-		if !c.holds(r, ch.Fields) {
-			continue
-		}
-		if free, err := x.free(ctx, r.Ref); err != nil || free {
-			return r, free, err
-		}
-	}
-	if !ch.Parent.IsZero() {
-		return record.Record{}, false, nil
-	}
-	return x.readdressed(ctx, c, ch, all)
-}
-
-// readdressed is the one record that was made when a create was sent and holds all it asked for but the addresses:
-// somebody gave it others since.
-func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.Change, all []record.Record) (record.Record, bool, error) {
-	asked := slices.DeleteFunc(slices.Clone(ch.Fields), func(f automation.FieldPlan) bool {
-		return f.Action != automation.Set || slices.ContainsFunc(c.Def.Match, func(m automation.MatchKey) bool { return m.Target == f.Field })
-	})
-	const enough = 3 // values; fewer may be anybody's
-	if len(asked) < enough {
-		return record.Record{}, false, nil
-	}
-	var alike []record.Record
-	for _, r := range all {
-		if r.CreatedAt.Before(ch.IntendedAt.Add(-clocksApart)) || !c.holds(r, asked) {
-			continue
-		}
-		free, err := x.free(ctx, r.Ref)
-		if err != nil {
-			return r, false, err
-		}
-		if free {
-			alike = append(alike, r)
-		}
-	}
-	if len(alike) != 1 {
-		return record.Record{}, false, nil
-	}
-	return alike[0], true, nil
-}
-
-// clocksApart is how far a provider's clock, by which it dates its records, may be from ours.
-const clocksApart = 5 * time.Minute
-
-// madeByKey looks a create up by the details it asked for: the source's own may be others by now.
-func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch automation.Change) (record.Record, bool, error) {
-	byKey, ok := client.(provider.Finder)
-	if !ok {
-		return record.Record{}, false, nil
-	}
-	for _, m := range c.Def.Match {
-		for _, f := range ch.Fields {
-			if f.Field != m.Target || f.After.IsEmpty() {
-				continue
-			}
-			records, err := byKey.Find(ctx, c.Def.Target.Object, f.Field, f.After)
-			if provider.IsKind(err, provider.Unsupported) {
-				continue
-			}
-			if err != nil {
-				return record.Record{}, false, err
-			}
-			if len(records) == 1 {
-				return records[0], true, nil
-			}
-		}
-	}
-	return record.Record{}, false, nil
-}
-
-// holds reports whether a record has every value a create asked for.
-func (c *Compiled) holds(r record.Record, asked []automation.FieldPlan) bool {
-	some := false
-	for _, f := range asked {
-		if f.Action != automation.Set && f.Action != automation.AddTo {
-			continue
-		}
-		some = true
-		if !c.took(f, r.Fields[f.Field]) {
-			return false
-		}
-	}
-	return some
 }
 
 // took reports whether a value is the one that was asked for, whatever the provider did to it: space, case, and the
@@ -383,12 +242,17 @@ func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provide
 		return Result{}, err
 	}
 	gone := record.Record{Ref: x.work.Source, Title: x.run.Title}
+	if err := x.recover(ctx, c); err != nil {
+		return Result{}, err
+	}
+	if !ok {
+		if link, ok, err = x.linkOfCreate(ctx, c); err != nil {
+			return x.fail(ctx, err, c.Target.Label)
+		}
+	}
 	if !ok || link.Severed {
 		x.decided(automation.Skip, "source_gone", "The "+c.Source.Label+" is gone, and nothing is linked with it.")
 		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
-	}
-	if err := x.recover(ctx, c); err != nil {
-		return Result{}, err
 	}
 	targets, err := x.Gateway.Client(ctx, end.Connection)
 	if err != nil {
@@ -495,6 +359,17 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	}
 	target, err := client.Get(ctx, x.work.Source)
 	if provider.IsKind(err, provider.NotFound) {
+		if c.TwoWay() {
+			if err := x.recover(ctx, c.flipped); err != nil {
+				return Result{}, err
+			}
+			if _, ok, err := x.linkOfCreate(ctx, c.flipped); err != nil {
+				return x.fail(ctx, err, c.Source.Label)
+			} else if ok {
+				pair, _, err := x.pairOf(ctx, c, x.work.Source)
+				return pair, err
+			}
+		}
 		x.decided(automation.Skip, "source_gone", "The "+c.Target.Label+" is gone, and nothing is linked with it.")
 		return x.finish(ctx, automation.Succeeded, Finish{Settle: true})
 	}
@@ -531,13 +406,16 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	}
 	at, err := finder{c.flipped, x.Links, sources, x.Gateway, false}.find(ctx, target)
 	if err == nil {
-		at, err = x.answered(ctx, c.flipped, sources, target.Ref, at)
+		at, err = x.lookUpCreate(ctx, c.flipped, sources, at)
 	}
 	if err == nil {
-		at, err = x.lookUpCreate(ctx, c.flipped, sources, at)
+		at, err = x.answered(ctx, c.flipped, sources, target.Ref, at)
 	}
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
+	}
+	if res, held, err := x.hold(ctx, c.flipped, target, &at); err != nil || held {
+		return res, err
 	}
 	if at.identity.How == automation.NotFound && !c.flipped.Def.Create {
 		x.decided(automation.Skip, "create_off", "It has no "+c.Source.Label+", and this automation may not create one.")
@@ -547,16 +425,21 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if at.target == nil {
 		return x.apply(ctx, c.flipped, target, at, false)
 	}
-	now := x.Now()
-	met := automation.Link{ID: x.NewID("ln"), Source: at.target.Ref, Target: target.Ref, Evidence: identityTitle(c.flipped, at), CreatedAt: now}
-	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c.flipped, at), Detail: identityDetail(at)})
-	x.decided(automation.Linked, "linked", "It is linked with the "+c.Source.Label+"; the two are compared next.")
-	x.run.Target = at.target.Ref
-	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &met, Settle: true})
+	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref)
+}
+
+// meet links a target record with its source, and leaves the rest to the pair's key. c leads away from the target record.
+func (x *execution) meet(ctx context.Context, c *Compiled, target record.Record, id automation.Identity, source record.Ref) (Result, error) {
+	at := found{identity: id}
+	link := automation.Link{ID: x.NewID("ln"), Source: source, Target: target.Ref, Evidence: identityTitle(c, at), CreatedAt: x.Now()}
+	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c, at), Detail: identityDetail(at)})
+	x.decided(automation.Linked, "linked", "It is linked with the "+c.Target.Label+"; the two are compared next.")
+	x.run.Target = source
+	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &link, Settle: true})
 	if err != nil {
 		return res, err
 	}
-	return res, x.Routing.Wake(ctx, Key{x.a.ID, at.target.Ref}, x.neighbor(at.target.Ref))
+	return res, x.Routing.Wake(ctx, Key{x.a.ID, source}, x.neighbor(source))
 }
 
 // takesIn reports whether a target record without a counterpart could get one.

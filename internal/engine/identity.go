@@ -28,6 +28,8 @@ type found struct {
 	source *record.Record
 	// ignored: a person chose to leave it alone.
 	ignored bool
+	// unsure: an unanswered create may have made one of the candidates.
+	unsure bool
 	// kin is what a new counterpart would live under, where that was found out already.
 	kin *parentage
 }

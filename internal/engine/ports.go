@@ -51,6 +51,9 @@ type LinkBase struct {
 type Journal interface {
 	// OpenChanges are writes for this key that were intended and never answered, oldest first.
 	OpenChanges(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Change, error)
+	// UnansweredCreates are the creates of one type in one account that were intended and never answered, by any
+	// automation, oldest first.
+	UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error)
 	// Intend makes the run and the change durable; only after it returns may the call be made (I1). When the
 	// automation has written as much as its limits allow it answers a *Brake, and nothing is stored.
 	Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error

@@ -3,6 +3,7 @@ package simulate
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -196,8 +197,10 @@ func (a *auditor) converged() {
 // askedWho reports that a person is asked who a contact's counterpart is, where that is a question, and askedWhich that
 // one is asked which of two values of a row is right, where somebody did type the target's. What waits for an answer is
 // not lost.
-func (a *auditor) askedWho(k recordKey) bool {
-	return slices.ContainsFunc(a.questions, func(r automation.Review) bool { return r.Kind == automation.ReviewIdentity && keyOf(r.Source) == k }) && a.ambiguous(k)
+func (a *auditor) askedWho(k recordKey) bool { return a.asked(k) && a.ambiguous(k) }
+
+func (a *auditor) asked(k recordKey) bool {
+	return slices.ContainsFunc(a.questions, func(r automation.Review) bool { return r.Kind == automation.ReviewIdentity && keyOf(r.Source) == k })
 }
 
 // ambiguous reports that more than one contact had an address of this one, or one that has another address, too.
@@ -210,6 +213,13 @@ func (a *auditor) ambiguous(k recordKey) bool {
 			}
 		}
 	}
+	unanswered := func(made, from recordKey) bool {
+		c := a.made[made]
+		return c != nil && !c.settled && c.task != nil && c.task.source == from && a.ledger.contacts[made].readdressedBefore(math.MaxInt)
+	}
+	if slices.ContainsFunc(a.ledger.order, func(other recordKey) bool { return unanswered(other, k) || unanswered(k, other) }) {
+		return true // what was made, and not answered, has other addresses now
+	}
 	return len(others) > 1 || len(others) == 1 && a.doubtfulPair(a.ledger.contacts[k], a.ledger.contacts[others[0]])
 }
 
@@ -217,6 +227,13 @@ func (a *auditor) askedWhich(k recordKey, target *history, row mapping.Row) bool
 	return typedAt(target, len(target.versions)-1, row.Target) >= 0 && slices.ContainsFunc(a.questions, func(r automation.Review) bool {
 		return r.Kind == automation.ReviewConflict && keyOf(r.Source) == k &&
 			slices.ContainsFunc(r.Plan.Asks(), func(f automation.FieldPlan) bool { return f.Row == row.ID })
+	})
+}
+
+// shared reports that two contacts ever had an address in common, so that they may have been found to be one.
+func shared(one, other *history) bool {
+	return slices.ContainsFunc(one.versions, func(v version) bool {
+		return slices.ContainsFunc(other.versions, func(o version) bool { return sharesAny(v.fields, o.fields) })
 	})
 }
 
@@ -235,7 +252,7 @@ func (a *auditor) mayBeAlone(h *history, rows []mapping.Row) string {
 		}
 		if !other.alive() {
 			// A counterpart that a person deleted is missed only when the other one is another than it was then.
-			if slices.Contains(a.partners[h.key], k) || sharesAny(other.now().fields, f) {
+			if slices.Contains(a.partners[h.key], k) || shared(h, other) {
 				then, _ := h.held(other.now().moment)
 				if other.now().moment > lastMoved || a.twoWay() || !movedSince(rows, then.fields, f) {
 					return "its counterpart was deleted"
@@ -243,12 +260,8 @@ func (a *auditor) mayBeAlone(h *history, rows []mapping.Row) string {
 			}
 			continue
 		}
-		for _, v := range other.versions {
-			for _, own := range h.versions {
-				if sharesAny(v.fields, own.fields) {
-					return "it is doubtful whether another contact is its counterpart"
-				}
-			}
+		if shared(h, other) {
+			return "it is doubtful whether another contact is its counterpart"
 		}
 	}
 	return ""
@@ -414,10 +427,25 @@ func (a *auditor) unknowable(k recordKey, made, again *call) bool {
 			return true
 		}
 	}
-	return !made.settled && slices.ContainsFunc(h.versions, func(v version) bool {
-		return v.byPerson() && v.moment > made.moment && v.moment < again.moment &&
-			(emailKey(v.fields) != emailKey(h.born().fields) || phoneKey(v.fields) != phoneKey(h.born().fields))
-	})
+	then, _ := h.held(again.moment)
+	told := made.answered && made.status >= 400 // that it was not made: then nobody looks for it by anything but its addresses
+	return !made.settled && h.readdressedBefore(again.moment) && (told || !remembers(then.fields, h.born().fields))
+}
+
+// remembers reports that a contact still has enough of what it was made with to ask a person about it: two values
+// besides its addresses.
+func remembers(now, born fields) bool {
+	n := 0
+	for _, field := range []string{"name", "firstName", "lastName", "companyName"} {
+		switch {
+		case born[field] == "":
+		case !alike(field, now[field], born[field]):
+			return false
+		default:
+			n++
+		}
+	}
+	return n >= 2
 }
 
 // refusedYetMade reports that we were told a contact was not made, and that it had another address before we made another.
@@ -744,7 +772,7 @@ func (a *auditor) journalled() {
 		}
 	}
 	for _, c := range a.changes {
-		open := c.State == automation.Intended || c.State == automation.Unclear
+		open := (c.State == automation.Intended || c.State == automation.Unclear) && !a.asked(keyOf(c.Source))
 		if source := a.ledger.contacts[keyOf(c.Source)]; open && source != nil && source.alive() && passes(a.automation(string(c.Automation)).Definition, source.now().fields) {
 			a.find("journalled", "the change %s of %s is still %s", c.ID, keyOf(c.Source), c.State)
 		}

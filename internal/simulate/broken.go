@@ -22,6 +22,7 @@ const (
 	DropBases        Mutation = "what was agreed is never stored"
 	EmptyBases       Mutation = "what was agreed is never remembered, so the last write wins"
 	HideIntents      Mutation = "open intents are not looked up"
+	HideCreates      Mutation = "creates without an answer keep nobody waiting"
 	SkipIntents      Mutation = "writes are not intended before they are made"
 	DropLinks        Mutation = "links are never stored"
 	BlindLinks       Mutation = "links are never found"
@@ -43,7 +44,7 @@ const (
 // Mutations are all of them.
 func Mutations() []Mutation {
 	return []Mutation{
-		DropBases, EmptyBases, HideIntents, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
+		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
 	}
 }
@@ -88,7 +89,7 @@ func (x forgetful) FindLink(ctx context.Context, source record.Ref, target recor
 
 func (m Mutation) journal(_ *process, s ports) engine.Journal {
 	switch m {
-	case DropBases, DropLinks, HideIntents, SkipIntents:
+	case DropBases, DropLinks, HideIntents, HideCreates, SkipIntents:
 		return loseJournal{s, m}
 	}
 	return s
@@ -104,6 +105,13 @@ func (x loseJournal) OpenChanges(ctx context.Context, a automation.ID, source re
 		return nil, nil
 	}
 	return x.ports.OpenChanges(ctx, a, source)
+}
+
+func (x loseJournal) UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error) {
+	if x.m == HideCreates {
+		return nil, nil
+	}
+	return x.ports.UnansweredCreates(ctx, in, t)
 }
 
 func (x loseJournal) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {

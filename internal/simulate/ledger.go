@@ -84,6 +84,14 @@ func (h *history) held(moment int) (version, bool) {
 	return version{}, false
 }
 
+// readdressedBefore reports that a person gave a contact another address than it was made with, before a moment.
+func (h *history) readdressedBefore(moment int) bool {
+	return slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.byPerson() && v.moment < moment &&
+			(emailKey(v.fields) != emailKey(h.born().fields) || phoneKey(v.fields) != phoneKey(h.born().fields))
+	})
+}
+
 // task is what a process was busy with when it called: one attempt at one key.
 type task struct {
 	automation string

@@ -219,6 +219,10 @@ func (x ports) OpenChanges(ctx context.Context, a automation.ID, source record.R
 	return read(x.p, func() ([]automation.Change, error) { return x.s.OpenChanges(ctx, a, source) })
 }
 
+func (x ports) UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error) {
+	return read(x.p, func() ([]automation.Change, error) { return x.s.UnansweredCreates(ctx, in, t) })
+}
+
 func (x ports) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
 	return x.p.durable("the intent", func() error {
 		if err := x.s.Intend(ctx, r, c, limits); err != nil {

@@ -42,6 +42,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	openChanges = `SELECT * FROM changes WHERE automation_id = ? AND connection = ? AND object = ? AND record = ?
 	AND state IN ('intended', 'unclear') ORDER BY intended_at, id`
 
+	// What a create was to make has no id before its answer.
+	unansweredCreates = `SELECT * FROM changes WHERE target_connection = ? AND target_object = ? AND target_record = ''
+	AND op = 'create' AND state IN ('intended', 'unclear') ORDER BY intended_at, id`
+
 	// A claimed key remembers its open run, so that after a crash the next attempt continues that run and none is
 	// left "running" for ever; a run that has ended is forgotten in the transaction that ends it.
 	noteRun = `UPDATE works SET run_id = ? WHERE automation_id = ? AND connection = ? AND object = ? AND record = ? AND state = 'running'`
@@ -53,6 +57,15 @@ func (s *Store) OpenChanges(ctx context.Context, a automation.ID, source record.
 	err := s.read(ctx).Raw(openChanges, string(a), string(source.Connection), string(source.Type), clean(source.ID)).Scan(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("read open changes of %s: %w", source, err)
+	}
+	return changes(rows)
+}
+
+// UnansweredCreates are the creates in an account that were intended and never answered, oldest first.
+func (s *Store) UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error) {
+	var rows []changeRow
+	if err := s.read(ctx).Raw(unansweredCreates, string(in), string(t)).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read unanswered creates in %s: %w", in, err)
 	}
 	return changes(rows)
 }

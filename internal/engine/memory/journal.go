@@ -25,6 +25,20 @@ func (s *Store) OpenChanges(_ context.Context, a automation.ID, source record.Re
 	return out, nil
 }
 
+// UnansweredCreates are the creates in an account that were intended and never answered, oldest first.
+func (s *Store) UnansweredCreates(_ context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []automation.Change
+	for _, c := range s.changes {
+		if c.Op == automation.Create && c.Target.Connection == in && c.Target.Type == t && (c.State == automation.Intended || c.State == automation.Unclear) {
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b automation.Change) int { return a.IntendedAt.Compare(b.IntendedAt) })
+	return out, nil
+}
+
 // Intend makes the run and the change known, unless the automation has written as much as its limits allow.
 func (s *Store) Intend(_ context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
 	return s.write(func() ([]engine.Job, error) {

@@ -47,6 +47,22 @@ func testIntent(t *testing.T, b *bundle) {
 	if diff := cmp.Diff([]automation.Change{first}, open); diff != "" {
 		t.Errorf("open (-want +got):\n%s", diff)
 	}
+	create := b.change("ch_4", r)
+	create.Op, create.Target = automation.Create, record.Ref{Connection: "cn_highlevel", Type: record.Contact}
+	ok(t, b.Intend(ctx, r, create, automation.Limits{}))
+	creates, err := b.UnansweredCreates(ctx, create.Target.Connection, create.Target.Type)
+	ok(t, err)
+	if diff := cmp.Diff([]automation.Change{create}, creates); diff != "" {
+		t.Errorf("unanswered creates (-want +got):\n%s", diff)
+	}
+	if none, err := b.UnansweredCreates(ctx, create.Target.Connection, record.Note); err != nil || len(none) != 0 {
+		t.Errorf("unanswered creates elsewhere: %v, %v", none, err)
+	}
+	create.State, create.Target.ID = automation.Done, "77"
+	ok(t, b.Finish(ctx, engine.Finish{Run: r, Change: &create}))
+	if none, err := b.UnansweredCreates(ctx, create.Target.Connection, create.Target.Type); err != nil || len(none) != 0 {
+		t.Errorf("after the answer: %v, %v", none, err)
+	}
 }
 
 func finished(b *bundle) engine.Finish {

@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// A create whose answer is not there yet may have made a record that has no link. To everybody else that record is a new
+// one: they would make a counterpart of it, or meet the one it was made from as if for the first time. So whoever finds
+// it waits for the key that asked for it, which is the only one that can tell.
+
+const (
+	// clocksApart is how far a provider's clock, by which it dates its records, may be from ours.
+	clocksApart = 5 * time.Minute
+	// unansweredFor is how long a create without an answer keeps others waiting. Its key tries at least once an hour.
+	unansweredFor = 24 * time.Hour
+	// slowest is how long a provider may take to carry a create out and to show in its listings what it made.
+	slowest = time.Minute
+	// sure and likely are how many values besides the addresses speak for a record that was given other addresses since:
+	// fewer may be anybody's.
+	sure   = 3
+	likely = 2
+)
+
+// hold ends the attempt for a record without a counterpart that may be what somebody else's unanswered create made;
+// !held: it is not. c leads away from that record.
+func (x *execution) hold(ctx context.Context, c *Compiled, r record.Record, at *found) (res Result, held bool, err error) {
+	if at.link != nil || !x.linking || len(x.recovered) > 0 {
+		return Result{}, false, nil // whoever has an unanswered write of its own keeps nobody waiting for ever
+	}
+	if at.identity.How != automation.NotFound && at.identity.How != automation.ByMatch {
+		return Result{}, false, nil
+	}
+	ch, found, err := x.madeBy(ctx, c, r)
+	if err != nil || !found {
+		return Result{}, false, err
+	}
+	d, decided, err := x.decision(ctx, r.Ref, automation.ReviewIdentity)
+	if err != nil || decided && (d.CreateNew || !d.Counterpart.IsZero()) {
+		return Result{}, false, err
+	}
+	asked, err := x.Journal.Reviews(ctx, ch.Automation, ch.Source)
+	if err != nil {
+		return Result{}, false, err
+	}
+	if slices.ContainsFunc(asked, func(v automation.Review) bool {
+		return v.Kind == automation.ReviewIdentity && v.State == automation.ReviewOpen
+	}) {
+		at.identity.How = automation.Doubtful
+		at.identity.Candidates = append(at.identity.Candidates, automation.Candidate{Ref: ch.Source, Title: r.Title, Why: "it may have been made from this one, and somebody is asked about that", Taken: true})
+		at.target = nil
+		return Result{}, false, nil
+	}
+	if c.turned != nil && c.addressed(r, ch) {
+		// The pair's key is the one that asked: once it has the link, it can tell what became of its write.
+		if _, _, taken, err := x.Links.FindLink(ctx, ch.Source, r.Ref.Connection, r.Ref.Type, x.a.ID); err != nil || !taken {
+			if err != nil {
+				return Result{}, false, err
+			}
+			res, err = x.meet(ctx, c, r, automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(r.Title), Found: 1}}}, ch.Source)
+			return res, true, err
+		}
+	}
+	// Its key looks at once, as long as the record still has what was asked for.
+	if err := x.Routing.Wake(ctx, Key{ch.Automation, ch.Source}, x.neighbor(ch.Source)); err != nil {
+		return Result{}, false, err
+	}
+	const first = 5 * time.Second
+	res, err = x.wait(ctx, "busy", "It may be what another write without an answer has made; that is found out first.", first<<min(x.run.Attempts-1, 6))
+	return res, true, err
+}
+
+// soon is how long a create must not be repeated, since one without an answer may still be on its way; 0: it may be.
+func (x *execution) soon() time.Duration {
+	var wait time.Duration
+	for _, ch := range x.recovered {
+		if ch.Op == automation.Create {
+			wait = max(wait, slowest-x.Now().Sub(ch.IntendedAt))
+		}
+	}
+	return wait
+}
+
+// madeBy is the unanswered create of another key that may have made a record.
+func (x *execution) madeBy(ctx context.Context, c *Compiled, r record.Record) (automation.Change, bool, error) {
+	creates, err := x.Journal.UnansweredCreates(ctx, r.Ref.Connection, r.Ref.Type)
+	if err != nil {
+		return automation.Change{}, false, err
+	}
+	for _, ch := range creates {
+		end := c.Def.Target
+		switch {
+		case ch.Source.Connection != end.Connection || ch.Source.Type != end.Object:
+		case x.Now().Sub(ch.IntendedAt) > unansweredFor:
+		case madeBefore(r, ch):
+		case !ch.Parent.IsZero() && !r.Parent.IsZero() && ch.Parent != r.Parent:
+		case c.addressed(r, ch), c.holds(r, ch.Fields), c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Source }) >= likely:
+			return ch, true, nil
+		}
+	}
+	return automation.Change{}, false, nil
+}
+
+func madeBefore(r record.Record, ch automation.Change) bool {
+	return !r.CreatedAt.IsZero() && r.CreatedAt.Before(ch.IntendedAt.Add(-clocksApart))
+}
+
+// addressed reports that a record has an address that a create asked for.
+func (c *Compiled) addressed(r record.Record, ch automation.Change) bool {
+	return slices.ContainsFunc(ch.Fields, func(f automation.FieldPlan) bool {
+		return !f.After.IsEmpty() && slices.ContainsFunc(c.Def.Match, func(m automation.MatchKey) bool { return m.Source == f.Field }) &&
+			record.Same(f.Kind, r.Fields[f.Field], f.After, c.locale)
+	})
+}
+
+// holdsEnough is how many values besides the addresses a create asked for, where a record holds them all; 0 where it
+// does not. address names a match key's field on the record's side.
+func (c *Compiled) holdsEnough(r record.Record, ch automation.Change, address func(automation.MatchKey) string) int {
+	asked := slices.DeleteFunc(slices.Clone(ch.Fields), func(f automation.FieldPlan) bool {
+		return f.Action != automation.Set || f.After.IsEmpty() || slices.ContainsFunc(c.Def.Match, func(m automation.MatchKey) bool { return address(m) == f.Field })
+	})
+	if !c.holds(r, asked) {
+		return 0
+	}
+	return len(asked)
+}
+
+// lookUpCreate looks for what an unanswered create may have made by what it asked for, where the match keys do not tell.
+func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provider.Client, at found) (found, error) {
+	doubtful := at.identity.How == automation.Doubtful
+	if at.identity.How != automation.NotFound && !doubtful {
+		return at, nil
+	}
+	for _, ch := range x.recovered {
+		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != c.Def.Target.Object {
+			continue
+		}
+		made, certain, err := x.made(ctx, c, client, ch)
+		if err != nil {
+			return at, err
+		}
+		switch {
+		case doubtful && !(certain && slices.ContainsFunc(at.identity.Candidates, func(c automation.Candidate) bool { return c.Ref == made[0].Ref })):
+			at.unsure = true
+		case len(made) == 0:
+		case certain:
+			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(made[0].Title), Found: 1}}}
+			at.target = &made[0]
+			return at, nil
+		default:
+			at.identity.How = automation.Doubtful
+			for _, r := range made {
+				at.identity.Candidates = append(at.identity.Candidates, automation.Candidate{Ref: r.Ref, Title: r.Title, Why: "it may be what a write without an answer has made, and has other details since"})
+			}
+			at.unsure = true
+			return at, nil
+		}
+	}
+	return at, nil
+}
+
+// made finds the record a create may have made: under its parent, or among what changed since. Of several that are
+// alike, as short notes are, it is one that is nobody else's. Where it is not certain, it may be any of them, or none.
+func (x *execution) made(ctx context.Context, c *Compiled, client provider.Client, ch automation.Change) (made []record.Record, certain bool, err error) {
+	var all []record.Record
+	if !ch.Parent.IsZero() {
+		byParent, ok := client.(provider.Children)
+		if !ok {
+			return nil, false, nil
+		}
+		all, err = byParent.Children(ctx, c.Def.Target.Object, ch.Parent)
+		if provider.IsKind(err, provider.NotFound) {
+			return nil, false, nil
+		}
+		if err != nil {
+			return nil, false, err
+		}
+	} else {
+		r, ok, err := c.madeByKey(ctx, client, ch)
+		if err != nil {
+			return nil, false, err
+		}
+		if ok {
+			free, err := x.free(ctx, r.Ref)
+			if err != nil || !free {
+				return nil, false, err
+			}
+			return []record.Record{r}, true, nil
+		}
+		for page, err := range client.List(ctx, provider.Query{Type: c.Def.Target.Object, ChangedSince: ch.IntendedAt.Add(-clocksApart)}) {
+			if err != nil {
+				return nil, false, err
+			}
+			all = append(all, page.Records...)
+		}
+	}
+	for _, r := range all {
+		if !c.holds(r, ch.Fields) {
+			continue
+		}
+		free, err := x.free(ctx, r.Ref)
+		if err != nil {
+			return nil, false, err
+		}
+		if free {
+			return []record.Record{r}, true, nil
+		}
+	}
+	if !ch.Parent.IsZero() {
+		return nil, false, nil
+	}
+	return x.readdressed(ctx, c, ch, all)
+}
+
+// readdressed are the records that were made when a create was sent and hold all it asked for but the addresses:
+// somebody gave it others since. One that has many values of it is certain.
+func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.Change, all []record.Record) (alike []record.Record, certain bool, err error) {
+	values := 0
+	for _, r := range all {
+		n := c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Target })
+		if n < likely || madeBefore(r, ch) {
+			continue
+		}
+		free, err := x.free(ctx, r.Ref)
+		if err != nil {
+			return nil, false, err
+		}
+		if free {
+			alike, values = append(alike, r), n
+		}
+	}
+	return alike, len(alike) == 1 && values >= sure, nil
+}
+
+// madeByKey looks a create up by the details it asked for: the source's own may be others by now.
+func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch automation.Change) (record.Record, bool, error) {
+	byKey, ok := client.(provider.Finder)
+	if !ok {
+		return record.Record{}, false, nil
+	}
+	for _, m := range c.Def.Match {
+		for _, f := range ch.Fields {
+			if f.Field != m.Target || f.After.IsEmpty() {
+				continue
+			}
+			records, err := byKey.Find(ctx, c.Def.Target.Object, f.Field, f.After)
+			if provider.IsKind(err, provider.Unsupported) {
+				continue
+			}
+			if err != nil {
+				return record.Record{}, false, err
+			}
+			if len(records) == 1 {
+				return records[0], true, nil
+			}
+		}
+	}
+	return record.Record{}, false, nil
+}
+
+// holds reports whether a record has every value a create asked for.
+func (c *Compiled) holds(r record.Record, asked []automation.FieldPlan) bool {
+	some := false
+	for _, f := range asked {
+		if f.Action != automation.Set && f.Action != automation.AddTo {
+			continue
+		}
+		some = true
+		if !c.took(f, r.Fields[f.Field]) {
+			return false
+		}
+	}
+	return some
+}
+
+// linkOfCreate links a record that is gone with what its unanswered create has made, so that the two are a pair like any
+// other.
+func (x *execution) linkOfCreate(ctx context.Context, c *Compiled) (automation.Link, bool, error) {
+	if len(x.recovered) == 0 {
+		return automation.Link{}, false, nil
+	}
+	targets, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
+	if err != nil {
+		return automation.Link{}, false, err
+	}
+	at, err := x.lookUpCreate(ctx, c, targets, found{identity: automation.Identity{How: automation.NotFound}})
+	if err != nil || at.target == nil {
+		return automation.Link{}, false, err
+	}
+	link := automation.Link{ID: x.NewID("ln"), Source: x.work.Source, Target: at.target.Ref, Evidence: identityTitle(c, at), CreatedAt: x.Now()}
+	if c.turned != nil {
+		link.Source, link.Target = link.Target, link.Source
+	}
+	return link, true, x.halfway(ctx, Finish{Link: &link}, &at)
+}
