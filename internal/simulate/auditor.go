@@ -83,6 +83,7 @@ func (e evidence) audit() []Finding {
 	a.journalled()
 	a.budgetKept()
 	a.nothingDropped()
+	a.noStorms()
 	return a.findings
 }
 
@@ -389,7 +390,7 @@ func (a *auditor) noDoubles() {
 			if origin := a.made[source]; origin != nil && a.unknowable(source, origin, c) {
 				continue
 			}
-			if a.refusedYetMade(p, c) || a.refusedYetMade(k, a.made[p]) {
+			if a.lostSight(p, c) || a.lostSight(k, a.made[p]) {
 				continue
 			}
 			if p.side == k.side && p != k && h.alive() && other.alive() && !a.crossed(other, c) {
@@ -448,10 +449,10 @@ func remembers(now, born fields) bool {
 	return n >= 2
 }
 
-// refusedYetMade reports that we were told a contact was not made, and that it had another address before we made another.
-func (a *auditor) refusedYetMade(k recordKey, again *call) bool {
+// lostSight reports that nothing told any more what a contact was made for when we made another.
+func (a *auditor) lostSight(k recordKey, again *call) bool {
 	made := a.made[k]
-	return made != nil && again != nil && made.answered && made.status >= 400 && a.unknowable(k, made, again)
+	return made != nil && again != nil && a.unknowable(k, made, again)
 }
 
 // crossed reports that a person entered or changed a contact while we were looking for it.
@@ -784,7 +785,7 @@ func (a *auditor) budgetKept() {
 	for _, s := range []side{gleapSide, highLevelSide} {
 		var at []time.Time
 		for _, c := range a.calls {
-			if c.side == s && c.reached {
+			if c.side == s && c.reached && !c.renews() {
 				at = append(at, c.sent)
 			}
 		}
@@ -804,6 +805,29 @@ func (a *auditor) nothingDropped() {
 	for _, d := range a.deliveries {
 		if d.acknowledged && d.dedupe != "" && !a.accepted(d) {
 			a.find("nothing dropped", "the webhook %s of %s was acknowledged and not stored", d.dedupe, d.side)
+		}
+	}
+}
+
+const (
+	// A renewal that fails is not repeated for five seconds by the one who made it, and three processes may need one.
+	renewalsMost   = 3 * 12
+	renewalsWithin = time.Minute
+)
+
+// noStorms: nobody asks for tokens as often as they can.
+func (a *auditor) noStorms() {
+	var asked []time.Time
+	for _, c := range a.calls {
+		if c.renews() {
+			asked = append(asked, c.sent)
+		}
+	}
+	slices.SortFunc(asked, time.Time.Compare)
+	for i := renewalsMost; i < len(asked); i++ {
+		if asked[i].Sub(asked[i-renewalsMost]) < renewalsWithin {
+			a.find("no storms", "a token was asked for more than %d times in %s, at %s", renewalsMost, renewalsWithin, asked[i].Format(time.TimeOnly))
+			return
 		}
 	}
 }

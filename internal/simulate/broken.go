@@ -39,6 +39,8 @@ const (
 	CursorFirst      Mutation = "the poll cursor moves before the events are stored"
 	AcknowledgeFirst Mutation = "webhooks are acknowledged before they are stored"
 	SpendFreely      Mutation = "the call limit is not kept"
+	HammerTokens     Mutation = "a renewal that failed is tried again at once"
+	DropHeld         Mutation = "what is held while nobody is connected is given up"
 )
 
 // Mutations are all of them.
@@ -46,6 +48,7 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
+		HammerTokens, DropHeld,
 	}
 }
 
@@ -132,7 +135,7 @@ func (x loseJournal) Finish(ctx context.Context, f engine.Finish) error {
 }
 
 func (m Mutation) works(p *process, s ports) engine.Works {
-	if m == ShareKeys || m == ForgetNews {
+	if m == ShareKeys || m == ForgetNews || m == DropHeld {
 		return looseWorks{s, p, m}
 	}
 	return s
@@ -157,6 +160,9 @@ func (x looseWorks) Claim(ctx context.Context, id engine.WorkID, owner string, l
 func (x looseWorks) Release(ctx context.Context, id engine.WorkID, owner string, retryAt time.Time, runID string) error {
 	if x.m == ForgetNews {
 		x.s.ForgetNews(id)
+	}
+	if x.m == DropHeld && x.p.world.access.broken {
+		retryAt, runID = time.Time{}, ""
 	}
 	return x.ports.Release(ctx, id, owner, retryAt, runID)
 }
@@ -303,3 +309,12 @@ func asked(r record.Record, w provider.Write) record.Record {
 }
 
 var _ provider.Finder = (*highlevel.Client)(nil)
+
+// renews is how often a renewal that failed is tried again on the spot.
+func (m Mutation) renews(renew func() error) error {
+	err := renew()
+	for i := 0; m == HammerTokens && i < 2*renewalsMost && provider.IsKind(err, provider.Unavailable); i++ {
+		err = renew()
+	}
+	return err
+}

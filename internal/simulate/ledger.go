@@ -118,8 +118,11 @@ type call struct {
 
 // mutates reports a request that may change something.
 func (c *call) mutates() bool {
-	return c.method != "GET" && !strings.HasSuffix(c.path, "/search")
+	return c.method != "GET" && !strings.HasSuffix(c.path, "/search") && !c.renews()
 }
+
+// renews reports a request for a token.
+func (c *call) renews() bool { return strings.HasPrefix(c.path, "/oauth/") }
 
 // ledger keeps every version of every contact.
 type ledger struct {

@@ -69,7 +69,11 @@ func (w *world) schedulePeople(busy time.Duration) {
 			w.after(at+w.between(0, 4*time.Second), func() { w.enter(w.cast[i], where.other()) })
 		}
 	}
-	for range 10 + w.dice.IntN(16) {
+	edits := 10 + w.dice.IntN(16)
+	if w.scenario.lasts > 0 {
+		edits = 60 + w.dice.IntN(60)
+	}
+	for range edits {
 		w.after(w.between(busy/10, busy-time.Second), w.somethingHappens)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/engine/memory"
 	"crosswalk/internal/provider"
@@ -49,6 +50,7 @@ type process struct {
 	runner  *engine.Runner
 	router  *engine.Router
 	poller  *engine.Poller
+	access  *connection.Tokens // of HighLevel, in a day; nil: a key that never runs out
 	hooks   map[side]provider.Webhooks
 }
 
@@ -58,13 +60,18 @@ func (w *world) start(name string, generation int) *process {
 	secret := func(s string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return s, nil }
 	}
+	token, refresh := secret(w.highLevelReady.Token), (func(context.Context) error)(nil)
+	if w.scenario.lasts > 0 {
+		p.access = w.tokens(p)
+		token, refresh = p.access.Token, p.access.Refresh
+	}
 	p.clients = map[record.ConnectionID]provider.Client{
 		gleapConnection: gleap.New(gleap.Config{
 			Connection: gleapConnection, ProjectID: w.gleapReady.ProjectID, BaseURL: w.gleapReady.URL, Token: secret(w.gleapReady.Token),
 			Transport: wire{w, p, gleapSide}, Budget: w.budgets[gleapSide], Now: now,
 		}),
 		highLevelConnection: highlevel.New(highlevel.Config{
-			Connection: highLevelConnection, LocationID: w.highLevelReady.LocationID, BaseURL: w.highLevelReady.URL, Token: secret(w.highLevelReady.Token),
+			Connection: highLevelConnection, LocationID: w.highLevelReady.LocationID, BaseURL: w.highLevelReady.URL, Token: token, Refresh: refresh,
 			Transport: wire{w, p, highLevelSide}, Budget: w.budgets[highLevelSide], Now: now,
 		}),
 	}
@@ -92,6 +99,9 @@ var descriptors = map[provider.ID]provider.Descriptor{gleap.ID: gleap.Descriptor
 func (p *process) Client(_ context.Context, id record.ConnectionID) (provider.Client, error) {
 	if p.dead {
 		return nil, errDead
+	}
+	if err := p.world.accessible(id); err != nil {
+		return nil, err
 	}
 	c, ok := p.clients[id]
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -25,6 +26,8 @@ type scenario struct {
 	phoneOnly bool
 	// tidies lets HighLevel store no two spaces in a row, and people type them.
 	tidies bool
+	// lasts is how long people are at work, in a world in which the access to HighLevel runs out; zero is some minutes.
+	lasts time.Duration
 }
 
 // part is one automation: a recipe and what differs from it.
@@ -32,6 +35,10 @@ type part struct {
 	recipe string
 	change func(*automation.Definition)
 }
+
+// Day is the scenario of 24 hours in which tokens run out, renewals are lost, a location is inactive for a while, and an
+// access is taken away until a person connects again.
+const Day = "a day"
 
 const (
 	toHighLevel = "gleap-contact-to-highlevel"
@@ -89,6 +96,8 @@ var scenarios = []scenario{
 	{name: "two-way, tidying", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, tidies: true},
 	{name: "two-way, twice", share: 2, parts: []part{{toGleap, twoWay}, {toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}},
 	{name: "a ring", share: 2, parts: []part{{toGleap, twoWay}, {toHighLevel, nil}, {toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+	// A long one takes seconds, so it is only played when it is asked for.
+	{name: Day, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, lasts: 24 * time.Hour},
 }
 
 // pick chooses a scenario by name, or by dice.

@@ -33,6 +33,8 @@ type Result struct {
 	Writes      int // made by us, and taken by a twin
 	Calls       int // to the twins
 	Crashes     int
+	Renewals    int // of the access to HighLevel
+	Connects    int // by people
 	Deliveries  int // webhooks sent
 	Lost        int // of those, never stored
 	Runs        int
@@ -135,6 +137,7 @@ func simulate(ctx context.Context, seed uint64, o Options, tell bool) Result {
 	r := w.result
 	r.Findings = w.evidence(rested).audit()
 	r.VirtualTime = w.clock.Sub(beginning)
+	r.Connects = w.access.asked
 	r.Runs = len(w.store.Runs())
 	r.Trace = w.story
 	if tell {

@@ -29,8 +29,10 @@ const (
 	// restless is how long a world may go on by itself before it counts as one that never comes to rest.
 	restless = 4 * time.Hour
 	// pollEvery and rescueEvery are the program's own rhythms.
-	pollEvery   = time.Minute
-	rescueEvery = 30 * time.Second
+	pollEvery = time.Minute
+	// dayPollEvery is how often a day's sides are polled: a rhythm people may choose, too.
+	dayPollEvery = 5 * time.Minute
+	rescueEvery  = 30 * time.Second
 	// front is the process that takes webhooks, routes, polls and rescues.
 	front = "front"
 )
@@ -99,6 +101,7 @@ type world struct {
 	faults     faults
 	hookFaults struct{ lost, doubled, late int } // out of a hundred
 	revoked    map[side]bool
+	access     access
 	hurried    bool
 	peopleGone bool
 	cast       []persona
@@ -141,7 +144,7 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 	if w.gleap, err = twingleap.New(twingleap.Config{Seed: seed, Now: now, Rate: twingleap.Rate{PerMinute: w.limits[gleapSide].calls}}); err != nil {
 		return nil, err
 	}
-	if w.highLevel, err = twinhighlevel.New(twinhighlevel.Config{Seed: seed, Now: now, AllowDuplicates: w.duplicates, Rate: twinhighlevel.Rate{Burst: w.limits[highLevelSide].calls, Interval: w.limits[highLevelSide].in}}); err != nil {
+	if w.highLevel, err = twinhighlevel.New(twinhighlevel.Config{Seed: seed, Now: now, AllowDuplicates: w.duplicates, AccessTokenLife: w.tokenLife(), Rate: twinhighlevel.Rate{Burst: w.limits[highLevelSide].calls, Interval: w.limits[highLevelSide].in}}); err != nil {
 		return nil, err
 	}
 	w.gleapReady, w.highLevelReady = w.gleap.Ready("http://gleap.twin"), w.highLevel.Ready("http://highlevel.twin")
@@ -169,10 +172,23 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		}
 	}
 	w.tell("seed %d: %s, duplicates allowed: %v", seed, w.scenario.name, w.duplicates)
+	if w.scenario.lasts > 0 {
+		if err := w.connect(); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range []string{front, "worker 1", "worker 2"} {
 		w.restart(name)
 	}
 	return w, nil
+}
+
+// tokenLife is how long an access to HighLevel lasts.
+func (w *world) tokenLife() time.Duration {
+	if w.scenario.lasts == 0 {
+		return 0 // the twin's own
+	}
+	return w.between(time.Hour, 4*time.Hour)
 }
 
 func (w *world) close() {
@@ -248,7 +264,12 @@ func (w *world) step() {
 
 // live runs the world until it rests, and reports whether it did.
 func (w *world) live() bool {
-	busy := w.between(4*time.Minute, 12*time.Minute)
+	busy, rhythm := w.between(4*time.Minute, 12*time.Minute), pollEvery
+	if w.scenario.lasts > 0 {
+		busy, rhythm = w.scenario.lasts, dayPollEvery
+		w.scheduleLosses(busy)
+		w.every(keepEvery, w.keepAccess)
+	}
 	w.schedulePeople(busy)
 	w.scheduleTroubles(busy)
 	w.every(rescueEvery, w.rescue)
@@ -259,7 +280,7 @@ func (w *world) live() bool {
 		}
 	}
 	for _, s := range w.polled {
-		w.every(pollEvery, func() { w.poll(s) })
+		w.every(rhythm, func() { w.poll(s) })
 	}
 	for end := beginning.Add(busy); len(w.agenda) > 0 && w.clock.Before(end) && w.ctx.Err() == nil; {
 		w.step()
