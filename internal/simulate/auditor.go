@@ -84,6 +84,7 @@ func (e evidence) audit() []Finding {
 	a.budgetKept()
 	a.nothingDropped()
 	a.noStorms()
+	a.brakesKept()
 	return a.findings
 }
 
@@ -828,6 +829,29 @@ func (a *auditor) noStorms() {
 		if asked[i].Sub(asked[i-renewalsMost]) < renewalsWithin {
 			a.find("no storms", "a token was asked for more than %d times in %s, at %s", renewalsMost, renewalsWithin, asked[i].Format(time.TimeOnly))
 			return
+		}
+	}
+}
+
+// brakesKept: no automation writes more in an hour than it may. What the provider refused was not written.
+func (a *auditor) brakesKept() {
+	for _, au := range a.automations {
+		limit := au.Definition.Limits.ChangesPerHour
+		if limit <= 0 {
+			continue
+		}
+		var at []time.Time
+		for _, c := range a.changes {
+			if c.Automation == au.ID && c.State != automation.Refused {
+				at = append(at, c.IntendedAt)
+			}
+		}
+		slices.SortFunc(at, time.Time.Compare)
+		for i := limit; i < len(at); i++ {
+			if at[i].Sub(at[i-limit]) < time.Hour {
+				a.find("brakes kept", "%s wrote more than %d times in an hour, at %s", au.ID, limit, at[i].Format(time.TimeOnly))
+				break
+			}
 		}
 	}
 }

@@ -39,6 +39,7 @@ const (
 	CursorFirst      Mutation = "the poll cursor moves before the events are stored"
 	AcknowledgeFirst Mutation = "webhooks are acknowledged before they are stored"
 	SpendFreely      Mutation = "the call limit is not kept"
+	PullNoBrake      Mutation = "no brake is pulled"
 	HammerTokens     Mutation = "a renewal that failed is tried again at once"
 	DropHeld         Mutation = "what is held while nobody is connected is given up"
 )
@@ -48,7 +49,7 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		HammerTokens, DropHeld,
+		PullNoBrake, HammerTokens, DropHeld,
 	}
 }
 
@@ -92,7 +93,7 @@ func (x forgetful) FindLink(ctx context.Context, source record.Ref, target recor
 
 func (m Mutation) journal(_ *process, s ports) engine.Journal {
 	switch m {
-	case DropBases, DropLinks, HideIntents, HideCreates, SkipIntents:
+	case DropBases, DropLinks, HideIntents, HideCreates, SkipIntents, PullNoBrake:
 		return loseJournal{s, m}
 	}
 	return s
@@ -120,6 +121,9 @@ func (x loseJournal) UnansweredCreates(ctx context.Context, in record.Connection
 func (x loseJournal) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
 	if x.m == SkipIntents {
 		return nil
+	}
+	if x.m == PullNoBrake {
+		limits = automation.Limits{}
 	}
 	return x.ports.Intend(ctx, r, c, limits)
 }

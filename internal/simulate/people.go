@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/automation"
 	twinhighlevel "crosswalk/internal/twin/highlevel"
 )
 
@@ -128,6 +129,17 @@ func (w *world) outage(busy time.Duration) {
 				w.faults = before
 			}
 		})
+	})
+}
+
+// letGoOn is a person who sees after a while that an automation was paused, and lets it go on.
+func (w *world) letGoOn(id automation.ID) {
+	w.result.Brakes++
+	w.underWay++
+	w.after(w.between(time.Minute, 10*time.Minute), func() {
+		w.underWay--
+		w.tell("a person lets %s go on", id)
+		_ = w.store.SetState(w.ctx, id, automation.On, "") // every automation of a world is there
 	})
 }
 

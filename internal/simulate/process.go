@@ -194,7 +194,13 @@ func (x ports) Automations(ctx context.Context) ([]automation.Automation, error)
 
 func (x ports) SetState(ctx context.Context, id automation.ID, state automation.State, why string) error {
 	x.p.world.tell("%s switches %s to %s: %s", x.p.name, id, state, why)
-	return x.p.durable("the switch", func() error { return x.s.SetState(ctx, id, state, why) })
+	return x.p.durable("the switch", func() error {
+		if err := x.s.SetState(ctx, id, state, why); err != nil || state != automation.Paused {
+			return err
+		}
+		x.p.world.letGoOn(id)
+		return nil
+	})
 }
 
 func (x ports) Reserve(ctx context.Context, identities []string, holder string, until time.Time) (ok bool, err error) {

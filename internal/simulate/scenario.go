@@ -40,6 +40,13 @@ type part struct {
 // access is taken away until a person connects again.
 const Day = "a day"
 
+// Braked is the scenario of an automation that may write little in an hour, is paused when it reaches that limit, and goes
+// on when a person lets it.
+const Braked = "two-way, braked"
+
+// brakedAt is how many writes an hour that automation may make.
+const brakedAt = 8
+
 const (
 	toHighLevel = "gleap-contact-to-highlevel"
 	toGleap     = "highlevel-contact-to-gleap"
@@ -76,6 +83,12 @@ func twoWay(d *automation.Definition) {
 	d.CreateSource = true
 }
 
+// braked allows few writes.
+func braked(d *automation.Definition) {
+	twoWay(d)
+	d.Limits.ChangesPerHour = brakedAt
+}
+
 // clearing empties what was emptied on the other side.
 func clearing(d *automation.Definition) {
 	twoWay(d)
@@ -96,6 +109,8 @@ var scenarios = []scenario{
 	{name: "two-way, tidying", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, tidies: true},
 	{name: "two-way, twice", share: 2, parts: []part{{toGleap, twoWay}, {toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}},
 	{name: "a ring", share: 2, parts: []part{{toGleap, twoWay}, {toHighLevel, nil}, {toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+	// Played only when it is asked for: it is long.
+	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.
 	{name: Day, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, lasts: 24 * time.Hour},
 }

@@ -35,6 +35,7 @@ type Result struct {
 	Crashes     int
 	Renewals    int // of the access to HighLevel
 	Connects    int // by people
+	Brakes      int // pulled
 	Deliveries  int // webhooks sent
 	Lost        int // of those, never stored
 	Runs        int
