@@ -58,6 +58,9 @@ type Connection struct {
 	ExpiresAt time.Time // of the access token; zero when it does not expire
 }
 
+// gone reports whether the credential was destroyed: nothing but a new one brings the connection back.
+func (c Connection) gone() bool { return c.State == Uninstalled || c.State == Removed }
+
 // Grant is the secret part of a connection.
 type Grant struct {
 	Token        oauth2.Token `json:"token,omitzero"`

@@ -213,10 +213,11 @@ func merge(asked, said provider.Account) provider.Account {
 	return said
 }
 
-// Check proves that a connection works now and stores what came out. It answers the connection as it is.
+// Check proves that a connection works now and stores what came out. It answers the connection as it is. Where there is no
+// credential any more, there is nothing to be checked.
 func (s *Service) Check(ctx context.Context, id record.ConnectionID, client provider.Client) (Connection, error) {
 	c, err := s.Store.Connection(ctx, id)
-	if err != nil {
+	if err != nil || c.gone() {
 		return c, err
 	}
 	checker, ok := client.(provider.Checker)
@@ -228,7 +229,7 @@ func (s *Service) Check(ctx context.Context, id record.ConnectionID, client prov
 	account, err := checker.Check(asking)
 	// The call may have renewed the credential, or found it dead: what is known of it now must not be undone.
 	c, lost := s.Store.Connection(ctx, id)
-	if lost != nil {
+	if lost != nil || c.gone() {
 		return c, lost
 	}
 	c.CheckedAt = s.Now()
@@ -258,7 +259,7 @@ func (s *Service) Break(ctx context.Context, id record.ConnectionID, why string)
 	if err != nil {
 		return err
 	}
-	if c.State == Uninstalled || c.State == Removed {
+	if c.gone() {
 		return nil // it waits for a person already
 	}
 	c.State, c.Problem, c.ProblemCode, c.CheckedAt = NeedsReconnect, why, "revoked", s.Now()

@@ -94,6 +94,37 @@ func TestAnAccountIsConnectedOnceThoughTwoFormsAreSent(t *testing.T) {
 	}
 }
 
+func TestACheckOfWhatWasUninstalledCallsNobody(t *testing.T) {
+	t.Parallel()
+	s, st := memory(t, works)
+	cn, err := s.ConnectKey(t.Context(), aKey)
+	must(t, err)
+	must(t, st.UninstallConnection(t.Context(), cn.ID, "It was uninstalled."))
+	called := false
+	got, err := s.Check(t.Context(), cn.ID, checkingClient{checking: func(context.Context) error {
+		called = true
+		return nil
+	}})
+	if err != nil || got.State != connection.Uninstalled || called {
+		t.Errorf("%+v, %v; called: %v", got, err, called)
+	}
+}
+
+// An uninstall may be told of while a check is under way.
+func TestACheckIsOvertakenByAnUninstall(t *testing.T) {
+	t.Parallel()
+	s, st := memory(t, works)
+	cn, err := s.ConnectKey(t.Context(), aKey)
+	must(t, err)
+	got, err := s.Check(t.Context(), cn.ID, checkingClient{checking: func(ctx context.Context) error {
+		must(t, st.UninstallConnection(ctx, cn.ID, "It was uninstalled."))
+		return nil
+	}})
+	if err != nil || got.State != connection.Uninstalled || got.Problem != "It was uninstalled." {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestACheckSaysWhatItFoundAndUndoesNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -70,7 +70,7 @@ func TestInstalledFromTheMarketplaceAndClaimed(t *testing.T) {
 	b.click(`document.querySelector("button[value=claim]")`)
 	b.waitText("HighLevel is connected")
 	b.press("Health, permissions and calls")
-	b.waitText("It works")
+	b.waitText("Working, and not used yet")
 	b.waitText("locations/tasks.readonly") // was not asked for there
 	b.accessible("connection-health")
 	b.press("Test connection")
@@ -112,7 +112,7 @@ func TestUninstalledThereAndInstalledAgain(t *testing.T) {
 		t.Errorf("it is another connection: %s, was %s", at, address)
 	}
 	b.open(address)
-	b.waitText("It works.")
+	b.waitText("Working. 1 automation uses it.")
 	b.accessible("reconnected")
 	b.quiet()
 }
@@ -152,8 +152,8 @@ func TestRevokedThenGuidedBackAndHeldWorkFlows(t *testing.T) {
 		until(t, wait20, mail+" is in HighLevel", func() bool { return find(t, hl, mail) != nil })
 	}
 	until(t, wait20, "nothing waits", func() bool {
-		_, page := s.get(address)
-		return strings.Contains(text(page), "It works.") && !strings.Contains(text(page), "wait and will go on")
+		_, page := s.get(address + "?draining=1")
+		return strings.Contains(text(page), "Working. 1 automation uses it.") && !strings.Contains(text(page), "being worked on")
 	})
 	b.open(address)
 	b.waitText("Last failed calls")
@@ -189,6 +189,79 @@ func (b *browser) healthOf(side string) string {
 	b.open("/connections")
 	b.click(`document.querySelector('.account[data-side="` + strings.ToLower(side) + `"] a[href^="/connections/cn_"]')`)
 	b.waitText("How changes are heard of")
-	b.waitText("It works.")
+	b.waitText("Working. 1 automation uses it.")
 	return b.eval("location.pathname")
+}
+
+// TestInstalledFromOurSide begins here, signed in, and ends on the account's page with everything granted.
+func TestInstalledFromOurSide(t *testing.T) {
+	t.Parallel()
+	s, _, _ := newHouse(t)
+	s.signUp()
+	b := openBrowser(t, s)
+	b.signIn()
+	b.open("/connections")
+	b.click(`document.querySelector('.account[data-side="highlevel"] a[href="/connections/highlevel/new"]')`)
+	b.waitPath("/connections/highlevel/new")
+	b.accessible("our-side")
+	b.connectByConsent("Continue")
+	b.waitText("HighLevel is connected")
+	b.accessible("our-side-connected")
+	b.press("Health, permissions and calls")
+	b.waitText("Working, and not used yet")
+	b.press("Test connection")
+	b.waitText("Tested just now: everything works")
+	b.accessible("our-side-tested")
+	b.quiet()
+}
+
+// TestAKeyIsRefusedAndReplacedAndHeldWorkFlows: the first call with it finds out, and no further one is made.
+func TestAKeyIsRefusedAndReplacedAndHeldWorkFlows(t *testing.T) {
+	t.Parallel()
+	s, hl, gl := newHouse(t)
+	b := connectedHouse(t, s, hl, gl)
+	s.automationOn("highlevel-contact-to-gleap")
+	b.open("/connections")
+	b.click(`document.querySelector('.account[data-side="gleap"] a[href^="/connections/cn_"]')`)
+	b.waitText("Working. 2 automations use it.")
+	address := b.eval("location.pathname")
+
+	tell(t, http.MethodPut, gl.root()+"/_twin/faults", `{"revokeTokens":true}`)
+	people := []string{"mary@example.com", "dorothy@example.com"}
+	for _, mail := range people {
+		contact := map[string]any{"firstName": "Somebody", "email": mail, "locationId": hl.LocationID}
+		if status, body := postJSON(t, hl.URL+"/contacts/", http.Header{"Authorization": {"Bearer " + hl.Token}, "Version": {"2021-07-28"}}, contact); status >= 400 {
+			t.Fatal(status, body)
+		}
+	}
+	until(t, wait20, "two records wait", func() bool {
+		_, page := s.get(address)
+		return strings.Contains(text(page), "Needs you: Gleap refuses our key") && strings.Contains(text(page), "2 records wait")
+	})
+	b.open("/automations")
+	b.waitText("has to be reconnected")
+	b.press("Reconnect")
+	b.waitText("2 records wait and go on by themselves")
+	b.accessible("key-refused")
+	b.fill("key", "not-the-key")
+	b.press("Test and save")
+	b.waitText("Gleap does not accept this key")
+	b.accessible("key-wrong")
+	tell(t, http.MethodPut, gl.root()+"/_twin/faults", `{}`)
+	b.fill("key", gl.Token)
+	b.press("Test and save")
+	b.waitText("Gleap is connected again")
+	if at := b.eval("location.pathname"); at != address {
+		t.Errorf("it is another connection: %s, was %s", at, address)
+	}
+	for _, mail := range people {
+		until(t, wait20, mail+" is in Gleap", func() bool { return session(t, gl, mail) != nil })
+	}
+	b.open(address + "?draining=1")
+	b.waitText("Working. 2 automations use it.")
+	if strings.Contains(b.text(), "has to be reconnected") || strings.Contains(b.eval("document.documentElement.outerHTML"), gl.Token) {
+		t.Error("the banner stays, or the page shows the key")
+	}
+	b.accessible("key-replaced")
+	b.quiet()
 }

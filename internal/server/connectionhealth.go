@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,8 +58,14 @@ func (s *scoped) connectionTest(c echo.Context) error {
 	if cn, err = s.Connections.Check(ctx, cn.ID, client); err != nil {
 		return connectionError(err)
 	}
+	if cn.State == connection.Uninstalled { // there is no credential to try
+		return redirect(c, healthHref(cn.ID)+"/reconnect")
+	}
 	return s.showConnection(c, cn, s.probe(ctx, client))
 }
+
+// A test ends after testFor, one call of it after probeFor: a person waits for it.
+const testFor, probeFor = 30 * time.Second, 10 * time.Second
 
 // probe tries every permission out, one after the other. What a credential that is dead answers says nothing of the
 // permissions after it.
@@ -67,9 +74,15 @@ func (s *scoped) probe(ctx context.Context, client provider.Client) []connection
 	if !ok {
 		return nil
 	}
+	ctx, done := context.WithTimeout(provider.WithPriority(ctx, provider.Interactive), testFor)
+	defer done()
 	var out []connectionui.Probe
 	for _, p := range prober.Probes() {
-		asking, cancel := context.WithTimeout(provider.WithPriority(ctx, provider.Interactive), 10*time.Second)
+		if ctx.Err() != nil {
+			out = append(out, connectionui.Probe{Does: p.Does, Scope: p.Scope, Tone: ui.Warn, Says: "Not tried: the calls before it took too long"})
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, probeFor)
 		begin := s.Now()
 		err := p.Try(asking)
 		cancel()
@@ -85,6 +98,8 @@ func (s *scoped) probe(ctx context.Context, client provider.Client) []connection
 	return out
 }
 
+const notGranted = "Not granted"
+
 // probed says what an error tells of a permission: only a refusal that names it tells that it is missing.
 func probed(p provider.Probe, err error) (tone ui.Tone, says, trace string) {
 	e, ok := errors.AsType[*provider.Error](err)
@@ -94,7 +109,7 @@ func probed(p provider.Probe, err error) (tone ui.Tone, says, trace string) {
 	trace = e.TraceID
 	switch {
 	case e.Kind == provider.Forbidden && e.Scope == p.Scope:
-		return ui.Stop, "Not granted", trace
+		return ui.Stop, notGranted, trace
 	case e.Kind == provider.Forbidden && e.Scope != "":
 		return ui.Warn, "Could not be tried without “" + e.Scope + "”", trace
 	case e.Kind == provider.Revoked || e.Kind == provider.Unauthorized:
@@ -126,16 +141,15 @@ func (s *scoped) showConnection(c echo.Context, cn connection.Connection, probes
 			v.Refused++
 		}
 	}
-	ids := make([]automation.ID, len(users))
-	for i, a := range users {
-		ids[i] = a.ID
+	for _, a := range users {
 		v.Users = append(v.Users, connectionui.User{Name: a.Name, Href: "/automations/" + string(a.ID), State: stateWord(a.State)})
 	}
-	if v.Waiting, v.Due, err = s.Store.HeldWork(ctx, ids...); err != nil {
+	if v.Waiting, v.Due, err = s.Store.HeldWork(ctx, running(users)...); err != nil {
 		return err
 	}
 	v.Draining = c.QueryParam("draining") != "" && cn.State == connection.Active && v.Due > 0
-	v.Needs, v.Missing = s.needs(cn, users)
+	v.Needs, v.Missing = s.needs(cn, users, probes)
+	v.Untold = cn.Auth != connection.ByOAuth
 	_, v.Consent = s.Providers.OAuth(cn.Provider)
 	v.Consent = v.Consent && cn.Auth == connection.ByOAuth
 	if v.Calls, err = s.calls(ctx, cn.ID); err != nil {
@@ -166,6 +180,16 @@ func (s *scoped) usersOf(ctx context.Context, id record.ConnectionID) ([]automat
 	}), err
 }
 
+// running are the automations whose work goes on by itself; what a draft or a paused one holds back waits for a person.
+func running(users []automation.Automation) (ids []automation.ID) {
+	for _, a := range users {
+		if a.State == automation.On {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
+}
+
 func stateWord(st automation.State) string {
 	switch st {
 	case automation.On:
@@ -178,36 +202,38 @@ func stateWord(st automation.State) string {
 
 // standing is the state of a connection in one sentence.
 func (s *scoped) standing(cn connection.Connection, v connectionui.HealthView) (string, ui.Tone) {
-	name := s.providerName(cn.Provider)
 	held := ""
 	if v.Waiting > 0 {
-		held = " " + heldWords(v.Waiting) + "."
+		held = " Nothing is lost: " + heldWords(v.Waiting) + " then."
+	}
+	access := "access"
+	if cn.Auth == connection.ByKey {
+		access = "key"
 	}
 	switch {
 	case cn.State == connection.Uninstalled:
-		return "Crosswalk was uninstalled in this account, so nothing is read or written." + held, ui.Stop
+		return "Needs you: Crosswalk was uninstalled in this account, so nothing is read or written until it is installed again." + held, ui.Stop
 	case cn.State != connection.Active:
-		return name + " no longer lets Crosswalk in; a person has to reconnect it." + held, ui.Stop
+		return "Needs you: " + s.providerName(cn.Provider) + " refuses our " + access + ", as it told us " + s.ago(cn.CheckedAt) + ". Reconnect the account." + held, ui.Stop
 	case v.Missing > 0:
-		return "It works, but lacks " + ui.Count(v.Missing, "permission", "permissions") + " that an automation needs." + held, ui.Warn
+		return "Working, but without " + ui.Count(v.Missing, "permission", "permissions") + " that an automation needs.", ui.Warn
 	case cn.Problem != "":
-		return "It answered the last check with a problem." + held, ui.Warn
+		return "It answered the last check with a problem.", ui.Warn
 	case v.Calls != nil && v.Calls.Warn:
-		return "It works, but at this pace the day’s calls will run out.", ui.Warn
+		return "Working, but at this pace the day’s calls will run out.", ui.Warn
+	case len(v.Users) == 0:
+		return "Working, and not used yet: no automation reads or writes here.", ui.Good
 	}
-	return "It works. Crosswalk last checked it " + s.ago(cn.CheckedAt) + ".", ui.Good
+	return "Working. " + ui.Count(len(v.Users), "automation uses", "automations use") + " it.", ui.Good
 }
 
 func heldWords(n int) string {
-	return ui.Count(n, "record waits", "records wait") + " and will go on by itself"
+	return ui.Count(n, "record waits and goes on by itself", "records wait and go on by themselves")
 }
 
-// needs are the scopes we ask for, who needs each, and how many are needed and missing. Without OAuth the provider does
-// not tell what was granted.
-func (s *scoped) needs(cn connection.Connection, users []automation.Automation) (out []connectionui.Need, missing int) {
-	if cn.Auth != connection.ByOAuth {
-		return nil, 0
-	}
+// needs are the scopes we ask for, who needs each, and how many are needed and missing. Of a key the provider does not tell
+// what was granted; a test that was just made does.
+func (s *scoped) needs(cn connection.Connection, users []automation.Automation, probes []connectionui.Probe) (out []connectionui.Need, missing int) {
 	d := s.Descriptors[cn.Provider]
 	by := map[string][]string{}
 	need := func(a automation.Automation, at automation.Endpoint, writes bool) {
@@ -233,8 +259,17 @@ func (s *scoped) needs(cn connection.Connection, users []automation.Automation) 
 		need(a, a.Definition.Target, true)
 	}
 	for _, sc := range s.scopesOf(cn.Provider, cn.Scopes) {
-		out = append(out, connectionui.Need{Scope: sc, By: by[sc.Name]})
-		if !sc.Granted && len(by[sc.Name]) > 0 {
+		n := connectionui.Need{Scope: sc, By: by[sc.Name]}
+		if cn.Auth != connection.ByOAuth {
+			n.Untold = true
+			for _, p := range probes {
+				if p.Scope == sc.Name && (p.Tone == ui.Good || p.Says == notGranted) {
+					n.Untold, n.Granted = false, p.Tone == ui.Good
+				}
+			}
+		}
+		out = append(out, n)
+		if !n.Granted && !n.Untold && len(n.By) > 0 {
 			missing++
 		}
 	}
@@ -328,20 +363,21 @@ func (s *scoped) heard(ctx context.Context, cn connection.Connection) ([]connect
 
 // missed adds up what the latest comparisons found that no webhook had told of.
 func (s *scoped) missed(ctx context.Context, id record.ConnectionID, users []automation.Automation) (string, error) {
-	var words []string
+	names := map[automation.ID]string{}
+	var ids []automation.ID
 	for _, a := range users {
-		if a.Definition.Source.Connection != id {
-			continue
-		}
-		p, ok, err := s.Store.LatestPopulation(ctx, a.ID)
-		if err != nil {
-			return "", err
-		}
-		if ok && p.Missed > 0 {
-			words = append(words, fmt.Sprintf("%s (%s, compared %s)", ui.Number(p.Missed), a.Name, s.ago(p.FinishedAt)))
+		if a.Definition.Source.Connection == id {
+			names[a.ID], ids = a.Name, append(ids, a.ID)
 		}
 	}
-	return strings.Join(words, ", "), nil
+	latest, err := s.Store.LatestPopulations(ctx, ids...)
+	var words []string
+	for _, p := range latest {
+		if p.Missed > 0 {
+			words = append(words, fmt.Sprintf("%s (%s, compared %s)", ui.Number(p.Missed), names[p.Automation], s.ago(cmp.Or(p.FinishedAt, p.CreatedAt))))
+		}
+	}
+	return strings.Join(words, ", "), err
 }
 
 func (s *scoped) fault(f engine.Fault) connectionui.Fault {
@@ -396,11 +432,7 @@ func (s *scoped) showReconnect(c echo.Context, status int, cn connection.Connect
 	if err != nil {
 		return err
 	}
-	ids := make([]automation.ID, len(users))
-	for i, a := range users {
-		ids[i] = a.ID
-	}
-	waiting, _, err := s.Store.HeldWork(ctx, ids...)
+	waiting, _, err := s.Store.HeldWork(ctx, running(users)...)
 	if err != nil {
 		return err
 	}
@@ -416,7 +448,7 @@ func (s *scoped) showReconnect(c echo.Context, status int, cn connection.Connect
 	case cn.State == connection.Uninstalled:
 		v.What = "Crosswalk was uninstalled in this account, and " + name + " took its access back. Links and history were kept here."
 	default:
-		v.What = cn.Problem
+		v.What, v.Since = cn.Problem, s.moment(cn.CheckedAt)
 	}
 	v.ByKey = cn.Auth == connection.ByKey
 	if v.ByKey {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -91,21 +92,29 @@ func TestThePageOfAConnectionSaysHowItStandsInOneSentence(t *testing.T) {
 	}{
 		"it works": {
 			func(cn *connection.Connection) { cn.Scopes = all }, vitals{},
-			[]string{"It works. Crosswalk last checked it 1 minute ago.", "Everything the automations need is granted.", "Contacts &lt;both ways&gt;", "renewed 3 hours ago", "None is remembered.", "Last poll of tasks", "1 minute ago, in vain: out of reach; every 4 minutes, no sooner because the last 2 polls failed", "Webhooks about tasks that never came", "4, made up for by polling"}, []string{"Consent again", "wait and will go on", "Last poll of tickets"},
+			[]string{"Working. 1 automation uses it.", "Last check", "Everything the automations need is granted.", "Contacts &lt;both ways&gt;", "renewed 3 hours ago", "None is remembered.", "Last poll of tasks", "1 minute ago, in vain: out of reach; every 4 minutes, no sooner because the last 2 polls failed", "Webhooks about tasks that never came", "4, made up for by polling"}, []string{"Consent again", "goes on by itself", "go on by themselves", "Last poll of tickets"},
 		},
 		"a needed permission is missing": {
 			nil, vitals{},
-			[]string{"It works, but lacks 1 permission that an automation needs.", "1 permission is missing", "locations/customFields.readonly"}, nil,
+			[]string{"Working, but without 1 permission that an automation needs.", "1 permission is missing", "locations/customFields.readonly"}, nil,
 		},
 		"it needs a person, and work waits": {
 			func(cn *connection.Connection) {
 				cn.State, cn.Problem = connection.NeedsReconnect, "HighLevel took the access back."
 			}, vitals{waiting: 214},
-			[]string{"HighLevel no longer lets Crosswalk in; a person has to reconnect it. 214 records wait and will go on by itself.", "HighLevel took the access back.", `href="/connections/cn_hl/reconnect"`}, nil,
+			[]string{"Needs you: HighLevel refuses our access, as it told us 1 minute ago. Reconnect the account. Nothing is lost: 214 records wait and go on by themselves then.", "HighLevel took the access back.", `href="/connections/cn_hl/reconnect"`}, nil,
 		},
 		"it was uninstalled there": {
 			func(cn *connection.Connection) { cn.State = connection.Uninstalled }, vitals{waiting: 1},
-			[]string{"Crosswalk was uninstalled in this account, so nothing is read or written. 1 record waits and will go on by itself."}, nil,
+			[]string{"Needs you: Crosswalk was uninstalled in this account, so nothing is read or written until it is installed again. Nothing is lost: 1 record waits and goes on by itself then."}, []string{"Test connection"},
+		},
+		"a key is refused": {
+			func(cn *connection.Connection) { cn.State, cn.Auth = connection.NeedsReconnect, connection.ByKey }, vitals{},
+			[]string{"HighLevel refuses our key, as it told us 1 minute ago. Reconnect the account."}, []string{"Nothing is lost:"},
+		},
+		"nobody can tell what a key may do": {
+			func(cn *connection.Connection) { cn.Auth, cn.Scopes = connection.ByKey, nil }, vitals{},
+			[]string{"Working. 1 automation uses it.", "does not tell what this key may do", "not told", "locations/customFields.readonly"}, []string{"not granted", "Consent again"},
 		},
 		"the day's calls will run out": {
 			func(cn *connection.Connection) { cn.Scopes = all },
@@ -173,6 +182,81 @@ func TestATestTriesEachPermissionAndTakesNoMissingScopeForADeadToken(t *testing.
 	d = newSickroom(t, dead, nil)
 	if page := d.send("/connections/cn_hl/test", nil).Body.String(); !strings.Contains(page, "The access is not accepted") || dead.n != 1 {
 		t.Errorf("%d were tried:\n%s", dead.n, page)
+	}
+}
+
+func TestATestTellsWhatAKeyMayDo(t *testing.T) {
+	t.Parallel()
+	client := &tried{says: map[string]error{"contacts.write": &provider.Error{Kind: provider.Forbidden, Scope: "contacts.write", Status: 401}}}
+	d := newSickroom(t, client, func(cn *connection.Connection) { cn.Auth, cn.Scopes = connection.ByKey, nil })
+	page := d.send("/connections/cn_hl/test", nil).Body.String()
+	for _, want := range []string{"Working, but without 1 permission that an automation needs.", "Grant what is missing to the key at HighLevel"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if n := strings.Count(page, "not told"); n != len(d.Descriptors[highLevel].Scopes)-len(client.Probes()) {
+		t.Errorf("%d permissions are not told", n)
+	}
+}
+
+func TestWhatWasUninstalledHasNothingToTest(t *testing.T) {
+	t.Parallel()
+	client := &tried{}
+	d := newSickroom(t, client, func(cn *connection.Connection) { cn.State, cn.Problem = connection.Uninstalled, "It was uninstalled." })
+	w := d.send("/connections/cn_hl/test", nil)
+	if at := w.Header().Get("Location"); at != "/connections/cn_hl/reconnect" || client.n != 0 {
+		t.Errorf("it answers %d and leads to %q; %d were tried", w.Code, at, client.n)
+	}
+}
+
+func TestATestThatTakesTooLongEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s := &scoped{Server: &Server{Config: Config{Now: time.Now}}}
+		out := s.probe(t.Context(), silent{})
+		if took := time.Since(began); took != testFor {
+			t.Errorf("it took %s", took)
+		}
+		var says []string
+		for _, p := range out {
+			says = append(says, p.Says)
+		}
+		if len(out) != 5 || says[0] != "No answer" || !strings.HasPrefix(says[4], "Not tried") {
+			t.Errorf("%q", says)
+		}
+	})
+}
+
+// silent answers nothing.
+type silent struct{ provider.Client }
+
+func (silent) Probes() []provider.Probe {
+	out := make([]provider.Probe, 5)
+	for i := range out {
+		out[i].Try = func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+	}
+	return out
+}
+
+// TestWhatNoWebhookToldOfIsSaid: by the newest comparison of each automation that reads here.
+func TestWhatNoWebhookToldOfIsSaid(t *testing.T) {
+	t.Parallel()
+	d := newSickroom(t, nil, nil)
+	a := d.store.all["au_1"]
+	a.Definition.Source, a.Definition.Target = a.Definition.Target, a.Definition.Source
+	d.store.all["au_1"] = a
+	d.store.populations = []engine.Population{{Automation: "au_1", Missed: 12, FinishedAt: d.now.Add(-3 * time.Hour)}}
+	if page := d.open("/connections/cn_hl").Body.String(); !strings.Contains(page, "12 (Contacts &lt;both ways&gt;, compared 3 hours ago)") {
+		t.Error("the page does not say it")
+	}
+	d.store.populations = append(d.store.populations, engine.Population{Automation: "au_1", FinishedAt: d.now})
+	if page := d.open("/connections/cn_hl").Body.String(); strings.Contains(page, "compared") || !strings.Contains(page, "none found") {
+		t.Error("the page says it although the newest comparison found none")
 	}
 }
 

@@ -89,6 +89,20 @@ func (f *fakeStore) LatestPopulation(context.Context, automation.ID) (engine.Pop
 	}
 	return engine.Population{}, false, nil
 }
+func (f *fakeStore) LatestPopulations(_ context.Context, of ...automation.ID) ([]engine.Population, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []engine.Population
+	for _, id := range of {
+		for _, p := range slices.Backward(f.populations) {
+			if p.Automation == id {
+				out = append(out, p)
+				break
+			}
+		}
+	}
+	return out, nil
+}
 func (f *fakeStore) DeliveryStats(context.Context, record.ConnectionID) (engine.DeliveryStats, error) {
 	return engine.DeliveryStats{}, nil
 }

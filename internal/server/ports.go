@@ -137,6 +137,8 @@ type Plans interface {
 	ApplyPopulation(ctx context.Context, id string, c engine.Choice) error
 	ResultCounts(ctx context.Context, id string) (map[engine.ItemState]int, error)
 	LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error)
+	// LatestPopulations are those of several automations; of those that have one.
+	LatestPopulations(ctx context.Context, automations ...automation.ID) ([]engine.Population, error)
 }
 
 // Definitions reads and saves automations. SaveDefinition answers engine.ErrConflict when the version moved.

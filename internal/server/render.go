@@ -13,6 +13,7 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/web/ui"
 )
@@ -82,7 +83,10 @@ func (s *scoped) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 	for _, cn := range connections {
 		if cn.State != connection.Active {
 			sh.ConnectionsNeedingAttention++
-			d := ui.Down{ID: string(cn.ID), Name: s.providerName(cn.Provider) + " (" + cn.Name + ")", Href: healthHref(cn.ID) + "/reconnect"}
+			d := ui.Down{ID: string(cn.ID), Name: s.providerName(cn.Provider) + " (" + cn.Name + ")", Href: healthHref(cn.ID) + "/reconnect", Does: "Reconnect"}
+			if !s.can(people.Editor) { // who may not reconnect may know why it is down
+				d.Href, d.Does = healthHref(cn.ID), "What happened"
+			}
 			if d.Text = "What needs it waits; nothing is lost."; cn.State == connection.Uninstalled {
 				d.Uninstalled = true
 			}

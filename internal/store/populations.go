@@ -87,6 +87,33 @@ func (s *Store) LatestPopulation(ctx context.Context, a automation.ID) (engine.P
 	return p, err == nil, err
 }
 
+// LatestPopulations are the newest dry runs of some automations; of those that have one.
+func (s *Store) LatestPopulations(ctx context.Context, automations ...automation.ID) ([]engine.Population, error) {
+	return s.latestPopulations(ctx, everywhere, automations)
+}
+
+func (s *Store) latestPopulations(ctx context.Context, sc scope, automations []automation.ID) ([]engine.Population, error) {
+	if len(automations) == 0 {
+		return nil, nil
+	}
+	ours, args := sc.automation("plans.automation_id")
+	newest := `SELECT * FROM plans WHERE id IN (SELECT id FROM
+	(SELECT id, ROW_NUMBER() OVER (PARTITION BY automation_id ORDER BY created_at DESC, id DESC) AS nth FROM plans
+	WHERE automation_id IN ? AND mode IN ('show', 'apply', 'fill')` + ours + `) AS ranked WHERE nth = 1) ORDER BY automation_id`
+	var rows []planRow
+	if err := s.read(ctx).Raw(newest, append([]any{automations}, args...)...).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("read the latest dry runs of %d automations: %w", len(automations), err)
+	}
+	out := make([]engine.Population, len(rows))
+	for i, r := range rows {
+		var err error
+		if out[i], err = r.population(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // itemChunk keeps a statement of plans small: each may hold many fields.
 const itemChunk = 200
 

@@ -222,6 +222,11 @@ func (x *Scoped) LatestPopulation(ctx context.Context, a automation.ID) (engine.
 	return x.store.LatestPopulation(ctx, a)
 }
 
+// LatestPopulations are the newest dry runs of some of the workspace's automations.
+func (x *Scoped) LatestPopulations(ctx context.Context, automations ...automation.ID) ([]engine.Population, error) {
+	return x.store.latestPopulations(ctx, x.scope, automations)
+}
+
 // PlanItems lists what a plan came to.
 func (x *Scoped) PlanItems(ctx context.Context, id string, f engine.PlanFilter) ([]engine.PlanItem, error) {
 	if err := x.own(ctx, ownPlan, id); err != nil {

@@ -22,6 +22,7 @@ type HealthView struct {
 	// Missing lists the scopes some automation needs and nobody granted; with Consent they can be asked for again.
 	Missing int
 	Consent bool
+	Untold  bool // the provider does not tell what was granted
 	Calls   *Calls
 	Heard   []Fact // last delivery, last poll of each object
 	Missed  string // what no webhook told of; empty when nothing was missed, or nothing was compared
@@ -36,22 +37,26 @@ type User struct{ Name, Href, State string }
 // Need is a scope, whether it was granted, and who needs it.
 type Need struct {
 	Scope
-	By []string // automations, by name; empty: nobody yet
+	By     []string // automations, by name; empty: nobody yet
+	Untold bool     // whether it was granted is not known
 }
 
 func (n Need) tone() ui.Tone {
 	switch {
 	case n.Granted:
 		return ui.Good
-	case len(n.By) > 0:
+	case len(n.By) > 0 && !n.Untold:
 		return ui.Stop
 	}
 	return ui.Neutral
 }
 
 func (n Need) word() string {
-	if n.Granted {
+	switch {
+	case n.Granted:
 		return "granted"
+	case n.Untold:
+		return "not told"
 	}
 	return "not granted"
 }
@@ -145,10 +150,10 @@ func (c Calls) refused() int {
 // the new one.
 type ReconnectView struct {
 	Health
-	Title   string // "Reconnect HighLevel"
-	What    string // what happened
-	Since   ui.Moment
-	Held    string // what waits, in words
+	Title   string    // "Reconnect HighLevel"
+	What    string    // what happened
+	Since   ui.Moment // when that was found out; zero: not known
+	Held    string    // what waits, in words
 	Next    []string
 	ByKey   bool
 	KeyHint string

@@ -60,7 +60,7 @@ func connections() []State {
 	oauth.OAuth.TokenURL, oauth.OAuth.ClientID = "https://auth.example.com/token", "crosswalk"
 	oauth.OAuth.Errors = map[string]string{"token_url": "no server answers at this address"}
 	standing := connectionui.HealthView{
-		Connection: highlevel, Sentence: "It works. Crosswalk last checked it 2 minutes ago.", Tone: ui.Good,
+		Connection: highlevel, Sentence: "Working. 2 automations use it.", Tone: ui.Good,
 		Users: []connectionui.User{{Name: "Keep contacts in sync", Href: "/automations/au_1", State: "on"}, {Name: "Support ticket to task", Href: "/automations/au_2", State: "paused"}},
 		Needs: []connectionui.Need{
 			{Scope: scopes(true)[0], By: []string{"Keep contacts in sync", "Support ticket to task"}}, {Scope: scopes(true)[1], By: []string{"Keep contacts in sync"}},
@@ -76,7 +76,7 @@ func connections() []State {
 		standing.Calls.Hours = append(standing.Calls.Hours, connectionui.CallHour{Label: fmt.Sprintf("%02d:00", i), Calls: 40 + (i*37)%160})
 	}
 	lacking := standing
-	lacking.Sentence, lacking.Tone, lacking.Missing, lacking.Consent = "It works, but lacks 1 permission that an automation needs. 31 records wait and will go on by itself.", ui.Warn, 1, true
+	lacking.Sentence, lacking.Tone, lacking.Missing, lacking.Consent = "Working, but without 1 permission that an automation needs.", ui.Warn, 1, true
 	lacking.Needs = slices.Clone(standing.Needs)
 	lacking.Needs[2].Granted = false
 	lacking.Probes = []connectionui.Probe{
@@ -89,7 +89,7 @@ func connections() []State {
 	busy.Hours = slices.Clone(busy.Hours)
 	busy.Hours[20].Refused = 12
 	full := standing
-	full.Calls, full.Sentence, full.Tone = &busy, "It works, but at this pace the day’s calls will run out.", ui.Warn
+	full.Calls, full.Sentence, full.Tone = &busy, "Working, but at this pace the day’s calls will run out.", ui.Warn
 	full.Faults = []connectionui.Fault{
 		{When: ui.Moment{Machine: "2026-11-02T09:41:00Z", Text: "2 minutes ago"}, Op: "update contact", What: "There were too many calls", Status: "status 429", Words: "Too Many Requests", TraceID: "0af7651916cd43dd8448eb211c80319c"},
 		{When: ui.Moment{Machine: "2026-11-02T08:12:00Z", Text: "1 hour ago"}, Op: "read contact", What: "The provider was out of reach or out of order", Status: "no answer"},
@@ -97,15 +97,26 @@ func connections() []State {
 	full.Missed = "12 (Keep contacts in sync, compared 3 hours ago)"
 	down := standing
 	down.Connection = revoked
-	down.Sentence, down.Tone, down.Waiting = "HighLevel no longer lets Crosswalk in; a person has to reconnect it. 214 records wait and will go on by itself.", ui.Stop, 214
+	down.Sentence, down.Tone, down.Waiting = "Needs you: HighLevel refuses our access, as it told us 4 minutes ago. Reconnect the account. Nothing is lost: 214 records wait and go on by themselves then.", ui.Stop, 214
 	gone := down
 	gone.Connection = uninstalled
-	gone.Sentence = "Crosswalk was uninstalled in this account, so nothing is read or written. 3 records wait and will go on by itself."
+	gone.Sentence = "Needs you: Crosswalk was uninstalled in this account, so nothing is read or written until it is installed again. Nothing is lost: 3 records wait and go on by themselves then."
 	draining := standing
 	draining.Due, draining.Draining = 198, true
-	byKey := connectionui.HealthView{Connection: gleap, Sentence: "It works. Crosswalk last checked it never.", Tone: ui.Good, Heard: []connectionui.Fact{{Name: "Last webhook", Value: "none has arrived"}}}
+	byKey := connectionui.HealthView{Connection: gleap, Sentence: "Working. 1 automation uses it.", Tone: ui.Good, Users: standing.Users[:1], Heard: []connectionui.Fact{{Name: "Last webhook", Value: "none has arrived"}}}
+	token := byKey
+	token.Connection = highlevel
+	token.Method, token.Untold = "Private integration token", true
+	for _, n := range standing.Needs {
+		n.Granted, n.Untold = false, true
+		token.Needs = append(token.Needs, n)
+	}
+	unused := connectionui.HealthView{Connection: highlevel, Sentence: "Working, and not used yet: no automation reads or writes here.", Tone: ui.Good, Heard: byKey.Heard}
+	for _, sc := range scopes(true) {
+		unused.Needs = append(unused.Needs, connectionui.Need{Scope: sc})
+	}
 	again := connectionui.ReconnectView{
-		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Held: "Nothing is lost: 214 records wait and will go on by itself once it is connected again.", Ready: true,
+		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Since: ui.Moment{Machine: "2026-11-02T09:39:00Z", Text: "4 minutes ago"}, Held: "Nothing is lost: 214 records wait and go on by themselves once it is connected again.", Ready: true,
 		Next: []string{"HighLevel asks you to agree, and sends you back here.", "Choose the same account, ve9EPM428h8vShlRW1KT; another one is refused, and nothing changes.", "What waited goes on by itself, in the order it came."},
 	}
 	other := again
@@ -116,7 +127,7 @@ func connections() []State {
 	noApp := again
 	noApp.Ready, noApp.Hint = false, "The app it was connected with is no longer configured here. Set its client id and secret, or connect the account anew."
 	banner := shell(ui.Connections)
-	banner.Down = []ui.Down{{ID: "c_hl", Name: "HighLevel (Acme Dental)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_hl/reconnect"}, {ID: "c_gl", Name: "Gleap (Acme Support)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_gl/reconnect", Uninstalled: true}}
+	banner.Down = []ui.Down{{ID: "c_hl", Name: "HighLevel (Acme Dental)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_hl/reconnect", Does: "Reconnect"}, {ID: "c_gl", Name: "Gleap (Acme Support)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_gl/reconnect", Does: "Reconnect", Uninstalled: true}}
 	return []State{
 		{"connection-health", "connections", connectionui.HealthPage(shell(ui.Connections), standing)},
 		{"connection-health-scopes-missing", "connections", connectionui.HealthPage(shell(ui.Connections), lacking)},
@@ -125,6 +136,8 @@ func connections() []State {
 		{"connection-health-uninstalled", "connections", connectionui.HealthPage(shell(ui.Connections), gone)},
 		{"connection-health-draining", "connections", connectionui.HealthPage(shell(ui.Connections), draining)},
 		{"connection-health-key", "connections", connectionui.HealthPage(shell(ui.Connections), byKey)},
+		{"connection-health-token", "connections", connectionui.HealthPage(shell(ui.Connections), token)},
+		{"connection-health-never-used", "connections", connectionui.HealthPage(shell(ui.Connections), unused)},
 		{"connection-reconnect", "connections", connectionui.ReconnectPage(shell(ui.Connections), again)},
 		{"connection-reconnect-other", "connections", connectionui.ReconnectPage(shell(ui.Connections), other)},
 		{"connection-reconnect-key", "connections", connectionui.ReconnectPage(shell(ui.Connections), newKey)},

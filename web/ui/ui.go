@@ -154,8 +154,9 @@ type Shell struct {
 
 // Down is an account that has to be reconnected.
 type Down struct {
-	ID, Name, Text, Href string
-	Uninstalled          bool
+	ID, Name, Text string
+	Href, Does     string // where to go, and what is done there
+	Uninstalled    bool
 }
 
 func (d Down) title() string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,6 +73,23 @@ func testPopulation(t *testing.T, b *bundle) {
 	}
 	if _, known, err := b.LatestPopulation(ctx, "au_2"); err != nil || known {
 		t.Errorf("latest of none: %v, %v", known, err)
+	}
+	elsewhere := b.population("pl_2")
+	elsewhere.Automation = "au_2"
+	ok(t, b.CreatePopulation(ctx, elsewhere))
+	for _, c := range []struct {
+		of   []automation.ID
+		want []string
+	}{{nil, nil}, {[]automation.ID{"au_1"}, []string{"pl_0"}}, {[]automation.ID{"au_2", "au_none", "au_1"}, []string{"pl_0", "pl_2"}}} {
+		all, err := b.LatestPopulations(ctx, c.of...)
+		ok(t, err)
+		var ids []string
+		for _, p := range all {
+			ids = append(ids, p.ID)
+		}
+		if !slices.Equal(ids, c.want) {
+			t.Errorf("the latest of %v are %v, want %v", c.of, ids, c.want)
+		}
 	}
 	b.jobs.failWith(errNoJob)
 	if err := b.CreatePopulation(ctx, b.population("pl_3")); !errors.Is(err, errNoJob) {

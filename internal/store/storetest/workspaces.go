@@ -166,13 +166,16 @@ func testForeign(t *testing.T, b *bundle) {
 	if waiting, due, err := x.HeldWork(ctx, f.automation); waiting+due > 0 || err != nil {
 		t.Errorf("HeldWork of another workspace answers %d, %d, %v", waiting, due, err)
 	}
+	if all, err := x.LatestPopulations(ctx, f.automation); len(all) > 0 || err != nil {
+		t.Errorf("LatestPopulations of another workspace are %v, %v", all, err)
+	}
 	for method, err := range byID {
 		if !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, connection.ErrNotFound) {
 			t.Errorf("%s of another workspace answers %v", method, err)
 		}
 	}
 	// The others list, and are tried below; or store what no id is given for.
-	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "HeldWork", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
+	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "HeldWork", "LatestPopulations", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
 		"Installations", "InstallationOf", "SaveInstallation",
 		"PutArrival", "Arrival", "TakeArrival"} // which the browser's secret opens, wherever it is
 	for method := range reflect.TypeFor[*store.Scoped]().Methods() {
