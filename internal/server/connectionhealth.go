@@ -302,7 +302,7 @@ func (s *scoped) calls(ctx context.Context, id record.ConnectionID) (*connection
 		}
 	}
 	if q.Limit > 0 {
-		v.Now = &connectionui.Quota{Label: "Calls in these " + span(q.Interval), Used: q.Used, Limit: q.Limit}
+		v.Now = &connectionui.Quota{Label: "Calls in the last " + strings.TrimPrefix(span(q.Interval), "1 "), Used: q.Used, Limit: q.Limit}
 	}
 	if q.DailyLimit > 0 {
 		v.Today = &connectionui.Quota{Label: "Calls today", Used: q.DailyUsed, Limit: q.DailyLimit}

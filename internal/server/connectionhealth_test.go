@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -282,6 +284,37 @@ func TestEveryPageSaysThatAnAccountIsDownUntilItIsNot(t *testing.T) {
 	ok(t, d.connections.SaveConnection(t.Context(), cn, nil))
 	if strings.Contains(d.open("/runs").Body.String(), banner) {
 		t.Error("it is told although the account works")
+	}
+}
+
+func TestAReconnectByConsentWantsTheSameAccount(t *testing.T) {
+	t.Parallel()
+	o := newMarketplace(t)
+	o.signsIn()
+	old := connection.Connection{ID: "cn_old", Provider: highLevel, Name: "Acme", Account: provider.Account{ID: "1"}, ClientID: "ours-1", BaseURL: "https://api.example.com", State: connection.NeedsReconnect, Problem: "It was revoked.", Auth: connection.ByOAuth}
+	ok(t, o.connections.SaveConnection(t.Context(), old, nil))
+	o.store.all["au_1"] = automation.Automation{ID: "au_1", State: automation.On, Definition: automation.Definition{Target: automation.Endpoint{Connection: "cn_old"}}}
+	o.store.vitals.waiting = 3
+	comesBack := func(code string) *httptest.ResponseRecorder {
+		to, err := url.Parse(o.send("/connections/cn_old/reconnect", nil).Header().Get("Location"))
+		ok(t, err)
+		return o.open("/connections/callback?code=" + code + "&state=" + to.Query().Get("state"))
+	}
+	w := comesBack("place-2")
+	shows(t, w, http.StatusUnprocessableEntity, "You chose another account than the one to reconnect, so nothing was changed.")
+	shows(t, w, http.StatusUnprocessableEntity, "3 records wait")
+	if all := o.all(); len(all) != 1 || all[0].State != connection.NeedsReconnect || all[0].Account.ID != "1" {
+		t.Errorf("after another account was chosen: %+v", all)
+	}
+	leads(t, comesBack("place-1"), "/connections/cn_old?draining=1")
+	if all := o.all(); len(all) != 1 || all[0].ID != "cn_old" || all[0].State != connection.Active {
+		t.Errorf("after the same account was chosen: %+v", all)
+	}
+	o.store.vitals.waiting, o.store.vitals.due = 0, 3
+	shows(t, o.open("/connections/cn_old?draining=1"), http.StatusOK, "3 records are being worked on. This page follows.")
+	o.store.vitals.due = 0
+	if page := o.open("/connections/cn_old?draining=1").Body.String(); strings.Contains(page, "This page follows") {
+		t.Error("it goes on following")
 	}
 }
 

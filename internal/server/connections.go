@@ -136,7 +136,7 @@ func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, u
 	case ok && q.DailyLimit > 0:
 		card.Quota = &connectionui.Quota{Label: "Calls today", Used: q.DailyUsed, Limit: q.DailyLimit}
 	case ok:
-		card.Quota = &connectionui.Quota{Label: "Calls in these " + span(q.Interval), Used: q.Used, Limit: q.Limit}
+		card.Quota = &connectionui.Quota{Label: "Calls in the last " + strings.TrimPrefix(span(q.Interval), "1 "), Used: q.Used, Limit: q.Limit}
 	}
 	stats, err := s.Store.DeliveryStats(ctx, cn.ID)
 	if err != nil {

@@ -2,6 +2,7 @@ package connectionui
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"crosswalk/web/ui"
@@ -29,6 +30,11 @@ type HealthView struct {
 	Faults  []Fault
 	Probes  []Probe // of a test that was just made
 	Refused int     // how many of them were
+}
+
+// traced reports whether the provider gave any of the failed calls an id.
+func (v HealthView) traced() bool {
+	return slices.ContainsFunc(v.Faults, func(f Fault) bool { return f.TraceID != "" })
 }
 
 // User is an automation that uses the account.

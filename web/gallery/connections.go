@@ -67,7 +67,7 @@ func connections() []State {
 			{Scope: scopes(true)[2], By: []string{"Keep contacts in sync"}}, {Scope: scopes(true)[3]},
 		},
 		Calls: &connectionui.Calls{
-			Now: &connectionui.Quota{Label: "Calls in these 10 seconds", Used: 12, Limit: 100}, Today: &connectionui.Quota{Label: "Calls today", Used: 4211, Limit: 200000},
+			Now: &connectionui.Quota{Label: "Calls in the last 10 seconds", Used: 12, Limit: 100}, Today: &connectionui.Quota{Label: "Calls today", Used: 4211, Limit: 200000},
 			Forecast: "At the pace of the last hour the day comes to about 11,300 calls, 5 % of the limit.", Reserve: "20 % of the limit is left to other apps.",
 		},
 		Heard: []connectionui.Fact{{Name: "Last webhook", Value: "2 minutes ago, 1,204 deliveries are kept"}, {Name: "Last poll of tasks", Value: "just now"}},
