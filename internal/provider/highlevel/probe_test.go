@@ -2,6 +2,7 @@ package highlevel_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"crosswalk/internal/provider"
@@ -49,5 +50,21 @@ func TestAProbeTellsAMissingScopeFromOthers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What an automation needs is looked up by the objects it touches, among what is asked for.
+func TestEveryObjectSaysWhatItNeedsOfWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	d := highlevel.Descriptor()
+	for _, o := range d.Objects {
+		if len(o.ReadScopes) == 0 || o.Write && len(o.WriteScopes) == 0 {
+			t.Errorf("%s does not say what it needs", o.Type)
+		}
+		for _, needed := range slices.Concat(o.ReadScopes, o.WriteScopes) {
+			if !slices.ContainsFunc(d.Scopes, func(s provider.Scope) bool { return s.Name == needed }) {
+				t.Errorf("%s needs %s, which nobody asks for", o.Type, needed)
+			}
+		}
 	}
 }
