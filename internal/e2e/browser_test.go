@@ -54,6 +54,8 @@ func openBrowser(t *testing.T, s *site) *browser {
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true),
+		// A frame of another site shares the page's process, so that it can be looked into; what it may do is the same.
+		chromedp.Flag("disable-site-isolation-trials", true), chromedp.Flag("disable-features", "site-per-process,IsolateOrigins,Translate"),
 		chromedp.UserDataDir(t.TempDir()),
 	)
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)

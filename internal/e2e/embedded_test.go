@@ -51,9 +51,15 @@ func TestComingInFromInsideHighLevel(t *testing.T) {
 	hl := startTwin(t, "highlevel", "--instant")
 	var frame atomic.Pointer[string]
 	var sealed atomic.Pointer[string]
+	var place struct {
+		Location struct {
+			CompanyID string `json:"companyId"`
+		} `json:"location"`
+	}
+	getJSON(t, hl.URL+"/locations/"+hl.LocationID, http.Header{"Authorization": {"Bearer " + hl.Token}, "Version": {"2021-07-28"}}, &place)
 	renew := func() {
 		s := sealContext(secret, map[string]string{
-			"userId": "usr0123456789abcdefg", "companyId": "5DP41231LkQsiKESj6rh", "role": "admin", "type": "location", "userName": "Jane Doe", "email": "somebody@else.example", "activeLocation": hl.LocationID,
+			"userId": "usr0123456789abcdefg", "companyId": place.Location.CompanyID, "role": "admin", "type": "location", "userName": "Jane Doe", "email": "somebody@else.example", "activeLocation": hl.LocationID,
 		})
 		sealed.Store(&s)
 	}
@@ -123,18 +129,7 @@ func (b *browser) inFrame(what, script string) (said string) {
 	b.t.Helper()
 	script = "(() => { const d = document; return String((" + script + ") || ''); })()"
 	until(b.t, wait20, what+" inside the frame", func() bool {
-		all, err := chromedp.Targets(b.ctx)
-		if err != nil {
-			return false
-		}
-		for _, at := range all {
-			if at.Type == "iframe" && strings.HasPrefix(at.URL, b.site.url("")) { // a process of its own
-				ctx, leave := chromedp.NewContext(b.ctx, chromedp.WithTargetID(at.TargetID))
-				defer leave()
-				said, err = chromedp.Run(ctx, chromedp.Evaluate[string](script))
-				return err == nil && said != ""
-			}
-		}
+		var err error
 		said, err = chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (string, error) {
 			tree, err := cdp.Call(ctx, t, page.GetFrameTree, cdp.Empty{})
 			if err != nil || len(tree.FrameTree.ChildFrames) == 0 {
