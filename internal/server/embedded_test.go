@@ -279,3 +279,22 @@ func TestTheSecondStepIsAskedInsideToo(t *testing.T) {
 		t.Errorf("with the code: %d", w.Code)
 	}
 }
+
+// TestAFramesFormsMustNameOurSite: the cookie goes along with what other sites send, also where the browser names no site.
+func TestAFramesFormsMustNameOurSite(t *testing.T) {
+	t.Parallel()
+	d := newFrame(t)
+	for _, site := range []string{"", "none", "same-site", "cross-site"} {
+		for _, path := range []string{embeddedPath, "/sign-out", "/automations"} {
+			r := newPost(path, nil)
+			r.AddCookie(&http.Cookie{Name: embeddedCookie, Value: "whatever"})
+			if r.Header.Del("Sec-Fetch-Site"); site != "" {
+				r.Header.Set("Sec-Fetch-Site", site)
+			}
+			w := httptest.NewRecorder()
+			if d.ServeHTTP(w, r); w.Code != http.StatusForbidden {
+				t.Errorf("%s from %q is answered %d", path, site, w.Code)
+			}
+		}
+	}
+}
