@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"crosswalk/internal/alert"
 	"crosswalk/internal/automation"
 	"crosswalk/internal/config"
 	"crosswalk/internal/connection"
@@ -46,6 +47,7 @@ type house struct {
 	runner      *engine.Runner
 	queue       *queue.Queue
 	server      *server.Server
+	desk        *alert.Desk // nil: nobody is told by mail
 	metrics     *metrics
 	setupToken  string
 	// polling and rescuing keep a slow one from being joined by its successor.
@@ -178,6 +180,9 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Quota: h.quota, Now: time.Now, NewID: automation.NewID}
 	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
+	if h.desk, err = newDesk(cfg, h); err != nil {
+		return nil, fmt.Errorf("%sMAIL_SERVER or %sMAIL_FROM: %w", config.Prefix, config.Prefix, err)
+	}
 	if err := h.openQueue(r); err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"internal/vault":   {},
 	"internal/config":  {},
 	"internal/people":  {},
+	"internal/alert":   {},
 	"migrations":       {},
 	"static":           {},
 	"web/ui":           {"static"},
@@ -48,7 +49,7 @@ var rooms = map[string][]string{
 	// Level 3: adapters. They never know each other.
 	"internal/provider/highlevel": {"internal/record", "internal/provider", "internal/apiclient", "internal/connection"},
 	"internal/provider/gleap":     {"internal/record", "internal/provider", "internal/apiclient", "internal/connection"},
-	"internal/store":              {"internal/record", "internal/automation", "internal/engine", "internal/connection", "internal/people", "internal/provider", "internal/rule", "internal/mapping", "migrations"},
+	"internal/store":              {"internal/record", "internal/automation", "internal/engine", "internal/connection", "internal/people", "internal/provider", "internal/rule", "internal/mapping", "internal/alert", "migrations"},
 	"internal/queue":              {"internal/engine", "internal/provider"},
 	"internal/server": {
 		"internal/record", "internal/mapping", "internal/rule", "internal/automation", "internal/provider", "internal/connection", "internal/engine", "internal/people", "internal/recipe",

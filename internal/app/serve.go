@@ -99,6 +99,7 @@ func workCommand(ctx context.Context, c *call) error {
 	log.LogAttrs(ctx, slog.LevelInfo, "working", cfg.Summary()...)
 	var books sync.WaitGroup
 	books.Go(func() { h.keepBooks(ctx) })
+	books.Go(func() { h.keepWatch(ctx) })
 	h.keeper.Run(ctx)
 	books.Wait()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
@@ -147,6 +148,7 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 	}
 	greet(out, cfg, h.setupToken, demo)
 	g.Go(func() error { h.keepBooks(run); return nil })
+	g.Go(func() error { h.keepWatch(run); return nil })
 	g.Go(func() error {
 		h.keeper.Run(run)
 		return nil

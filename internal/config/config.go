@@ -39,6 +39,8 @@ type Config struct {
 	Gleap             Gleap
 	SetupToken        Secret
 	MetricsToken      Secret
+	MailServer        Secret // its address holds a password
+	MailFrom          string
 	AllowPrivateHosts bool
 	Demo              bool
 }
@@ -110,6 +112,10 @@ var options = []Option{
 		set: func(c *Config, v string) string { return whole(v, 0, 90, &c.ReserveCalls) }, get: func(c Config) any { return c.ReserveCalls }},
 	{Name: "KEEP_AUDIT", Default: "8760h", Help: "How long the audit log is kept; 30 days (720h) at least.", Example: "17520h",
 		set: func(c *Config, v string) string { return duration(v, 30*24*time.Hour, 10*8760*time.Hour, &c.KeepAudit) }, get: func(c Config) any { return c.KeepAudit }},
+	{Name: "MAIL_SERVER", Help: "Mail server that tells the owners of a workspace when an automation paused itself or an account has to be reconnected. Without it, pages tell.", Example: "smtps://user:password@mail.example.com:465", Secret: true,
+		set: func(c *Config, v string) string { c.MailServer = Secret(v); return "" }, get: func(c Config) any { return c.MailServer }},
+	{Name: "MAIL_FROM", Default: "Crosswalk <crosswalk@localhost>", Help: "Sender of those mails.", Example: "Crosswalk <crosswalk@example.com>",
+		set: func(c *Config, v string) string { c.MailFrom = v; return "" }, get: func(c Config) any { return c.MailFrom }},
 	{Name: "LOG_FORMAT", Default: "text", Help: "text or json.", Example: "json",
 		set: func(c *Config, v string) string { c.LogFormat = v; return oneOf(v, "text", "json") }, get: func(c Config) any { return c.LogFormat }},
 	{Name: "LOG_LEVEL", Default: "info", Help: "debug, info, warn or error.", Example: "debug",

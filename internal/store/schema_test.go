@@ -20,7 +20,7 @@ var rows = []any{
 	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
 	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
-	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{}, &faultRow{}, &identityRow{}, &identityOfferRow{}, &spentContextRow{},
+	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{}, &faultRow{}, &alertRow{}, &identityRow{}, &identityOfferRow{}, &spentContextRow{},
 	&arrivalRow{}, &installationRow{},
 }
 
