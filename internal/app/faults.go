@@ -54,6 +54,19 @@ func (l *faultLog) take() []engine.Fault {
 	return out
 }
 
+// giveBack keeps for the next time what could not be stored.
+func (l *faultLog) giveBack(faults []engine.Fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.faults == nil {
+		l.faults = map[record.ConnectionID][]engine.Fault{}
+	}
+	for _, f := range faults {
+		have := append(l.faults[f.Connection], f)
+		l.faults[f.Connection] = have[max(0, len(have)-engine.FaultsKept):]
+	}
+}
+
 const faultDetail = 300 // runes
 
 var (

@@ -193,7 +193,9 @@ func (h *house) bookNow(ctx context.Context) {
 	if err := h.store.AddQuotaUse(ctx, h.providers.takeUse()...); err != nil {
 		h.log.WarnContext(ctx, "the use of call limits is not stored", "err", err)
 	}
-	if err := h.store.AddFaults(ctx, h.providers.faults.take()...); err != nil {
+	faults := h.providers.faults.take()
+	if err := h.store.AddFaults(ctx, faults...); err != nil {
+		h.providers.faults.giveBack(faults)
 		h.log.WarnContext(ctx, "failed calls are not remembered", "err", err)
 	}
 	if err := h.providers.learn(ctx, h.store.Ledgers); err != nil {

@@ -155,8 +155,11 @@ func TestRevokedThenGuidedBackAndHeldWorkFlows(t *testing.T) {
 		_, page := s.get(address + "?draining=1")
 		return strings.Contains(text(page), "Working. 1 automation uses it.") && !strings.Contains(text(page), "being worked on")
 	})
+	until(t, wait20, "the refusals are remembered", func() bool {
+		_, page := s.get(address)
+		return strings.Contains(text(page), "The access was not accepted")
+	})
 	b.open(address)
-	b.waitText("Last failed calls")
 	b.waitText("The access was not accepted")
 	b.accessible("back-again")
 	b.open("/runs")
