@@ -76,15 +76,4 @@ func (h *house) tellOwners(ctx context.Context) {
 }
 
 // keepWatch looks until ctx ends.
-func (h *house) keepWatch(ctx context.Context) {
-	tick := time.NewTicker(alertsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			h.tellOwners(ctx)
-		}
-	}
-}
+func (h *house) keepWatch(ctx context.Context) { every(ctx, alertsEvery, h.tellOwners) }

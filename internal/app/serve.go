@@ -169,15 +169,18 @@ func serve(ctx context.Context, cfg config.Config, r roles, demo *demoTwins, out
 const booksEvery = 10 * time.Second
 
 // keepBooks stores counts that are kept in memory, until ctx ends.
-func (h *house) keepBooks(ctx context.Context) {
-	tick := time.NewTicker(booksEvery)
+func (h *house) keepBooks(ctx context.Context) { every(ctx, booksEvery, h.bookNow) }
+
+// every does something now and then until ctx ends.
+func every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			h.bookNow(ctx)
+			do(ctx)
 		}
 	}
 }

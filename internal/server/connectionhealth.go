@@ -459,13 +459,13 @@ func (s *scoped) showReconnect(c echo.Context, status int, cn connection.Connect
 		v.Next = []string{
 			"Crosswalk tries the new key before it saves it.",
 			"It has to be a key of the same account; another one is refused, and nothing changes.",
-			"What waited goes on by itself, in the order it came.",
+			"What waited goes on by itself.",
 		}
 	} else {
 		v.Next = []string{
 			name + " asks you to agree, and sends you back here.",
 			"Choose the same account, " + cn.Account.ID + "; another one is refused, and nothing changes.",
-			"What waited goes on by itself, in the order it came.",
+			"What waited goes on by itself.",
 		}
 		_, v.Ready = s.reconnectIntent(cn)
 		v.Hint = "The app it was connected with is no longer configured here. Set its client id and secret, or connect the account anew."

@@ -117,7 +117,7 @@ func connections() []State {
 	}
 	again := connectionui.ReconnectView{
 		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Since: ui.Moment{Machine: "2026-11-02T09:39:00Z", Text: "4 minutes ago"}, Held: "Nothing is lost: 214 records wait and go on by themselves once it is connected again.", Ready: true,
-		Next: []string{"HighLevel asks you to agree, and sends you back here.", "Choose the same account, ve9EPM428h8vShlRW1KT; another one is refused, and nothing changes.", "What waited goes on by itself, in the order it came."},
+		Next: []string{"HighLevel asks you to agree, and sends you back here.", "Choose the same account, ve9EPM428h8vShlRW1KT; another one is refused, and nothing changes.", "What waited goes on by itself."},
 	}
 	other := again
 	other.Problem = &ui.Problem{Tone: ui.Stop, Title: "Not connected, and nothing was saved", Detail: "You chose another account than the one to reconnect, so nothing was changed. Choose the same one, or connect the other as a new connection.", Side: ui.HighLevel, Code: "other_account"}
