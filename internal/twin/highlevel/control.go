@@ -2,13 +2,16 @@ package highlevel
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // recentContacts is how many the page lists.
@@ -42,6 +45,8 @@ func (t *Twin) newControl() http.Handler {
 	mux.HandleFunc("GET /_twin/contacts/{id}", t.controlContact)
 	mux.HandleFunc("POST /_twin/contacts/{id}", t.controlEdit)
 	mux.HandleFunc("POST /_twin/contacts/{id}/delete", t.controlDelete)
+	mux.HandleFunc("POST /_twin/contacts/{id}/appointments", t.controlBook)
+	mux.HandleFunc("POST /_twin/appointments/{id}", t.controlAppointment)
 	// There is no sign-in here, so at least no other site may press the buttons.
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,8 +79,13 @@ func isForm(r *http.Request) bool {
 
 // done answers a form with the page and JSON with JSON.
 func done(w http.ResponseWriter, r *http.Request, status int, v any) {
+	back(w, r, status, "/_twin/", v)
+}
+
+// back is done for the form of another page.
+func back(w http.ResponseWriter, r *http.Request, status int, page string, v any) {
 	if isForm(r) {
-		http.Redirect(w, r, "/_twin/", http.StatusSeeOther)
+		http.Redirect(w, r, page, http.StatusSeeOther)
 		return
 	}
 	writeJSON(w, status, v)
@@ -163,6 +173,50 @@ func (t *Twin) controlDelete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	done(w, r, http.StatusOK, object{"id": r.PathValue("id")})
+}
+
+// controlBook takes a time in the location's own zone, as a form has it, or one with an offset.
+func (t *Twin) controlBook(w http.ResponseWriter, r *http.Request) {
+	fields, err := contactFields(r)
+	if err == nil && isForm(r) {
+		start, bad := time.ParseInLocation("2006-01-02T15:04", r.PostForm.Get("startTime"), t.zone())
+		if bad != nil {
+			err = errors.New("highlevel twin: an appointment needs a day and a time")
+		}
+		fields["startTime"] = start.Format(time.RFC3339)
+	}
+	id := ""
+	if err == nil {
+		if id = t.PersonBooksAppointment(r.PathValue("id"), fields); id == "" {
+			err = errors.New("highlevel twin: the appointment was refused")
+		}
+	}
+	if err != nil {
+		t.refuse(w, r, err)
+		return
+	}
+	back(w, r, http.StatusCreated, "/_twin/contacts/"+r.PathValue("id"), object{"id": id})
+}
+
+// controlAppointment changes an appointment; a status of "deleted" deletes it.
+func (t *Twin) controlAppointment(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	fields, err := contactFields(r)
+	t.mu.Lock()
+	x := t.db.appointments.get(id)
+	t.mu.Unlock()
+	switch {
+	case err != nil:
+	case fields["appointmentStatus"] == "deleted":
+		err = t.PersonDeletesAppointment(id)
+	default:
+		err = t.PersonEditsAppointment(id, fields)
+	}
+	if err != nil {
+		t.refuse(w, r, err)
+		return
+	}
+	back(w, r, http.StatusOK, "/_twin/contacts/"+x.ContactID, object{"id": id})
 }
 
 // controlFaults replaces all faults; those not named are off.
@@ -291,10 +345,18 @@ func (t *Twin) controlContact(w http.ResponseWriter, r *http.Request) {
 		formField
 		Value string
 	}
+	type booked struct{ ID, Title, Start, Status string }
 	page := struct {
-		ID, Name string
-		Fields   []filled
-	}{ID: c.ID, Name: c.name()}
+		ID, Name     string
+		Fields       []filled
+		Appointments []booked
+		Statuses     []string
+	}{ID: c.ID, Name: c.name(), Statuses: append(slices.Clone(appointmentStatuses), "deleted")}
+	t.mu.Lock()
+	for _, x := range t.db.appointments.list(func(x *appointment) bool { return x.ContactID == c.ID }) {
+		page.Appointments = append(page.Appointments, booked{x.ID, x.Title, x.Start.In(t.zone()).Format("2 Jan 2006, 15:04"), x.Status})
+	}
+	t.mu.Unlock()
 	values := map[string]string{"email": c.Email, "phone": c.Phone, "tags": strings.Join(c.Tags, ", ")}
 	for _, f := range formFields {
 		v := values[f.Name]

@@ -215,7 +215,7 @@ func statusOf(err error) int {
 	if refused, ok := errors.AsType[*refusedError](err); ok {
 		return refused.answer.status
 	}
-	if errors.Is(err, errNoContact) || errors.Is(err, errNoTask) || errors.Is(err, errNoNote) {
+	if errors.Is(err, errNoContact) || errors.Is(err, errNoTask) || errors.Is(err, errNoNote) || errors.Is(err, errNoAppointment) {
 		return http.StatusNotFound
 	}
 	return http.StatusBadRequest

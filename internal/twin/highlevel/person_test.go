@@ -53,14 +53,17 @@ func TestAFormRefusesWhatCannotBe(t *testing.T) {
 	id := s.twin.PersonCreatesContact(obj{"firstName": "Ada"})
 	due := "2026-10-25T11:00:00Z"
 	for name, got := range map[string]string{
-		"a task for nobody":        s.twin.PersonCreatesTask("nobody", obj{"title": "t", "dueDate": due}),
-		"a task without a title":   s.twin.PersonCreatesTask(id, obj{"dueDate": due}),
-		"a task without a date":    s.twin.PersonCreatesTask(id, obj{"title": "t"}),
-		"a task due at some time":  s.twin.PersonCreatesTask(id, obj{"title": "t", "dueDate": "soon"}),
-		"a task with a new field":  s.twin.PersonCreatesTask(id, obj{"title": "t", "dueDate": due, "priority": "high"}),
-		"a note about nobody":      s.twin.PersonCreatesNote("nobody", obj{"body": "b"}),
-		"a note without a text":    s.twin.PersonCreatesNote(id, obj{"title": "t"}),
-		"a note in no such colour": s.twin.PersonCreatesNote(id, obj{"body": "b", "color": "red"}),
+		"a task for nobody":         s.twin.PersonCreatesTask("nobody", obj{"title": "t", "dueDate": due}),
+		"a task without a title":    s.twin.PersonCreatesTask(id, obj{"dueDate": due}),
+		"a task without a date":     s.twin.PersonCreatesTask(id, obj{"title": "t"}),
+		"a task due at some time":   s.twin.PersonCreatesTask(id, obj{"title": "t", "dueDate": "soon"}),
+		"an appointment at no time": s.twin.PersonBooksAppointment(id, obj{"title": "t"}),
+		"an appointment some time":  s.twin.PersonBooksAppointment(id, obj{"startTime": "soon"}),
+		"an appointment forgotten":  s.twin.PersonBooksAppointment(id, obj{"startTime": due, "appointmentStatus": "forgotten"}),
+		"a task with a new field":   s.twin.PersonCreatesTask(id, obj{"title": "t", "dueDate": due, "priority": "high"}),
+		"a note about nobody":       s.twin.PersonCreatesNote("nobody", obj{"body": "b"}),
+		"a note without a text":     s.twin.PersonCreatesNote(id, obj{"title": "t"}),
+		"a note in no such colour":  s.twin.PersonCreatesNote(id, obj{"body": "b", "color": "red"}),
 	} {
 		if got != "" {
 			t.Errorf("%s is taken as %s", name, got)
@@ -77,7 +80,8 @@ func TestAFormRefusesWhatCannotBe(t *testing.T) {
 	}
 	for _, err := range []error{
 		s.twin.PersonCompletesTask("none"), s.twin.PersonEditsTask("none", nil), s.twin.PersonDeletesTask("none"),
-		s.twin.PersonEditsNote("none", nil), s.twin.PersonDeletesNote("none"), s.twin.PersonAddsTags("none", "x"), s.twin.PersonRemovesTags("none", "x"),
+		s.twin.PersonEditsNote("none", nil), s.twin.PersonDeletesNote("none"),
+		s.twin.PersonEditsAppointment("none", nil), s.twin.PersonDeletesAppointment("none"), s.twin.PersonAddsTags("none", "x"), s.twin.PersonRemovesTags("none", "x"),
 	} {
 		if err == nil || statusOf(err) != 404 {
 			t.Errorf("error %v", err)

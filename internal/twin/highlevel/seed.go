@@ -137,7 +137,7 @@ func (t *Twin) furnishContact(c *contact, dice *rand.Rand) {
 		DueDate: stamp(c.Added.Add(48 * time.Hour)), Completed: dice.IntN(2) == 0}
 	t.db.tasks.put(k.ID, k)
 	start := c.Added.Add(72 * time.Hour).Truncate(time.Hour)
-	a := &appointment{ID: t.newID("appointment"), CalendarID: derivedID(t.cfg.Seed, "calendar", 1), ContactID: c.ID,
+	a := &appointment{ID: t.newID("appointment"), CalendarID: t.calendarID(1), ContactID: c.ID,
 		Title: "First visit", Status: "confirmed", AssignedUserID: t.adminID(), Start: start, End: start.Add(30 * time.Minute),
 		Added: c.Added, Address: locationStreet}
 	t.db.appointments.put(a.ID, a)

@@ -9,7 +9,7 @@ import (
 // allScopes is what a tour through everything asks for.
 const allScopes = "contacts.readonly contacts.write locations.readonly locations/customFields.readonly locations/customFields.write " +
 	"locations/tags.readonly locations/tags.write locations/tasks.readonly users.readonly businesses.readonly businesses.write " +
-	"workflows.readonly campaigns.readonly oauth.readonly oauth.write"
+	"workflows.readonly campaigns.readonly calendars.readonly calendars/events.readonly oauth.readonly oauth.write"
 
 // The tour answers every operation of the official files once with success;
 // the harness validates each answer.
@@ -90,6 +90,12 @@ func TestEveryServedOperationAnswersAsTheOfficialFilesSay(t *testing.T) {
 	if got := s.want(200, s.call("GET", "/contacts/"+visited+"/appointments", nil)); len(got.str("events.0.startTime")) != len("2021-07-16 11:00:00") {
 		t.Errorf("appointments: %s", got.raw)
 	}
+	calendar := s.want(200, s.call("GET", "/calendars/"+here, nil)).str("calendars.0.id")
+	events := "/calendars/events" + here + "&startTime=0&endTime=4102444800000"
+	booked := s.want(200, s.call("GET", events+"&calendarId="+calendar, nil)).str("events.0.id")
+	if got := s.want(200, s.call("GET", "/calendars/events/appointments/"+booked, nil)); got.str("event.contactId") != visited {
+		t.Errorf("appointment: %s", got.raw)
+	}
 
 	tags := "/locations/" + loc + "/tags"
 	tag := s.want(200, s.call("POST", tags, obj{"name": "Gold"})).str("tag.id")
@@ -120,6 +126,9 @@ func TestEveryServedOperationAnswersAsTheOfficialFilesSay(t *testing.T) {
 	s.want(422, s.call("POST", "/contacts/search", obj{"locationId": loc}))
 	s.want(403, s.call("GET", "/locations/elsewhere", nil))
 	s.want(422, s.call("GET", "/businesses/"+here+"&limit=all", nil))
+	s.want(400, s.call("GET", events, nil))
+	s.want(422, s.call("GET", "/calendars/events"+here+"&startTime=yesterday&calendarId="+calendar, nil))
+	s.want(400, s.call("GET", "/calendars/events/appointments/none", nil))
 	detach := obj{"locationId": loc, "ids": []string{id}, "businessId": "none"}
 	s.want(400, s.call("POST", "/contacts/bulk/business", detach))
 	s.want(401, s.call("POST", "/contacts/bulk/tags/update/add", obj{}, bearer("")))

@@ -122,6 +122,25 @@ func TestWritesAreEchoedAsFlatSignedEvents(t *testing.T) {
 	s.call("PUT", one+"/tasks/"+task+"/completed", obj{"completed": false}) // silent as well
 	s.call("DELETE", one+"/tasks/"+task, nil)
 	expect("TaskDelete")
+
+	booked := s.twin.PersonBooksAppointment(id, obj{"title": "Check-up", "startTime": "2026-10-25T11:00:00-04:00"})
+	told := func(e event) obj { inner, _ := e["appointment"].(obj); return inner }
+	if a := told(expect("AppointmentCreate")); a["id"] != booked || a["contactId"] != id || a["appointmentStatus"] != "confirmed" {
+		t.Errorf("AppointmentCreate: %v", a)
+	}
+	if err := s.twin.PersonEditsAppointment(booked, obj{"appointmentStatus": "confirmed"}); err != nil { // changes nothing, fires nothing
+		t.Error(err)
+	}
+	if err := s.twin.PersonEditsAppointment(booked, obj{"appointmentStatus": "noshow"}); err != nil {
+		t.Error(err)
+	}
+	if a := told(expect("AppointmentUpdate")); a["appointmentStatus"] != "noshow" {
+		t.Errorf("AppointmentUpdate: %v", a)
+	}
+	if err := s.twin.PersonDeletesAppointment(booked); err != nil {
+		t.Error(err)
+	}
+	expect("AppointmentDelete")
 	s.call("DELETE", one, nil)
 	expect("ContactDelete")
 
@@ -172,6 +191,14 @@ func checkEventKeys(t *testing.T, e event) {
 	for key := range e {
 		if _, known := doc.Schemas[0].Properties[key]; !known && !live[key] {
 			t.Errorf("%s carries %s, which the vendor's schema does not know", name, key)
+		}
+	}
+	inner, _ := doc.Schemas[0].Properties["appointment"].(map[string]any)
+	of, _ := inner["properties"].(map[string]any)
+	told, _ := e["appointment"].(map[string]any)
+	for key := range told {
+		if _, known := of[key]; !known {
+			t.Errorf("%s carries appointment.%s, which the vendor's schema does not know", name, key)
 		}
 	}
 }
