@@ -28,6 +28,8 @@ const (
 	readTags         = "locations/tags.readonly"
 	readTasks        = "locations/tasks.readonly"
 	readUsers        = "users.readonly"
+	readCalendars    = "calendars.readonly"
+	readAppointments = "calendars/events.readonly"
 )
 
 var (
@@ -56,6 +58,10 @@ var (
 	opCreateNote    = operation{"create note", http.MethodPost, writeContacts}
 	opUpdateNote    = operation{"update note", http.MethodPut, writeContacts}
 	opDeleteNote    = operation{"delete note", http.MethodDelete, writeContacts}
+
+	opCalendars      = operation{"list calendars", http.MethodGet, readCalendars}
+	opAppointments   = operation{"list appointments", http.MethodGet, readAppointments}
+	opGetAppointment = operation{"read appointment", http.MethodGet, readAppointments}
 )
 
 // scopeOf finds the scope of an operation by its words.
@@ -65,6 +71,7 @@ var scopeOf = func() map[string]string {
 		opGetContact, opSearch, opDuplicate, opCreateContact, opUpdateContact, opUpsertContact, opDeleteContact,
 		opAddTags, opRemoveTags, opCustomFields, opLocation, opTags, opUsers, opGetUser, opListTasks, opTasksOf, opGetTask, opCreateTask,
 		opUpdateTask, opDeleteTask, opNotesOf, opGetNote, opCreateNote, opUpdateNote, opDeleteNote,
+		opCalendars, opAppointments, opGetAppointment,
 	} {
 		m[op.words] = op.scope
 	}

@@ -66,6 +66,7 @@ func TestEveryDeliveryNamesARecordThatCanBeRead(t *testing.T) {
 	contact := s.twin.PersonCreatesContact(map[string]any{"firstName": "Ada"})
 	task := s.twin.PersonCreatesTask(contact, map[string]any{"title": "Call", "dueDate": "2026-12-01T10:00:00Z"})
 	note := s.twin.PersonCreatesNote(contact, map[string]any{"body": "called"})
+	visit := s.book(contact, 3, nil)
 	taskRef := record.Ref{Connection: connection, Type: record.Task, ID: contact + "/" + task}
 	noteRef := record.Ref{Connection: connection, Type: record.Note, ID: contact + "/" + note}
 	steps := []struct {
@@ -74,12 +75,16 @@ func TestEveryDeliveryNamesARecordThatCanBeRead(t *testing.T) {
 		want record.Ref
 		gone bool
 	}{
-		{func() error { return nil }, "ContactCreate TaskCreate NoteCreate", record.Ref{}, false},
+		{func() error { return nil }, "ContactCreate TaskCreate NoteCreate AppointmentCreate", record.Ref{}, false},
 		{func() error { return s.twin.PersonAddsTags(contact, "VIP") }, "ContactTagUpdate", s.ref(contact), false},
 		{func() error { return s.twin.PersonRemovesTags(contact, "vip") }, "ContactTagUpdate", s.ref(contact), false},
 		{func() error { return s.twin.PersonEditsTask(task, map[string]any{"title": "Call again"}) }, "", record.Ref{}, false},
 		{func() error { return s.twin.PersonCompletesTask(task) }, "TaskComplete", taskRef, false},
 		{func() error { return s.twin.PersonEditsNote(note, map[string]any{"body": "called twice"}) }, "NoteUpdate", noteRef, false},
+		{func() error {
+			return s.twin.PersonEditsAppointment(visit, map[string]any{"appointmentStatus": "showed"})
+		}, "AppointmentUpdate", appointmentRef(visit), false},
+		{func() error { return s.twin.PersonDeletesAppointment(visit) }, "AppointmentDelete", appointmentRef(visit), true},
 		{func() error { return s.twin.PersonDeletesNote(note) }, "NoteDelete", noteRef, true},
 		{func() error { return s.twin.PersonDeletesTask(task) }, "TaskDelete", taskRef, true},
 	}
@@ -95,7 +100,7 @@ func TestEveryDeliveryNamesARecordThatCanBeRead(t *testing.T) {
 			}
 			names += n.Name
 			got, err := s.Get(t.Context(), record.Ref{Connection: connection, Type: n.Type, ID: n.ID})
-			want := map[record.ObjectType]record.Ref{record.Contact: s.ref(contact), record.Task: taskRef, record.Note: noteRef}[n.Type]
+			want := map[record.ObjectType]record.Ref{record.Contact: s.ref(contact), record.Task: taskRef, record.Note: noteRef, record.Appointment: appointmentRef(visit)}[n.Type]
 			switch {
 			case step.gone:
 				if !provider.IsKind(err, provider.NotFound) || n.ID != step.want.ID || n.Change != provider.Deleted {

@@ -81,7 +81,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 	c := &contract{used: map[defect]bool{}, sent: map[string]bool{}}
 	loader := openapi3.NewLoader()
 	loader.IsExternalRefsAllowed = true
-	for _, app := range []string{"contacts", "locations", "users", "oauth"} {
+	for _, app := range []string{"contacts", "locations", "users", "oauth", "calendars"} {
 		doc, err := loader.LoadFromFile(filepath.Join(dir, "apps", app+".json"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", app, err)

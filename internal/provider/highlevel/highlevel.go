@@ -20,7 +20,8 @@ const (
 	// DefaultBaseURL serves every public API: §1.
 	DefaultBaseURL = "https://services.leadconnectorhq.com"
 	// version is the API version the shapes here were written for; without the header every call reads as 401: §1.
-	version = "2021-07-28"
+	version       = "2021-07-28"
+	versionHeader = "Version"
 )
 
 // Config is one authorised location.
@@ -50,6 +51,7 @@ type Client struct {
 	mu     sync.Mutex
 	custom cached[[]customField]
 	place  cached[location]
+	diary  cached[[]calendar]
 }
 
 // cached is a value with the time it was read.
@@ -78,7 +80,9 @@ func (c *Client) authorize(ctx context.Context, r *http.Request) error {
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Version", version)
+	if r.Header.Get(versionHeader) == "" {
+		r.Header.Set(versionHeader, version)
+	}
 	return nil
 }
 

@@ -22,7 +22,7 @@ type object struct {
 
 // objects is the table of everything this adapter offers, in the order people see it.
 func objects() []object {
-	return []object{contactObject(), taskObject(), noteObject(), userObject()}
+	return []object{contactObject(), taskObject(), noteObject(), appointmentObject(), userObject()}
 }
 
 func known(t record.ObjectType, verb string) (object, error) {
@@ -52,6 +52,8 @@ func Scopes() []provider.Scope {
 		{Name: readCustomFields, Why: "offer your custom fields for mapping"},
 		{Name: readTags, Why: "offer your tags to choose from"},
 		{Name: readTasks, Why: "notice edited tasks, which HighLevel does not announce"},
+		{Name: readCalendars, Why: "tell appointments apart by their calendar"},
+		{Name: readAppointments, Why: "read appointments, and hear of changes"},
 		{Name: readUsers, Why: "show who a contact or task belongs to"},
 	}
 }

@@ -2,6 +2,7 @@ package highlevel
 
 import (
 	"context"
+	"net/url"
 
 	"crosswalk/internal/provider"
 )
@@ -33,6 +34,16 @@ func (c *Client) Probes() []provider.Probe {
 		{Scope: readTags, Does: "Read tags", Try: get(opTags, "locations", at, "tags")},
 		{Scope: readTasks, Does: "Search tasks", Try: func(ctx context.Context) error {
 			_, err := tasksPage(ctx, c, provider.Query{PageSize: 1})
+			return err
+		}},
+		{Scope: readCalendars, Does: "Read calendars", Try: func(ctx context.Context) error {
+			return c.doCalendar(ctx, opCalendars, path("calendars", ""), url.Values{"locationId": {at}}, nil)
+		}},
+		{Scope: readAppointments, Does: "Read appointments (tried on one that does not exist)", Try: func(ctx context.Context) error {
+			err := c.doCalendar(ctx, opGetAppointment, path("calendars", "events", "appointments", nobody), nil, nil)
+			if provider.IsKind(err, provider.NotFound) || provider.IsKind(err, provider.Invalid) {
+				return nil // it would have been read
+			}
 			return err
 		}},
 		{Scope: readUsers, Does: "Read users", Try: func(ctx context.Context) error {

@@ -18,7 +18,7 @@ var operations = []string{
 	"add-tags", "remove-tags", "get-custom-fields", "get-location", "get-location-tags", "search-users", "get-user",
 	"get-task", "get-all-tasks", "create-task", "update-task", "delete-task", "task-search",
 	"get-note", "get-all-notes", "create-note", "update-note", "delete-note", "get-location-access-token",
-	"get-installed-location",
+	"get-installed-location", "get-calendars", "get-calendar-events", "get-appointment",
 }
 
 // TestEveryExemptionIsNeeded sends every operation once, with every kind of value, and then asks whether the table
@@ -46,7 +46,7 @@ func TestEveryExemptionIsNeeded(t *testing.T) {
 	s.create(record.Fields{"email": text("b@example.com")})
 	for _, q := range []provider.Query{
 		{Type: record.Contact, PageSize: 1, Search: "example"}, {Type: record.Contact, ChangedSince: time.Unix(1, 0)},
-		{Type: record.User, Search: "m"}, {Type: record.Task},
+		{Type: record.User, Search: "m"}, {Type: record.Task}, {Type: record.Appointment},
 	} {
 		for page, err := range s.List(ctx, q) {
 			must(err)

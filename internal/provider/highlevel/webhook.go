@@ -166,22 +166,25 @@ type event struct {
 
 // events are those we carry: §7.1. Every other, documented or not, is Ignored. TaskComplete is an edit.
 var events = map[string]event{
-	"ContactCreate":    {record.Contact, provider.Created},
-	"ContactUpdate":    {record.Contact, provider.Updated},
-	"ContactTagUpdate": {record.Contact, provider.Updated},
-	"ContactDndUpdate": {record.Contact, provider.Updated},
-	"ContactDelete":    {record.Contact, provider.Deleted},
-	"NoteCreate":       {record.Note, provider.Created},
-	"NoteUpdate":       {record.Note, provider.Updated},
-	"NoteDelete":       {record.Note, provider.Deleted},
-	"TaskCreate":       {record.Task, provider.Created},
-	"TaskComplete":     {record.Task, provider.Updated},
-	"TaskDelete":       {record.Task, provider.Deleted},
-	"UserCreate":       {record.User, provider.Created},
-	"UserUpdate":       {record.User, provider.Updated},
-	"UserDelete":       {record.User, provider.Deleted},
-	"INSTALL":          {"", provider.Installed},
-	"UNINSTALL":        {"", provider.Removed},
+	"ContactCreate":     {record.Contact, provider.Created},
+	"ContactUpdate":     {record.Contact, provider.Updated},
+	"ContactTagUpdate":  {record.Contact, provider.Updated},
+	"ContactDndUpdate":  {record.Contact, provider.Updated},
+	"ContactDelete":     {record.Contact, provider.Deleted},
+	"NoteCreate":        {record.Note, provider.Created},
+	"NoteUpdate":        {record.Note, provider.Updated},
+	"NoteDelete":        {record.Note, provider.Deleted},
+	"TaskCreate":        {record.Task, provider.Created},
+	"TaskComplete":      {record.Task, provider.Updated},
+	"TaskDelete":        {record.Task, provider.Deleted},
+	"AppointmentCreate": {record.Appointment, provider.Created},
+	"AppointmentUpdate": {record.Appointment, provider.Updated},
+	"AppointmentDelete": {record.Appointment, provider.Deleted},
+	"UserCreate":        {record.User, provider.Created},
+	"UserUpdate":        {record.User, provider.Updated},
+	"UserDelete":        {record.User, provider.Deleted},
+	"INSTALL":           {"", provider.Installed},
+	"UNINSTALL":         {"", provider.Removed},
 }
 
 // Keep implements provider.Webhooks: no documented delivery carries a secret (reference/highlevel.md §7.1).
@@ -210,6 +213,13 @@ func (w *Webhooks) Read(body []byte) (provider.Notice, error) {
 	if n.Type == "" {
 		return n, nil
 	}
+	if n.Type == record.Appointment {
+		told := r.object("appointment") // the one delivery that is not flat (§7.1)
+		if told == nil {
+			told = raw{}
+		}
+		r = told
+	}
 	n.ID = r.text("id")
 	if n.ID == "" {
 		return provider.Notice{}, &provider.Error{Provider: ID, Op: "read delivery", Kind: provider.Invalid, Detail: "a " + n.Name + " without an id"}
@@ -219,6 +229,9 @@ func (w *Webhooks) Read(body []byte) (provider.Notice, error) {
 		if contact := r.text("contactId"); contact != "" {
 			n.ID = joinChild(contact, n.ID)
 		}
+	}
+	if n.OccurredAt.IsZero() && n.Change != provider.Deleted {
+		n.OccurredAt = r.time("dateUpdated") // only an appointment's delivery tells it
 	}
 	if n.OccurredAt.IsZero() && n.Change == provider.Created {
 		n.OccurredAt = r.time("dateAdded")

@@ -264,7 +264,7 @@ func TestDeliveriesWithoutAnIDAreTheSameOnlyWhenTheirBytesAre(t *testing.T) {
 
 func TestMalformedDeliveriesAreInvalid(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{"", "null", "[]", `"x"`, "{", "1", `{"type":"ContactCreate"}`, `{"type":"NoteCreate","id":7e999}`} {
+	for _, body := range []string{"", "null", "[]", `"x"`, "{", "1", `{"type":"ContactCreate"}`, `{"type":"NoteCreate","id":7e999}`, `{"type":"AppointmentCreate","id":"flat"}`, `{"type":"AppointmentUpdate","appointment":[]}`} {
 		if _, err := hooks(t).Read([]byte(body)); !provider.IsKind(err, provider.Invalid) {
 			t.Errorf("%s: error = %v", body, err)
 		}
@@ -295,7 +295,7 @@ func TestEveryPublishedExampleIsUnderstood(t *testing.T) {
 			if err != nil || n.DedupeKey == "" {
 				t.Errorf("%s: %+v, %v", page.Event, n, err)
 			}
-			for _, kind := range []string{"Contact", "Note", "Task"} {
+			for _, kind := range []string{"Contact", "Note", "Task", "Appointment"} {
 				if strings.HasPrefix(page.Event, kind) {
 					carried++
 					if n.Change == provider.Ignored || n.ID == "" || n.Account == "" {
@@ -305,8 +305,8 @@ func TestEveryPublishedExampleIsUnderstood(t *testing.T) {
 			}
 		}
 	}
-	if carried < 11 {
-		t.Errorf("only %d examples of contacts, notes and tasks", carried)
+	if carried < 14 {
+		t.Errorf("only %d examples of contacts, notes, tasks and appointments", carried)
 	}
 }
 
