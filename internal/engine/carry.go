@@ -500,7 +500,8 @@ func asRecord(rows []mapping.RowResult) record.Fields {
 }
 
 // parentOf finds the record a new child belongs under: the counterpart of the nearest ancestor that has one of the
-// right type. waits: there is none yet, and the child waits for a link of one of the ancestors it awaits.
+// right type. waits: there is none yet, and the child waits for a link of one of the ancestors it awaits. A child whose
+// target could do without a parent waits too where it has an ancestor that can become one, or it would be nobody's.
 func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Record) (parent record.Ref, waits bool, err error) {
 	x.awaits = nil
 	want := c.TargetObject.Parent
@@ -512,10 +513,12 @@ func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Rec
 		return record.Ref{}, false, err
 	}
 	at := source.Parent
+	waits = c.TargetObject.ParentRequired
 	for range 3 { // no provider nests deeper
 		if at.IsZero() {
 			break
 		}
+		waits = waits || at.Type == want
 		link, _, ok, err := x.Links.FindLink(ctx, at, c.Def.Target.Connection, want, x.a.ID)
 		if err != nil {
 			return record.Ref{}, false, err
@@ -533,7 +536,7 @@ func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Rec
 		}
 		at = above.Parent
 	}
-	return record.Ref{}, c.TargetObject.ParentRequired, nil
+	return record.Ref{}, waits, nil
 }
 
 // reserve keeps two keys from making the same record at once: what neither has found, both would make. The names are

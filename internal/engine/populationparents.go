@@ -75,7 +75,12 @@ func (s *sweep) parentages(ctx context.Context, c *Compiled, records []record.Re
 			if lb, ok := links[a]; ok && !lb.Link.Severed {
 				out[r] = parentage{parent: lb.Link.Target}
 				delete(at, r)
-			} else if above := s.lineage.above[a]; above.IsZero() {
+				continue
+			}
+			if a.Type == want {
+				out[r] = parentage{waits: true}
+			}
+			if above := s.lineage.above[a]; above.IsZero() {
 				delete(at, r)
 			} else {
 				at[r] = above
