@@ -400,8 +400,8 @@ type outlook struct {
 
 // polled are the ends to be asked. A connection by key has no app, and without an app there are no webhooks
 // (reference/highlevel.md §7): it is asked as often as what nobody tells of, and what webhooks tell of now and then, for
-// the ones that get lost. What lives under another record and is not made for polling is listed by its parent only
-// (reference/highlevel.md §4.5), and left to the daily comparison.
+// the ones that get lost. What is listed by its parent only (reference/highlevel.md §4.5) is left to the daily
+// comparison.
 func polled(all []automation.Automation, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool, every time.Duration) []outlook {
 	type place struct {
 		connection record.ConnectionID
@@ -420,7 +420,7 @@ func polled(all []automation.Automation, descriptors map[provider.ID]provider.De
 				continue
 			}
 			object, _ := descriptors[end.Provider].Object(end.Object)
-			if !object.Poll && object.ParentRequired {
+			if object.ByParent {
 				continue
 			}
 			w := outlook{engine.Watch{Connection: end.Connection, Object: end.Object, Every: every}, end.Provider}

@@ -62,6 +62,8 @@ func TestWhatNobodyTellsOfIsPolledOnBothSides(t *testing.T) {
 		{"tickets and tasks, webhooks tell", "gleap-ticket-to-highlevel-task", automation.On, nil, false, "cn_gl/ticket cn_hl/task"},
 		{"tickets and tasks, private token", "gleap-ticket-to-highlevel-task", automation.On, nil, true, "cn_gl/ticket cn_hl/task"},
 		{"tickets and tasks, one way", "gleap-ticket-to-highlevel-task", automation.On, oneWay, true, "cn_gl/ticket"},
+		{"appointments, webhooks tell", "highlevel-appointment-to-gleap-ticket", automation.On, nil, false, "cn_gl/ticket cn_hl/appointment~"},
+		{"appointments, private token", "highlevel-appointment-to-gleap-ticket", automation.On, nil, true, "cn_gl/ticket cn_hl/appointment"},
 		{"notes, webhooks tell", "gleap-note-to-highlevel-note", automation.On, nil, false, "cn_gl/note"},
 		{"notes, private token", "gleap-note-to-highlevel-note", automation.On, nil, true, "cn_gl/note"}, // no listing across contacts
 	} {

@@ -26,7 +26,7 @@ type Recipe struct {
 
 // All lists the gallery in the order it is shown.
 func All() []Recipe {
-	return []Recipe{contactsInSync(), newGleapContact(), newHighLevelContact(), ticketToTask(), noteToNote()}
+	return []Recipe{contactsInSync(), newGleapContact(), newHighLevelContact(), ticketToTask(), noteToNote(), appointmentToTicket()}
 }
 
 // Find looks a recipe up.

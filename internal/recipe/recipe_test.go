@@ -37,11 +37,15 @@ var sides = map[provider.ID]map[record.ObjectType]record.Schema{
 			required("title", record.Text), spec("body", record.LongText), required("dueDate", record.DateTime), spec("completed", record.Bool),
 		}},
 		record.Note: {Type: record.Note, Label: "HighLevel note", Fields: []record.FieldSpec{required("body", record.LongText)}},
+		record.Appointment: {Type: record.Appointment, Label: "HighLevel appointment", Fields: []record.FieldSpec{
+			spec("title", record.Text), spec("calendar", record.Choice), spec("appointmentStatus", record.Choice), spec("startTime", record.DateTime),
+			spec("address", record.Text), spec("notes", record.LongText),
+		}},
 	},
 	"gleap": {
 		record.Contact: schema("Gleap contact", "name"),
 		record.Ticket: {Type: record.Ticket, Label: "Gleap ticket", Fields: []record.FieldSpec{
-			required("title", record.Text), required("type", record.Choice), spec("status", record.Choice), spec("description", record.LongText),
+			required("title", record.Text), required("type", record.Choice), spec("status", record.Choice), spec("priority", record.Choice), spec("description", record.LongText),
 			spec("plainContent", record.LongText), spec("dueDate", record.DateTime), {Key: "createdAt", Label: "createdAt", Kind: record.DateTime, ReadOnly: true},
 		}},
 		record.Note: {Type: record.Note, Label: "Gleap note", Fields: []record.FieldSpec{required("body", record.LongText)}},
