@@ -138,6 +138,7 @@ func (p *peopledHouse) send(who, method, address string, form url.Values) *httpt
 	r := httptest.NewRequest(method, address, strings.NewReader(form.Encode()))
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	if cookie := p.cookies[who]; cookie != "" {
 		r.Header.Set("Cookie", cookie)
@@ -222,6 +223,85 @@ func TestWhoMayUseWhich(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// frame lets somebody of workspace A in as HighLevel's page does, as who+" framed".
+func (p *peopledHouse) frame(who, userID string) string {
+	p.t.Helper()
+	ctx, code := p.t.Context(), people.HashOfferCode("ABCD-EFGH")
+	them := people.Identity{Provider: "highlevel", CompanyID: "co", UserID: "hl-" + userID, Name: who}
+	check(p.t, p.store.OfferIdentity(ctx, code, them, time.Now().Add(time.Minute)))
+	_, err := p.store.LinkIdentity(ctx, code, userID, time.Now())
+	check(p.t, err)
+	p.server.UserContext = func(string) (server.UserContext, error) {
+		return server.UserContext{Identity: them, Account: "secret highlevel", Salt: []byte(who)}, nil
+	}
+	w := p.send("", http.MethodPost, "/embedded/highlevel", url.Values{"context": {"sealed"}})
+	if w.Code != http.StatusSeeOther {
+		p.t.Fatalf("coming in answers %d: %s", w.Code, gist(w))
+	}
+	framed := who + " framed"
+	p.keep(framed, w)
+	return framed
+}
+
+func TestWhatIsDoneInsideAFrame(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	check(t, p.store.CreateWorkspace(t.Context(), people.Workspace{ID: "ws_c", Name: "Quite another"}, "us_owner"))
+	who := p.frame("owner@a.io", "us_owner")
+	answered, refused := 0, 0
+	for _, r := range person(p.house) {
+		if r.Path == "/embedded/highlevel" {
+			continue
+		}
+		address, _ := addressOf(t, r)
+		w := p.send(who, r.Method, address, formFor(r))
+		ownWindow := w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), "in its own window")
+		if ownWindow == r.Framed() || !r.Framed() && w.Header().Get("Location") != "" {
+			t.Errorf("%s %s answers %d to %q", r.Method, address, w.Code, w.Header().Get("Location"))
+		}
+		if strings.Contains(w.Body.String(), "Quite another") {
+			t.Errorf("%s %s tells of another workspace", r.Method, address)
+		}
+		if ownWindow {
+			refused++
+		} else {
+			answered++
+		}
+	}
+	if answered < 45 || refused < 40 {
+		t.Errorf("%d are answered, %d refused", answered, refused)
+	}
+	// What is done to an account, its people or its secrets is not, whatever is added to the table.
+	for _, path := range []string{"/settings", "/settings/password", "/settings/two-step", "/settings/identities", "/settings/sign-ins/:id/end", "/settings/people", "/people/:id/role", "/invites", "/invite", "/setup", "/sign-in", "/reset/:token", "/workspace", "/workspaces", "/connections/gleap", "/connections/:id/reconnect", "/connections/:id/disconnect", "/personal-data/:connection/:type/*"} {
+		for _, r := range p.server.Routes() {
+			if r.Path == path && r.Framed() {
+				t.Errorf("%s %s answers inside a frame", r.Method, path)
+			}
+		}
+	}
+	// A form that names another of the person's workspaces is not carried out there.
+	p.send(who, http.MethodPost, "/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}, "of-workspace": {"ws_c"}})
+	if all, err := p.store.In("ws_c").Automations(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("from a frame another workspace is written to: %d, %v", len(all), err)
+	}
+}
+
+func TestAFramesSessionEndsWithTheMembership(t *testing.T) {
+	t.Parallel()
+	p := newPeopledHouse(t)
+	check(t, p.store.CreateWorkspace(t.Context(), people.Workspace{ID: "ws_c", Name: "Quite another"}, "us_editor"))
+	who := p.frame("editor@a.io", "us_editor")
+	if w := p.send(who, http.MethodGet, "/automations", nil); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), secretName) {
+		t.Fatalf("inside: %d %s", w.Code, gist(w))
+	}
+	check(t, p.store.RemoveMember(t.Context(), p.a, "us_editor"))
+	for range 2 {
+		if w := p.send(who, http.MethodGet, "/automations", nil); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/embedded/highlevel" {
+			t.Errorf("who was removed is answered %d to %q: %s", w.Code, w.Header().Get("Location"), gist(w))
+		}
 	}
 }
 

@@ -103,6 +103,9 @@ func TestComingInFromInsideHighLevel(t *testing.T) {
 	if inside.eval(`document.cookie`) != "" {
 		t.Error("the page around can read a cookie")
 	}
+	// What changes who may come in is not done here.
+	inside.inFrame("the way to the settings", `(() => { const a = d.querySelector('a[href="/settings"]'); a && a.click(); return a && "pressed"; })()`)
+	inside.inFrame("the refusal of settings", `d.body.innerText.includes("in its own window") && "refused"`)
 	// The same context is worth nothing once it was used: in another browser nobody is let in by it.
 	thief := openBrowser(t, s)
 	thief.open(around + "/")

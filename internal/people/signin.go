@@ -12,6 +12,12 @@ const (
 	Lifetime  = 7 * 24 * time.Hour
 )
 
+// Inside another site's frame a sign-in lasts for less: nobody typed a password for it, and the page around it decides who looks.
+const (
+	FrameIdleAfter = time.Hour
+	FrameLifetime  = 8 * time.Hour
+)
+
 // seenEvery keeps using the pages from being a write for each click.
 const seenEvery = time.Minute
 
@@ -27,6 +33,11 @@ type SignIn struct {
 // Over reports that the browser must sign in again.
 func (s SignIn) Over(now time.Time) bool {
 	return now.Sub(s.SeenAt) >= IdleAfter || now.Sub(s.BeganAt) >= Lifetime
+}
+
+// OverInFrame is Over for a browser that came in inside another site's frame.
+func (s SignIn) OverInFrame(now time.Time) bool {
+	return now.Sub(s.SeenAt) >= FrameIdleAfter || now.Sub(s.BeganAt) >= FrameLifetime
 }
 
 // Stale reports that its use is worth noting again.

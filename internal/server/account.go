@@ -117,7 +117,7 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
 	// What a stranger was told, and what they came for, outlives the session they had as a stranger.
 	onward, words := s.sessions.GetString(ctx, onwardKey), s.sessions.GetString(ctx, "flash")
-	opened := s.sessions.GetString(ctx, keyOpened)
+	opened, identity := s.sessions.GetString(ctx, keyOpened), s.sessions.GetString(ctx, keyIdentity)
 	if err := s.leave(ctx); err != nil {
 		return err
 	}
@@ -136,6 +136,8 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 	}
 	if opened != "" {
 		s.sessions.Put(ctx, sessionWorkspace, opened)
+		s.sessions.Put(ctx, keyOpened, opened)
+		s.sessions.Put(ctx, keyIdentity, identity)
 	}
 	s.sessions.Remove(ctx, onwardKey)
 	if onward != "" && next == "/" {
@@ -262,7 +264,7 @@ func (s *Server) signOut(c echo.Context) error {
 	if err := s.sessions.Destroy(ctx); err != nil {
 		return err
 	}
-	return redirect(c, "/sign-in")
+	return redirect(c, doorOf(ctx))
 }
 
 func (s *scoped) settingsPage(c echo.Context) error { return s.showSettings(c, http.StatusOK, nil) }

@@ -20,6 +20,8 @@ const (
 	embeddedCookie = "crosswalk_embedded"
 	// keyOpened is the workspace of the location a person came in from.
 	keyOpened = "opened"
+	// keyIdentity is the HighLevel user they came in as.
+	keyIdentity = "identity"
 )
 
 // inFrame reports whether a request belongs to a session inside a frame: the page people come in by, and whoever has
@@ -30,6 +32,9 @@ func (s *Server) inFrame(c echo.Context) bool {
 	}
 	if c.Path() == embeddedPath {
 		return true
+	}
+	if c.Request().Header.Get("Sec-Fetch-Dest") == "document" {
+		return false // a window of its own, in a browser that keeps no cookies apart
 	}
 	return s.cookieValue(c, embeddedCookie) != "" && s.cookieValue(c, "crosswalk_session") == ""
 }
@@ -74,19 +79,9 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 	if err != nil {
 		return refuse("What HighLevel told could not be read. Reload the page there; if it stays so, the app’s shared secret is not the one that is configured here.")
 	}
-	workspace := ""
-	if who.Account != "" {
-		cn, known, err := s.Config.Connections.ByAccount(ctx, highLevel, who.Account)
-		if err != nil {
-			return err
-		}
-		if !known || cn.Account.CompanyID != "" && cn.Account.CompanyID != who.CompanyID {
-			return refuse("This location is not connected to Crosswalk. Connect it there first.")
-		}
-		workspace = cn.Workspace
-	}
 	userID, err := s.Store.UserOfIdentity(ctx, who.Identity)
 	if errors.Is(err, engine.ErrNotFound) {
+		// Whether the location is connected is nothing for somebody nobody here knows.
 		if err := s.Store.TrySucceeded(ctx, try); err != nil {
 			return err
 		}
@@ -95,12 +90,22 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	workspace := ""
+	if who.Account != "" {
+		cn, known, err := s.Config.Connections.ByAccount(ctx, highLevel, who.Account)
+		if err != nil {
+			return err
+		}
+		if known && (cn.Account.CompanyID == "" || cn.Account.CompanyID == who.CompanyID) {
+			workspace = cn.Workspace
+		}
+	}
 	all, err := s.Store.MembershipsOf(ctx, userID)
 	if err != nil {
 		return err
 	}
-	if workspace != "" && !slices.ContainsFunc(all, func(m people.Membership) bool { return m.Workspace.ID == workspace }) {
-		return refuse("You are not in the workspace this location is connected to. Ask its owner to invite you.")
+	if !slices.ContainsFunc(all, func(m people.Membership) bool { return m.Workspace.ID == workspace }) {
+		return refuse("This opens no workspace of yours: open a location in HighLevel that is connected to Crosswalk, in a workspace you are a member of. Whoever connected it can invite you.")
 	}
 	fresh, err := s.Store.SpendContext(ctx, who.Salt, s.Now())
 	if err != nil {
@@ -117,7 +122,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 		return err
 	}
 	if f.On() {
-		return s.halfwayTo(c, userID, "/", workspace)
+		return s.halfwayTo(c, userID, "/", workspace, sessionIdentity(who.Identity))
 	}
 	u, err := s.Store.UserByID(ctx, userID)
 	if err != nil {
@@ -125,6 +130,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 	}
 	s.noteOfPerson(c, u, people.AuditSignIn)
 	s.sessions.Put(ctx, keyOpened, workspace)
+	s.sessions.Put(ctx, keyIdentity, sessionIdentity(who.Identity))
 	return s.enter(c, userID, "/")
 }
 
@@ -192,7 +198,7 @@ func (s *scoped) identityUnlink(c echo.Context) error {
 		return err
 	}
 	s.noteOfPerson(c, user(c), people.AuditIdentity)
-	s.flash(c, ui.Good, "Unlinked", "Browsers that are signed in stay so; sign them out below.")
+	s.flash(c, ui.Good, "Unlinked", "Whoever was signed in by it inside HighLevel is signed out. Other browsers stay signed in.")
 	return redirect(c, "/settings")
 }
 

@@ -200,15 +200,19 @@ func TestWhoDoesNotComeInFromInsideHighLevel(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ context, words string }{
 		"unreadable":              {"nonsense", "could not be read"},
-		"a location nobody has":   {"hl-jane/co/elsewhere/s", "not connected to Crosswalk"},
-		"another agency's claim":  {"hl-jane/other-co/" + ourPlace + "/s", "not connected to Crosswalk"},
+		"a location nobody has":   {"hl-jane/co/elsewhere/s", "opens no workspace of yours"},
+		"another agency's claim":  {"hl-jane/other-co/" + ourPlace + "/s", "opens no workspace of yours"},
+		"somebody else's place":   {"hl-jane/co/others/s", "opens no workspace of yours"},
+		"no location":             {"hl-jane/co//s", "opens no workspace of yours"},
+		"nobody, nowhere":         {"hl-mallory/co/elsewhere/s", "One step, once"},
 		"somebody nobody knows":   {"hl-mallory/co/" + ourPlace + "/s", "One step, once"},
 		"no location, and nobody": {"hl-mallory/co//s", "One step, once"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newFrame(t).inhabited()
-			d.store.identities.linked = map[people.Identity]string{{Provider: "highlevel", CompanyID: "co", UserID: "hl-jane"}: "us_1"}
+			d.store.identities.linked = map[people.Identity]string{{Provider: "highlevel", CompanyID: "co", UserID: "hl-jane"}: "us_1", {Provider: "highlevel", CompanyID: "other-co", UserID: "hl-jane"}: "us_1"}
+			ok(t, d.connections.SaveConnection(t.Context(), connection.Connection{ID: "cn_others", Workspace: "ws_others", Provider: highLevel, Account: provider.Account{ID: "others"}, State: connection.Active, Auth: connection.ByKey, HookSecret: "also-unused-also"}, nil))
 			w := d.send("/embedded/highlevel", form("context", c.context))
 			if !strings.Contains(w.Body.String(), c.words) {
 				t.Errorf("%d: %s", w.Code, w.Body)

@@ -152,6 +152,7 @@ func (s *Server) withSession(next echo.HandlerFunc) echo.HandlerFunc {
 		sessions := s.sessions
 		if s.inFrame(c) {
 			sessions = s.embedded
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), framedKey{}, true)))
 			s.allowFraming(c)
 		}
 		sessions.LoadAndSave(h).ServeHTTP(c.Response().Writer, c.Request())
@@ -188,6 +189,9 @@ func (s *Server) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
 
 // signInFirst leads a stranger in, and then to next; while nobody has an account, to set up.
 func (s *Server) signInFirst(c echo.Context, next string) error {
+	if framed(c.Request().Context()) {
+		return redirect(c, embeddedPath)
+	}
 	if open, err := s.needsSetup(c.Request().Context()); err != nil {
 		return err
 	} else if open {
@@ -242,6 +246,11 @@ func (s *Server) whoIs(ctx context.Context) (people.User, people.SignIn, bool, e
 	}
 	if err != nil {
 		return people.User{}, people.SignIn{}, false, err
+	}
+	if framed(ctx) {
+		if still, err := s.stillLinked(ctx, x); err != nil || !still {
+			return people.User{}, people.SignIn{}, false, err
+		}
 	}
 	u, err := s.Store.UserByID(ctx, x.UserID)
 	if errors.Is(err, engine.ErrNotFound) {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,6 +35,22 @@ type Route struct {
 	Method, Path string
 	Permission   Permission
 	handle       echo.HandlerFunc
+}
+
+// Framed reports whether a route answers inside HighLevel too. What changes who may come in, and as whom, or what an account is
+// connected with, does not.
+func (r Route) Framed() bool {
+	switch r.Permission {
+	case Machine, Own:
+		return false
+	case Public:
+		return r.Path == embeddedPath || r.Path == "/sign-in/code"
+	case SignedIn:
+		return r.Path != "/workspace"
+	case Edit:
+		return !strings.HasPrefix(r.Path, "/connections/") && !strings.HasPrefix(r.Path, "/personal-data/")
+	}
+	return !strings.HasPrefix(r.Path, "/settings")
 }
 
 const (
@@ -168,7 +186,11 @@ func (s *Server) routes() {
 	s.permissions = map[string]Permission{}
 	for _, r := range s.Routes() {
 		s.permissions[r.Method+" "+r.Path] = r.Permission
-		e.Add(r.Method, r.Path, r.handle, s.guards(r.Permission)...)
+		guards := s.guards(r.Permission)
+		if !r.Framed() && r.Permission != Machine {
+			guards = slices.Insert(guards, 2, ownWindow) // as soon as it is known whose session it is
+		}
+		e.Add(r.Method, r.Path, r.handle, guards...)
 	}
 	e.RouteNotFound("/*", func(c echo.Context) error { return echo.NewHTTPError(http.StatusNotFound) }, s.withSession)
 }

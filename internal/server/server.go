@@ -88,7 +88,7 @@ func New(cfg Config) *Server {
 	}
 	sessions := *blankSessions
 	s.sessions = &sessions
-	s.sessions.Store = cfg.Sessions
+	s.sessions.Store = boundSessions{cfg.Sessions}
 	s.sessions.Lifetime = people.Lifetime // how long a browser stays signed in is decided by its sign-in: signedIn
 	s.sessions.HashTokenInStore = true
 	s.sessions.Cookie.Name = s.cookieName("crosswalk_session")

@@ -25,11 +25,11 @@ const (
 
 // halfway remembers the first step in a session of its own, under a new token.
 func (s *Server) halfway(c echo.Context, userID, next string) error {
-	return s.halfwayTo(c, userID, next, "")
+	return s.halfwayTo(c, userID, next, "", "")
 }
 
-// halfwayTo is halfway for somebody who comes from where a workspace is open.
-func (s *Server) halfwayTo(c echo.Context, userID, next, workspace string) error {
+// halfwayTo is halfway for somebody who comes from where a workspace is open, by an identity.
+func (s *Server) halfwayTo(c echo.Context, userID, next, workspace, identity string) error {
 	ctx := c.Request().Context()
 	if err := s.leave(ctx); err != nil {
 		return err
@@ -42,6 +42,7 @@ func (s *Server) halfwayTo(c echo.Context, userID, next, workspace string) error
 	s.sessions.Put(ctx, keyHalfNext, next)
 	if workspace != "" {
 		s.sessions.Put(ctx, keyOpened, workspace)
+		s.sessions.Put(ctx, keyIdentity, identity)
 	}
 	return redirect(c, "/sign-in/code")
 }
@@ -57,7 +58,7 @@ func (s *Server) signInCodePage(c echo.Context) error {
 	userID, late := s.half(c.Request().Context())
 	switch {
 	case userID == "":
-		return redirect(c, "/sign-in")
+		return redirect(c, doorOf(c.Request().Context()))
 	case late:
 		return s.signInAgain(c)
 	}
@@ -71,6 +72,9 @@ func (s *Server) signInAgain(c echo.Context) error {
 	if err := s.sessions.Clear(ctx); err != nil {
 		return err
 	}
+	if framed(ctx) {
+		return s.showEmbedded(c, problemStatus, accountui.Embedded{Problem: "The code must follow within five minutes. Reload the page in HighLevel."})
+	}
 	return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
 }
 
@@ -79,13 +83,13 @@ func (s *Server) signInCode(c echo.Context) error {
 	userID, late := s.half(ctx)
 	switch {
 	case userID == "":
-		return redirect(c, "/sign-in")
+		return redirect(c, doorOf(c.Request().Context()))
 	case late:
 		return s.signInAgain(c)
 	}
 	f, err := s.Store.SecondFactor(ctx, userID)
 	if errors.Is(err, engine.ErrNotFound) || err == nil && !f.On() {
-		return redirect(c, "/sign-in") // switched off meanwhile: the password alone is enough now
+		return redirect(c, doorOf(c.Request().Context())) // switched off meanwhile: the password alone is enough now
 	}
 	if err != nil {
 		return err

@@ -99,6 +99,16 @@ func (s *Server) inWorkspace(least people.Role) echo.MiddlewareFunc {
 			if err != nil {
 				return err
 			}
+			if framed(ctx) {
+				opened := s.sessions.GetString(ctx, keyOpened)
+				all = slices.DeleteFunc(slices.Clone(all), func(m people.Membership) bool { return m.Workspace.ID != opened })
+				if len(all) == 0 {
+					if err := s.leave(ctx); err != nil {
+						return err
+					}
+					return s.signInFirst(c, "")
+				}
+			}
 			if len(all) == 0 {
 				return s.render(c, http.StatusForbidden, peopleui.NoWorkspacePage(s.bareShell(c), user(c).Email))
 			}
