@@ -78,7 +78,7 @@ func TestAPageThatDoesNotExistSaysSo(t *testing.T) {
 		shows(t, d.open(path), http.StatusNotFound, "")
 	}
 	shows(t, d.open("/no/such/page"), http.StatusNotFound, "There is nothing here")
-	shows(t, d.call(httptest.NewRequest(http.MethodDelete, "/settings", nil)), http.StatusNotFound, "There is nothing here")
+	shows(t, d.call(httptest.NewRequest(http.MethodDelete, "/settings", nil)), http.StatusMethodNotAllowed, "used in another way")
 	big := newPost("/settings/theme", form("theme", strings.Repeat("x", 2<<20)))
 	shows(t, d.call(big), http.StatusRequestEntityTooLarge, "more than Crosswalk takes")
 	unsized := newPost("/settings/theme", form("theme", strings.Repeat("x", 2<<20)))

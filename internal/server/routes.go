@@ -192,7 +192,25 @@ func (s *Server) routes() {
 		}
 		e.Add(r.Method, r.Path, r.handle, guards...)
 	}
-	e.RouteNotFound("/*", func(c echo.Context) error { return echo.NewHTTPError(http.StatusNotFound) }, s.withSession)
+	e.RouteNotFound("/*", s.noRoute, s.withSession)
+}
+
+// noRoute answers what the table has no line for: 405 where the address has one for another method, and else 404. echo takes
+// this handler before its own for 405.
+func (s *Server) noRoute(c echo.Context) error {
+	var allowed []string
+	for _, method := range []string{get, post} {
+		other := s.echo.NewContext(c.Request(), nil)
+		s.echo.Router().Find(method, echo.GetPath(c.Request()), other)
+		if _, there := s.permissions[method+" "+other.Path()]; there {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return echo.NewHTTPError(http.StatusNotFound)
+	}
+	c.Response().Header().Set(echo.HeaderAllow, strings.Join(allowed, ", "))
+	return echo.NewHTTPError(http.StatusMethodNotAllowed)
 }
 
 // guards are what a request passes before the handler. A permission nobody knows lets nobody through.
