@@ -18,6 +18,10 @@ const (
 	sweepEvery = 30 * time.Second
 	// leadMost is how long before its end a token is renewed at the earliest, leadLeast at the latest.
 	leadMost, leadLeast = time.Hour, 30 * time.Minute
+	// againAfter is when what failed for the first time is tried again. An answer may have been lost on the way, with the
+	// refresh token spent: together with exchangeFor it ends before the half minute in which HighLevel tells it once more
+	// (reference/highlevel.md §2.4).
+	againAfter = restFor + time.Second
 	// patienceMost is the longest pause between two tries of the same thing.
 	patienceMost = 15 * time.Minute
 )
@@ -59,7 +63,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	k.begin()
 	for {
 		k.Sweep(ctx)
-		pause := time.NewTimer(sweepEvery*2/3 + rand.N(sweepEvery*2/3)) // #nosec G404 -- spreads load; nothing is gained by guessing it
+		pause := time.NewTimer(k.pause())
 		select {
 		case <-ctx.Done():
 			pause.Stop()
@@ -69,6 +73,16 @@ func (k *Keeper) Run(ctx context.Context) {
 			pause.Stop()
 		}
 	}
+}
+
+// pause is how long until the next look; short while something failed for the first time.
+func (k *Keeper) pause() time.Duration {
+	for _, a := range k.trying {
+		if a.failed == 1 && k.Now().Before(a.next) {
+			return againAfter
+		}
+	}
+	return sweepEvery*2/3 + rand.N(sweepEvery*2/3) // #nosec G404 -- spreads load; nothing is gained by guessing it
 }
 
 // Sweep looks once at everything. It is not for several goroutines.
@@ -162,6 +176,9 @@ func (k *Keeper) try(ctx context.Context, id record.ConnectionID, do func() erro
 	}
 	a.failed++
 	a.next = k.Now().Add(min(sweepEvery<<min(a.failed, 8), patienceMost))
+	if a.failed == 1 {
+		a.next = k.Now().Add(againAfter)
+	}
 	k.trying[id] = a
 	if !errors.Is(err, errNoWay) {
 		k.complain(ctx, id, err)

@@ -48,6 +48,39 @@ func TestTheKeeperRenewsBeforeAnybodyWaits(t *testing.T) {
 	})
 }
 
+// HighLevel answers a spent refresh token once more for half a minute; whoever lost the answer must come back by then.
+func TestALostAnswerIsAskedForWithinTheGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c, err := h.ConnectOAuth(t.Context(), h.granted("own", "co", time.Hour))
+		must(t, err)
+		var spent time.Time
+		h.server.takes = 0
+		h.server.before = func(r *http.Request, _ url.Values) (*http.Response, error) {
+			if spent.IsZero() {
+				spent = time.Now()
+				<-r.Context().Done() // it was heard, and its answer is not
+				return nil, r.Context().Err()
+			}
+			if time.Since(spent) >= 30*time.Second {
+				return answer(http.StatusBadRequest, `{"error":"invalid_grant"}`), nil
+			}
+			return answer(http.StatusOK, `{"access_token":"again","refresh_token":"next","expires_in":86399}`), nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() { h.keeper.Run(ctx) })
+		time.Sleep(time.Hour)
+		stop()
+		done.Wait()
+		h.is(c.ID, connection.Active)
+		if got, err := h.token(c); got != "again" || err != nil || spent.IsZero() {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
+}
+
 func TestConnectionsAreNotRenewedAllAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
