@@ -156,7 +156,7 @@ func (c *Client) attempt(ctx context.Context, req Request, payload []byte, kind 
 	defer c.cfg.Budget.Done()
 
 	parent := ctx
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	ctx, cancel := provider.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	sent := &sentTrace{}
 	r, err := c.build(sent.watch(ctx), req, payload, kind)

@@ -247,7 +247,7 @@ func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
 	if t.unsaved != nil && t.unsaved.Generation == grant.Generation {
 		return t.keep(ctx, *t.unsaved)
 	}
-	asking, cancel := context.WithTimeout(ctx, exchangeFor)
+	asking, cancel := provider.WithTimeout(ctx, exchangeFor)
 	defer cancel()
 	if grant.Token.RefreshToken == "" {
 		return t.restore(ctx, asking, grant, "The provider gave no way to renew the access, and it has run out.")
@@ -277,7 +277,7 @@ func dated(t *oauth2.Token, now time.Time) *oauth2.Token {
 // keep stores a renewed grant before it is used: the old refresh token is spent, so losing the new one loses
 // the account. What the store does not take now is remembered and stored first next time.
 func (t *Tokens) keep(ctx context.Context, next Grant) error {
-	ctx, cancel := context.WithTimeout(ctx, storeFor)
+	ctx, cancel := provider.WithTimeout(ctx, storeFor)
 	defer cancel()
 	err := t.Grants.Rotate(ctx, t.Connection, next.Generation, next, t.Now())
 	t.unsaved = nil

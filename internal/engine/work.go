@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"crosswalk/internal/provider"
 )
 
 // Lease is how long a claimed key stays ours without an answer; longer than any single provider call chain.
@@ -24,7 +26,7 @@ func (r *Runner) Work(ctx context.Context, id WorkID) error {
 	if err != nil || !ok {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, Lease-10*time.Second)
+	ctx, cancel := provider.WithTimeout(ctx, Lease-10*time.Second)
 	defer cancel()
 	res, err := r.Reconciler.Reconcile(ctx, w)
 	if err != nil {

@@ -137,6 +137,9 @@ func simulate(ctx context.Context, seed uint64, o Options, tell bool) Result {
 	rested := w.live()
 	r := w.result
 	r.Findings = w.evidence(rested).audit()
+	if w.realTime {
+		r.Findings = append(r.Findings, Finding{Kind: "broken world", Text: "a request would have been cut short by the clock on the wall"})
+	}
 	r.VirtualTime = w.clock.Sub(beginning)
 	r.Connects = w.access.asked
 	r.Runs = len(w.store.Runs())

@@ -42,6 +42,9 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if x.process.dead {
 		return nil, errDead
 	}
+	if _, timed := r.Context().Deadline(); timed {
+		w.realTime = true // of which a slow machine has less, and a replay another amount
+	}
 	if t := x.process.task; t != nil && w.clock.Sub(t.claimedAt) > patience {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: timeoutError{}}
 	}

@@ -104,6 +104,7 @@ type world struct {
 	access     access
 	hurried    bool
 	peopleGone bool
+	realTime   bool // something depends on the clock on the wall
 	cast       []persona
 	typed      int // makes what people type unique
 
@@ -126,7 +127,7 @@ type limit struct {
 
 func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, error) {
 	w := &world{
-		ctx: ctx, seed: seed, dice: rand.New(rand.NewPCG(seed, 0xc705)), broken: o.Broken, clock: beginning, telling: tell,
+		ctx: provider.WithoutTimeouts(ctx), seed: seed, dice: rand.New(rand.NewPCG(seed, 0xc705)), broken: o.Broken, clock: beginning, telling: tell,
 		ledger: ledger{contacts: map[recordKey]*history{}}, processes: map[string]*process{}, revoked: map[side]bool{}, quiet: map[side]int{},
 		result: Result{Seed: seed},
 	}

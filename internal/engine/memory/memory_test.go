@@ -215,6 +215,7 @@ func (q *questions) draw() question {
 			State: automation.Intended, Before: record.Fields{"email": record.TextOf("a@b.c")}, IntendedAt: *q.now,
 		}
 		q.changes = append(q.changes, c)
+		*q.now = q.now.Add(time.Millisecond) // of two intents of one moment nobody says which comes first
 		limits := automation.Limits{ChangesPerHour: rapid.IntRange(0, 6).Draw(q.rt, "limit"), DeletesPerHour: 2}
 		return question{"intend", func(p *asked) []any { return []any{p.Intend(ctx, r, c, limits)} }}
 	case 10, 11:
