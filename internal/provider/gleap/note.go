@@ -209,7 +209,14 @@ func updateNote(ctx context.Context, c *Client, id string, w provider.Write) (re
 	if _, err := c.do(ctx, call{op: op, method: http.MethodPut, path: "/messages/" + url.PathEscape(message), body: map[string]any{"comment": text, "isNote": true}}); err != nil {
 		return record.Record{}, err
 	}
-	return getNote(ctx, c, id)
+	now, err := getNote(ctx, c, id)
+	if err != nil {
+		// It is written: a failing read must not look like a failed write.
+		unclear := c.fail(provider.Ambiguous, op, "it was written, and could not be read afterwards")
+		unclear.Err = err
+		return record.Record{}, unclear
+	}
+	return now, nil
 }
 
 func (c *Client) noteBody(op string, w provider.Write) (string, error) {

@@ -248,25 +248,55 @@ func updateTicket(ctx context.Context, c *Client, id string, w provider.Write) (
 	if movesStatus && !assigns {
 		now, err := c.readTicket(ctx, id)
 		if err != nil {
-			return record.Record{}, err
+			return c.ticketAnswered(op, answer, err)
 		}
 		had := idOf(before["processingUser"])
 		if had == "" || idOf(now["processingUser"]) != "" {
-			return c.ticketOf(now), nil
+			return c.ticketTaken(now, answer, w), nil
 		}
 		assignee, assigns = had, true
 	}
 	if assigns {
-		if answer, err = put(map[string]any{"processingUser": assignee}); err != nil {
+		assigned, err := put(map[string]any{"processingUser": assignee})
+		switch {
+		case err != nil && answer != nil:
+			return c.ticketAnswered(op, nil, err) // half of it is written
+		case err != nil:
 			return record.Record{}, err
+		case answer == nil:
+			answer = assigned
 		}
 	}
 	now, err := c.readTicket(ctx, id)
-	if err != nil && len(answer) <= 1 {
-		return record.Record{}, err
-	}
 	if err != nil {
+		return c.ticketAnswered(op, answer, err)
+	}
+	return c.ticketTaken(now, answer, w), nil
+}
+
+// ticketAnswered is a ticket that was written and cannot be read: what the write answered, as far as it tells anything. A
+// failing read must not look like a failed write.
+func (c *Client) ticketAnswered(op string, answer document, failed error) (record.Record, error) {
+	if len(answer) > 1 {
 		return c.ticketOf(answer), nil
 	}
-	return c.ticketOf(now), nil
+	unclear := c.fail(provider.Ambiguous, op, "it was written, and could not be read afterwards")
+	unclear.Err = failed
+	return record.Record{}, unclear
+}
+
+// ticketTaken is a ticket as it was read after a write. What the write's own answer says was taken counts as taken: between
+// the two somebody may have edited.
+func (c *Client) ticketTaken(now, answer document, w provider.Write) record.Record {
+	r := c.ticketOf(now)
+	if len(answer) <= 1 {
+		return r
+	}
+	answered := c.ticketOf(answer)
+	for key, asked := range w.Fields {
+		if !asked.IsEmpty() && answered.Fields[key].Equal(asked) {
+			r.Fields[key] = asked
+		}
+	}
+	return r
 }
