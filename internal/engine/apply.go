@@ -278,6 +278,17 @@ func (x *execution) await(ctx context.Context, c *Compiled, p automation.Plan) (
 	return res, nil
 }
 
+// orphaned ends the attempt of a child whose parent's counterpart is gone, though its link is still there. Whoever takes
+// its place gets a link, which wakes the child.
+func (x *execution) orphaned(ctx context.Context, c *Compiled, p automation.Plan) (Result, error) {
+	parent := string(c.TargetObject.Parent)
+	why := "The " + parent + " the " + c.Target.Label + " would live under is gone. It waits until its " + parent + " is linked with another one."
+	x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The " + parent + " is gone", Detail: why, Code: codeNoParent})
+	x.decided(automation.Blocked, codeNoParent, why)
+	x.run.NextAt = x.Now().Add(held)
+	return x.finish(ctx, automation.Waiting, Finish{Awaits: x.awaits})
+}
+
 // refused handles a write that was not answered with success.
 func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan, in Input, at found, change automation.Change, side automation.Side, err error, again bool) (Result, error) {
 	label := c.Target.Label
@@ -298,6 +309,8 @@ func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan,
 	}
 	e, _ := errors.AsType[*provider.Error](err)
 	switch {
+	case e != nil && e.Kind == provider.NotFound && p.Outcome == automation.Create && !p.Parent.IsZero():
+		return x.orphaned(ctx, c, p)
 	case e != nil && e.Kind == provider.Duplicate && !e.Existing.IsZero() && p.Outcome == automation.Create:
 		return x.existing(ctx, c, in.Source, at, e)
 	case e != nil && e.Kind == provider.NotFound && at.link != nil && side == automation.TargetSide && !at.sourceGone:

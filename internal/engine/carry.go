@@ -523,10 +523,10 @@ func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Rec
 		if err != nil {
 			return record.Ref{}, false, err
 		}
+		x.awaits = append(x.awaits, at)
 		if ok && !link.Severed {
 			return link.Target, false, nil
 		}
-		x.awaits = append(x.awaits, at)
 		above, err := client.Get(ctx, at)
 		if provider.IsKind(err, provider.NotFound) {
 			break

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -561,5 +562,28 @@ func TestACrashBeforeTheAnswerIsStoredMakesNoDouble(t *testing.T) {
 			}
 			o.rests(o.ticketRef(ticket))
 		})
+	}
+}
+
+// A contact that is gone keeps its link, should it come back. Until then there is nowhere to put a task.
+func TestATicketWhoseHighLevelContactIsGoneWaitsForAnother(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, nil).introduce()
+	edit(t, o.HighLevel.PersonDeletesContact(o.contact))
+	ticket := o.ticket(map[string]any{"title": "It is broken"})
+	o.Tell(o.ticketRef(ticket), provider.Created)
+	run := o.LastRun()
+	if run.State != automation.Waiting || run.Code != "no_parent" || !strings.Contains(run.Summary, "gone") {
+		t.Fatalf("%s %s (%s)", run.State, run.Summary, run.Code)
+	}
+	if wait := time.Until(run.NextAt); wait < 30*time.Minute {
+		t.Errorf("it is tried again in %s", wait)
+	}
+	// She is entered again, and edited in Gleap: the two are linked anew, and the ticket is due at once.
+	again := o.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "Doe", "email": jane()["email"]})
+	edit(t, o.Gleap.PersonEditsContact(o.jane, map[string]any{"companyName": "Acme"}))
+	o.settle()
+	if _, task := o.pair(); task.ContactID != again {
+		t.Errorf("the task is %+v, want it under %s", task, again)
 	}
 }

@@ -347,12 +347,14 @@ func (s *Store) Backdoor(id engine.WorkID) (engine.Work, bool) {
 	return w.claimed(), true
 }
 
-// Busy counts the keys that are not idle, and the events that nobody has routed.
-func (s *Store) Busy() (keys, events int) {
+// Busy counts the keys that are not idle, and the events that nobody has routed. A key whose run waits for something that
+// may never come, as held tells, has nothing to do.
+func (s *Store) Busy(held func(automation.Run) bool) (keys, events int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.works {
-		if w.state != idle {
+		i, ran := s.runAt[w.runID]
+		if w.state != idle && !(w.state == waiting && ran && held(s.runs[i])) {
 			keys++
 		}
 	}
