@@ -41,7 +41,10 @@ type outcome struct {
 // itself under audit.
 type evidence struct {
 	rested       bool
-	automations  []automation.Automation
+	all          []automation.Automation
+	automations  []automation.Automation // of contacts
+	families     []*family
+	childWrites  []*call
 	ledger       *ledger
 	calls, wrote []*call
 	deliveries   []*delivery
@@ -85,6 +88,8 @@ func (e evidence) audit() []Finding {
 	a.nothingDropped()
 	a.noStorms()
 	a.brakesKept()
+	a.deletesFollowed()
+	a.children()
 	return a.findings
 }
 
@@ -456,11 +461,25 @@ func (a *auditor) lostSight(k recordKey, again *call) bool {
 	return made != nil && again != nil && a.unknowable(k, made, again)
 }
 
-// crossed reports that a person entered or changed a contact while we were looking for it.
+// crossed reports that a person entered or changed a contact after we had begun to look for it, and before we knew what
+// our create had made. Whoever is entered after the look is not seen by it, and no provider lets a create depend on what
+// was seen: two of them is what there is then, and the next look finds both.
 func (a *auditor) crossed(h *history, c *call) bool {
+	known := a.learned(c)
 	return slices.ContainsFunc(h.versions, func(v version) bool {
-		return v.byPerson() && v.moment >= c.task.began-1 && v.at.Before(c.at.Add(3*time.Second)) && v.at.After(c.task.claimedAt.Add(-time.Second))
+		return v.byPerson() && v.moment >= c.task.began-1 && v.moment <= known
 	})
+}
+
+// learned is the moment at which we knew what a write had done: when its outcome was stored, or, where no answer came,
+// when a later attempt for the same record came to its end.
+func (a *auditor) learned(c *call) int {
+	for _, o := range a.outcomes {
+		if o.moment > c.moment && o.task.automation == c.task.automation && o.task.source == c.task.source && (o.task == c.task && c.answered || o.succeeded) {
+			return o.moment
+		}
+	}
+	return math.MaxInt
 }
 
 // nothingLost: what a person typed is there, or a person typed over it, or we did so rightly and the journal has it.
@@ -473,10 +492,10 @@ func (a *auditor) nothingLost() {
 				continue
 			}
 			if now.gone {
-				if !slices.ContainsFunc(h.versions, version.byPerson) {
-					continue // ours from first to last: a contact an upsert made by mistake is taken away again
+				if born := h.born().call; born != nil && born.task == now.call.task {
+					continue // a contact an upsert made by mistake is taken away by the very attempt that made it
 				}
-				a.find("nothing lost", "%s was deleted by us", k)
+				a.deletedByUs(h)
 				continue
 			}
 			for _, field := range slices.Sorted(maps.Keys(now.fields)) {

@@ -8,6 +8,7 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
 	"crosswalk/internal/record"
 	"crosswalk/internal/rule"
@@ -42,6 +43,9 @@ const (
 	PullNoBrake      Mutation = "no brake is pulled"
 	HammerTokens     Mutation = "a renewal that failed is tried again at once"
 	DropHeld         Mutation = "what is held while nobody is connected is given up"
+	ForgetChildren   Mutation = "what a create may have made is not looked for under its parent"
+	MissChildren     Mutation = "a child that is missing from an answer counts as deleted"
+	MuffleDeletes    Mutation = "nobody hears that a child was deleted"
 )
 
 // Mutations are all of them.
@@ -49,7 +53,7 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		PullNoBrake, HammerTokens, DropHeld,
+		PullNoBrake, HammerTokens, DropHeld, ForgetChildren, MissChildren, MuffleDeletes,
 	}
 }
 
@@ -179,6 +183,8 @@ func (m Mutation) inbox(p *process, s ports) (engine.Inbox, engine.Cursors) {
 		return late, late
 	case AcknowledgeFirst:
 		return hastyInbox{s, p}, s
+	case MuffleDeletes:
+		return deafInbox{s}, s
 	}
 	return s, s
 }
@@ -224,10 +230,19 @@ func (x hastyInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int,
 	return x.ports.Accept(ctx, ds...)
 }
 
-// client wraps a provider's client. Every real one is also a Finder.
+type deafInbox struct{ ports }
+
+func (x deafInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int, error) {
+	heard := slices.DeleteFunc(slices.Clone(ds), func(d automation.Delivery) bool {
+		return d.Event.Change == provider.Deleted && d.Event.Ref.Type != record.Contact
+	})
+	return x.ports.Accept(ctx, heard...)
+}
+
+// client wraps a provider's client. Every real one is also a Finder, lists children and deletes.
 func (m Mutation) client(p *process, id record.ConnectionID, c provider.Client) provider.Client {
 	switch m {
-	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous:
+	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous, ForgetChildren, MissChildren:
 		return &looseClient{Client: c, p: p, m: m, highLevel: id == highLevelConnection, read: map[record.Ref]record.Record{}}
 	}
 	return c
@@ -248,7 +263,21 @@ func (x *looseClient) Find(ctx context.Context, t record.ObjectType, field strin
 	return x.Client.(provider.Finder).Find(ctx, t, field, value)
 }
 
+func (x *looseClient) Children(ctx context.Context, t record.ObjectType, of record.Ref) ([]record.Record, error) {
+	if x.m == ForgetChildren {
+		return nil, nil
+	}
+	return x.Client.(provider.Children).Children(ctx, t, of)
+}
+
+func (x *looseClient) Delete(ctx context.Context, ref record.Ref) error {
+	return x.Client.(provider.Deleter).Delete(ctx, ref)
+}
+
 func (x *looseClient) Get(ctx context.Context, ref record.Ref) (record.Record, error) {
+	if x.m == MissChildren && ref.Type == record.Note && x.p.world.chance(3) {
+		return record.Record{}, &provider.Error{Op: "read note", Kind: provider.NotFound, Detail: "the listing does not show it"}
+	}
 	if had, ok := x.read[ref]; ok && x.m == StaleReads {
 		return had, nil
 	}
@@ -312,7 +341,14 @@ func asked(r record.Record, w provider.Write) record.Record {
 	return r
 }
 
-var _ provider.Finder = (*highlevel.Client)(nil)
+var (
+	_ provider.Finder   = (*highlevel.Client)(nil)
+	_ provider.Children = (*highlevel.Client)(nil)
+	_ provider.Deleter  = (*highlevel.Client)(nil)
+	_ provider.Finder   = (*gleap.Client)(nil)
+	_ provider.Children = (*gleap.Client)(nil)
+	_ provider.Deleter  = (*gleap.Client)(nil)
+)
 
 // renews is how often a renewal that failed is tried again on the spot.
 func (m Mutation) renews(renew func() error) error {

@@ -121,6 +121,11 @@ func (c *call) mutates() bool {
 	return c.method != "GET" && !strings.HasSuffix(c.path, "/search") && !c.renews()
 }
 
+// ofChild reports a request about tickets, tasks or notes.
+func (c *call) ofChild() bool {
+	return slices.ContainsFunc([]string{"/tickets", "/messages", "/tasks", "/notes"}, func(part string) bool { return strings.Contains(c.path, part) })
+}
+
 // renews reports a request for a token.
 func (c *call) renews() bool { return strings.HasPrefix(c.path, "/oauth/") }
 

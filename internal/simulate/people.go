@@ -203,7 +203,7 @@ func (w *world) somethingHappens() {
 	}
 	k := there[w.dice.IntN(len(there))]
 	switch n := w.dice.IntN(100); {
-	case n < 4:
+	case n < 4, w.scenario.leave && n < 12:
 		w.remove(k)
 	case n < 20:
 		// Both sides of one person within a few seconds.

@@ -9,6 +9,7 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/provider/gleap"
+	"crosswalk/internal/provider/highlevel"
 	"crosswalk/internal/recipe"
 	"crosswalk/internal/record"
 	"crosswalk/internal/rule"
@@ -26,6 +27,8 @@ type scenario struct {
 	phoneOnly bool
 	// tidies lets HighLevel store no two spaces in a row, and people type them.
 	tidies bool
+	// leave lets people delete more contacts than elsewhere.
+	leave bool
 	// lasts is how long people are at work, in a world in which the access to HighLevel runs out; zero is some minutes.
 	lasts time.Duration
 }
@@ -89,6 +92,30 @@ func braked(d *automation.Definition) {
 	d.Limits.ChangesPerHour = brakedAt
 }
 
+// deletedElsewhere is what marks the counterpart of a record that was deleted.
+const deletedElsewhere = "deleted elsewhere"
+
+func unlinks(d *automation.Definition) {
+	d.Deletes = automation.Deletes{Policy: automation.DeleteUnlink}
+}
+
+func deletes(d *automation.Definition) {
+	d.Deletes = automation.Deletes{Policy: automation.DeleteDelete}
+}
+
+func marks(source, target string) func(*automation.Definition) {
+	return func(d *automation.Definition) {
+		d.Deletes = automation.Deletes{Policy: automation.DeleteMark, SourceField: source, Field: target, Value: deletedElsewhere}
+	}
+}
+
+func both(one, other func(*automation.Definition)) func(*automation.Definition) {
+	return func(d *automation.Definition) {
+		one(d)
+		other(d)
+	}
+}
+
 // clearing empties what was emptied on the other side.
 func clearing(d *automation.Definition) {
 	twoWay(d)
@@ -109,6 +136,13 @@ var scenarios = []scenario{
 	{name: "two-way, tidying", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, tidies: true},
 	{name: "two-way, twice", share: 2, parts: []part{{toGleap, twoWay}, {toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}},
 	{name: "a ring", share: 2, parts: []part{{toGleap, twoWay}, {toHighLevel, nil}, {toGleap, phoneToo}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "children", share: 3, parts: []part{{toGleap, twoWay}, {ticketsToTasks, nil}, {notesToNotes, nil}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "children, unlinking", share: 1, parts: []part{{toGleap, twoWay}, {ticketsToTasks, unlinks}, {notesToNotes, unlinks}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "children, marking", share: 1, parts: []part{{toGleap, twoWay}, {ticketsToTasks, marks("title", "title")}, {notesToNotes, marks("body", "body")}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "children, deleting", share: 1, parts: []part{{toGleap, twoWay}, {ticketsToTasks, deletes}, {notesToNotes, deletes}}, entered: []side{gleapSide, highLevelSide}},
+	{name: "two-way, unlinking", share: 1, parts: []part{{toGleap, both(twoWay, unlinks)}}, entered: []side{gleapSide, highLevelSide}, leave: true},
+	{name: "two-way, marking", share: 1, parts: []part{{toGleap, both(twoWay, marks("tags", "tags"))}}, entered: []side{gleapSide, highLevelSide}, leave: true},
+	{name: "two-way, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true},
 	// Played only when it is asked for: it is long.
 	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.
@@ -159,13 +193,16 @@ func (s scenario) automations() []automation.Automation {
 	return out
 }
 
-// watched are the sides whose changes matter.
-func (s scenario) watched() []side {
-	var out []side
+// watched is whose changes matter.
+func (s scenario) watched() []polled {
+	var out []polled
 	for _, a := range s.automations() {
 		for _, end := range []automation.Endpoint{a.Definition.Source, a.Definition.Target} {
 			_, watches := a.Definition.Watches(end.Connection, end.Object)
-			if watched := sideOf(end); watches && !slices.Contains(out, watched) {
+			if end.Provider == highlevel.ID && end.Object == record.Note {
+				continue // listed by their contact only
+			}
+			if watched := (polled{sideOf(end), end.Object}); watches && !slices.Contains(out, watched) {
 				out = append(out, watched)
 			}
 		}

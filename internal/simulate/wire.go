@@ -76,7 +76,11 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Header.Set("Authorization", "Bearer revoked")
 	}
-	w.stirBefore(c)
+	if c.ofChild() {
+		w.stirChild(c)
+	} else {
+		w.stirBefore(c)
+	}
 	got, dropped := x.serve(r, c)
 	w.pass(w.between(time.Millisecond, 40*time.Millisecond))
 	switch {
@@ -126,7 +130,11 @@ func (x wire) serve(r *http.Request, c *call) (got *written, dropped bool) {
 	if w.observe(x.side, pathID(c.path), c) || got.status < 300 {
 		w.result.Writes++
 		w.wrote = append(w.wrote, c)
-		w.stirAfter(c)
+		if c.ofChild() {
+			w.stirMade(c)
+		} else {
+			w.stirAfter(c)
+		}
 	}
 	return got, dropped
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/engine/memory"
 	"crosswalk/internal/provider"
+	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
 	"crosswalk/internal/record"
 	twingleap "crosswalk/internal/twin/gleap"
@@ -90,6 +90,7 @@ type world struct {
 	highLevelReady twinhighlevel.Ready
 	budgets        map[side]*apiclient.Budget
 	limits         map[side]limit
+	families       []*family
 	duplicates     bool // HighLevel allows several contacts with one address
 	store          *memory.Store
 	definitions    []automation.Automation
@@ -114,9 +115,15 @@ type world struct {
 	outcomes     []outcome
 	deliveries   []*delivery
 	underWay     int // deliveries and jobs that are still to be done
-	polled       []side
-	quiet        map[side]int
+	polled       []polled
+	quiet        map[polled]int
 	result       Result
+}
+
+// polled is what the program lists now and then.
+type polled struct {
+	side   side
+	object record.ObjectType
 }
 
 // limit is how often a twin may be called.
@@ -128,7 +135,7 @@ type limit struct {
 func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, error) {
 	w := &world{
 		ctx: provider.WithoutTimeouts(ctx), seed: seed, dice: rand.New(rand.NewPCG(seed, 0xc705)), broken: o.Broken, clock: beginning, telling: tell,
-		ledger: ledger{contacts: map[recordKey]*history{}}, processes: map[string]*process{}, revoked: map[side]bool{}, quiet: map[side]int{},
+		ledger: ledger{contacts: map[recordKey]*history{}}, processes: map[string]*process{}, revoked: map[side]bool{}, quiet: map[polled]int{},
 		result: Result{Seed: seed},
 	}
 	var err error
@@ -142,10 +149,16 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		w.limits[highLevelSide] = limit{15 + w.dice.IntN(20), 10 * time.Second}
 	}
 	w.duplicates = w.dice.IntN(2) == 0
-	if w.gleap, err = twingleap.New(twingleap.Config{Seed: seed, Now: now, Rate: twingleap.Rate{PerMinute: w.limits[gleapSide].calls}}); err != nil {
+	w.definitions = w.scenario.automations()
+	w.families = familiesOf(w.definitions)
+	var taps [2]func([]byte, http.Header)
+	if len(w.families) > 0 {
+		taps = [2]func([]byte, http.Header){w.tapped(gleapSide), w.tapped(highLevelSide)}
+	}
+	if w.gleap, err = twingleap.New(twingleap.Config{Seed: seed, Now: now, Tap: taps[gleapSide], Rate: twingleap.Rate{PerMinute: w.limits[gleapSide].calls}}); err != nil {
 		return nil, err
 	}
-	if w.highLevel, err = twinhighlevel.New(twinhighlevel.Config{Seed: seed, Now: now, AllowDuplicates: w.duplicates, AccessTokenLife: w.tokenLife(), Rate: twinhighlevel.Rate{Burst: w.limits[highLevelSide].calls, Interval: w.limits[highLevelSide].in}}); err != nil {
+	if w.highLevel, err = twinhighlevel.New(twinhighlevel.Config{Seed: seed, Now: now, Tap: taps[highLevelSide], AllowDuplicates: w.duplicates, AccessTokenLife: w.tokenLife(), Rate: twinhighlevel.Rate{Burst: w.limits[highLevelSide].calls, Interval: w.limits[highLevelSide].in}}); err != nil {
 		return nil, err
 	}
 	w.gleapReady, w.highLevelReady = w.gleap.Ready("http://gleap.twin"), w.highLevel.Ready("http://highlevel.twin")
@@ -153,7 +166,7 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 	if err != nil {
 		return nil, err
 	}
-	w.hooks = map[side]provider.Webhooks{highLevelSide: unsigned{key}}
+	w.hooks = map[side]provider.Webhooks{gleapSide: gleap.NewWebhooks(), highLevelSide: unsigned{key}}
 	w.budgets = map[side]*apiclient.Budget{}
 	for s, l := range w.limits {
 		if w.broken == SpendFreely {
@@ -163,12 +176,11 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		w.budgets[s] = apiclient.NewBudget(apiclient.BudgetConfig{Burst: l.calls, Interval: l.in, MaxWait: 1, Now: now})
 	}
 	w.store = memory.New(now, w.enqueued)
-	w.definitions = w.scenario.automations()
 	for _, a := range w.definitions {
 		w.store.CreateAutomation(a)
 	}
 	for _, s := range w.scenario.watched() {
-		if err := w.store.SavePollCursor(ctx, engine.PollCursor{Connection: connectionOf(s), Object: record.Contact, Since: beginning.Add(-time.Hour)}); err != nil {
+		if err := w.store.SavePollCursor(ctx, engine.PollCursor{Connection: connectionOf(s.side), Object: s.object, Since: beginning.Add(-time.Hour)}); err != nil {
 			return nil, err
 		}
 	}
@@ -272,11 +284,14 @@ func (w *world) live() bool {
 		w.every(keepEvery, w.keepAccess)
 	}
 	w.schedulePeople(busy)
+	if len(w.families) > 0 {
+		w.scheduleChildren(busy)
+	}
 	w.scheduleTroubles(busy)
 	w.every(rescueEvery, w.rescue)
 	// Where no webhook is ever lost, nobody needs to poll a side that sends them, and the program does not.
 	for _, s := range w.scenario.watched() {
-		if s == gleapSide || w.hookFaults.lost > 0 {
+		if s.side == gleapSide || s.object == record.Task || w.hookFaults.lost > 0 {
 			w.polled = append(w.polled, s)
 		}
 	}
@@ -287,7 +302,14 @@ func (w *world) live() bool {
 		w.step()
 	}
 	w.calm()
+	compared := len(w.families) == 0 && !w.scenario.leave
 	for end := w.clock.Add(restless); w.clock.Before(end) && w.ctx.Err() == nil; {
+		if w.atRest() && !compared {
+			w.tell("everything is compared")
+			w.compared()
+			compared = true
+			clear(w.quiet)
+		}
 		if w.atRest() {
 			w.tell("at rest")
 			return true
@@ -323,7 +345,7 @@ func (w *world) atRest() bool {
 			return false
 		}
 	}
-	keys, events := w.store.Busy()
+	keys, events := w.store.Busy(func(r automation.Run) bool { return r.Code == "no_parent" })
 	return keys == 0 && events == 0 && w.underWay == 0
 }
 
@@ -339,15 +361,15 @@ func (w *world) rescue() {
 	}
 }
 
-func (w *world) poll(s side) {
+func (w *world) poll(s polled) {
 	p := w.processes[front]
 	if p.dead || p.busy {
 		return
 	}
 	p.busy = true
-	polled, err := p.poller.Poll(w.ctx, engine.Watch{Connection: connectionOf(s), Object: record.Contact})
+	found, err := p.poller.Poll(w.ctx, engine.Watch{Connection: connectionOf(s.side), Object: s.object})
 	p.busy = false
-	fresh := polled.Fresh
+	fresh := found.Fresh
 	switch {
 	case err == nil && fresh == 0:
 		w.quiet[s]++
@@ -355,7 +377,7 @@ func (w *world) poll(s side) {
 		w.quiet[s] = 0
 	}
 	if fresh > 0 {
-		w.tell("polling %s finds %d changes", s, fresh)
+		w.tell("polling the %ss of %s finds %d changes", s.object, s.side, fresh)
 	}
 }
 
@@ -371,9 +393,13 @@ func (w *world) enqueued(jobs []engine.Job) {
 }
 
 func (w *world) give(j engine.Job, wait time.Duration) {
-	w.underWay++
+	counts := 0
+	if j.Kind == engine.JobRoute {
+		counts = 1 // whether a key has something to do is told by the key
+	}
+	w.underWay += counts
 	w.after(wait, func() {
-		w.underWay--
+		w.underWay -= counts
 		p := w.free(j.Kind)
 		if p == nil {
 			w.give(j, w.between(20*time.Millisecond, 300*time.Millisecond))
@@ -422,7 +448,7 @@ func (w *world) redraw(at time.Time, attempt int) time.Time {
 func (w *world) posted(s side, body []byte, header http.Header) {
 	d := &delivery{side: s, body: body, header: header}
 	w.result.Deliveries++
-	if w.chance(w.hookFaults.lost) {
+	if w.chance(w.hookFaults.lost) && (len(w.families) == 0 || w.retold(d)) {
 		w.result.Lost++
 		w.tell("a webhook of %s is lost", s)
 		return
@@ -455,7 +481,7 @@ func (w *world) deliver(d *delivery, wait time.Duration) {
 			d.acknowledged = true
 			return
 		}
-		if d.tries++; d.tries >= maxTries && slices.Contains(w.polled, d.side) {
+		if d.tries++; d.tries >= maxTries && w.retold(d) {
 			w.result.Lost++
 			return
 		}
@@ -488,7 +514,12 @@ func (w *world) observe(s side, id string, by *call) (changed bool) {
 			}
 			w.tell("%s changed by %s: %s", k, who, strings.Join(what, " "))
 		}
-		w.hookFor(k, names)
+		if len(w.families) == 0 { // otherwise the twin sends its own
+			w.hookFor(k, names)
+		}
+	}
+	if len(w.families) > 0 {
+		changed = w.observeChildren(s, by)
 	}
 	if id != "" {
 		f, there := w.look(recordKey{s, id})
@@ -596,9 +627,23 @@ func (w *world) questions() []automation.Review {
 
 // evidence is what the auditor is shown.
 func (w *world) evidence(rested bool) evidence {
+	var contacts []automation.Automation
+	for _, a := range w.definitions {
+		if a.Definition.Source.Object == record.Contact {
+			contacts = append(contacts, a)
+		}
+	}
+	var ofContacts, ofChildren []*call
+	for _, c := range w.wrote {
+		if c.ofChild() {
+			ofChildren = append(ofChildren, c)
+		} else {
+			ofContacts = append(ofContacts, c)
+		}
+	}
 	return evidence{
-		questions: w.questions(),
-		rested:    rested, automations: w.definitions, ledger: &w.ledger, calls: w.calls, wrote: w.wrote, deliveries: w.deliveries,
+		questions: w.questions(), families: w.families, all: w.definitions, childWrites: ofChildren,
+		rested: rested, automations: contacts, ledger: &w.ledger, calls: w.calls, wrote: ofContacts, deliveries: w.deliveries,
 		accepted: func(d *delivery) bool { return w.store.Accepted(connectionOf(d.side), d.dedupe) },
 		changes:  w.store.Changes(), intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates,
 	}
