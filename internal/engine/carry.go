@@ -63,7 +63,9 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if err := x.recover(ctx, c); err != nil {
 		return Result{}, err
 	}
-	at, err := finder{c, x.Links, target, x.Gateway, x.work.Event.Change == provider.Deleted}.find(ctx, source)
+	// A write without an answer may have moved the counterpart, though nothing moved here any more.
+	look := x.work.Event.Change == provider.Deleted || len(x.recovered) > 0
+	at, err := finder{c, x.Links, target, x.Gateway, look}.find(ctx, source)
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}

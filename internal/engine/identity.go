@@ -40,7 +40,7 @@ type finder struct {
 	links    Links
 	target   provider.Client
 	gateway  Gateway
-	// told: the counterpart is said to be gone, so it is read even though nothing moved.
+	// told: the counterpart is said to be gone, or may have been written to, so it is read even though nothing moved.
 	told bool
 }
 

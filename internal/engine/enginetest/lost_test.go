@@ -139,3 +139,29 @@ func TestOnePartOfANameIsTakenBack(t *testing.T) {
 		})
 	}
 }
+
+// An edit whose write arrived unanswered and that is then taken back has moved the counterpart all the same: that nothing
+// differs from what was agreed is no reason not to look.
+func TestAnEditTakenBackAfterALostAnswerIsTakenBackThereToo(t *testing.T) {
+	t.Parallel()
+	for _, lands := range []bool{true, false} {
+		t.Run(fmt.Sprintf("landed %v", lands), func(t *testing.T) {
+			t.Parallel()
+			h := enginetest.New(t, enginetest.Options{})
+			h.Automation("gleap-contact-to-highlevel", nil)
+			id := h.Gleap.PersonCreatesContact(jane())
+			h.Poll()
+			was := only(t, h)["companyName"]
+			l := &losing{meddling: meddling{Client: h.Clients[enginetest.HighLevelConnection]}, lands: lands}
+			h.Clients[enginetest.HighLevelConnection] = l
+			edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Acme Worldwide"}))
+			h.Poll()
+			edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": was}))
+			h.Later(10 * time.Minute)
+			h.Poll()
+			if now := only(t, h)["companyName"]; now != was {
+				t.Errorf("HighLevel still says %v, and Gleap said %v before and after", now, was)
+			}
+		})
+	}
+}
