@@ -44,6 +44,8 @@ type evidence struct {
 	all          []automation.Automation
 	automations  []automation.Automation // of contacts
 	families     []*family
+	decisions    []decision
+	ends         int // the last moment
 	childWrites  []*call
 	ledger       *ledger
 	calls, wrote []*call
@@ -89,6 +91,7 @@ func (e evidence) audit() []Finding {
 	a.noStorms()
 	a.brakesKept()
 	a.deletesFollowed()
+	a.decisionsHeld()
 	a.children()
 	return a.findings
 }
@@ -178,7 +181,7 @@ func (a *auditor) converged() {
 			if !passes(v.automation.Definition, source.now().fields) {
 				continue
 			}
-			if a.askedWho(source.key) {
+			if a.askedWho(source.key) || a.decidedWho(source.key) {
 				continue
 			}
 			target, named := a.counterpart(source.key)
@@ -188,7 +191,7 @@ func (a *auditor) converged() {
 				}
 				continue
 			}
-			if a.askedWho(target.key) {
+			if a.askedWho(target.key) || a.decidedWho(target.key) {
 				continue
 			}
 			for _, row := range v.rows {
@@ -388,6 +391,9 @@ func (a *auditor) noDoubles() {
 			continue
 		}
 		source := c.task.source
+		if a.decidedWho(source) || a.decidedWho(k) {
+			continue
+		}
 		if source.side == k.side && a.ledger.contacts[source].alive() && h.alive() {
 			a.find("no doubles", "%s was made although %s was there", k, source)
 		}
@@ -530,6 +536,9 @@ func (a *auditor) overwritten(h *history, at int, field string) {
 		if len(a.automations) == 1 { // several may cross each other's ways
 			a.cameBack(h, source, row, now, was)
 		}
+		return
+	}
+	if a.chosenOver(source.key, row, now.moment) {
 		return
 	}
 	// One way: the source must have moved since what we write now was last there.

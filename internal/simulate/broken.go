@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,6 +47,8 @@ const (
 	ForgetChildren   Mutation = "what a create may have made is not looked for under its parent"
 	MissChildren     Mutation = "a child that is missing from an answer counts as deleted"
 	MuffleDeletes    Mutation = "nobody hears that a child was deleted"
+	TurnDecisions    Mutation = "the other value is taken than a person chose"
+	AnyCounterpart   Mutation = "whoever was turned down is taken for the counterpart"
 )
 
 // Mutations are all of them.
@@ -53,7 +56,7 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		PullNoBrake, HammerTokens, DropHeld, ForgetChildren, MissChildren, MuffleDeletes,
+		PullNoBrake, HammerTokens, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart,
 	}
 }
 
@@ -97,7 +100,7 @@ func (x forgetful) FindLink(ctx context.Context, source record.Ref, target recor
 
 func (m Mutation) journal(_ *process, s ports) engine.Journal {
 	switch m {
-	case DropBases, DropLinks, HideIntents, HideCreates, SkipIntents, PullNoBrake:
+	case DropBases, DropLinks, HideIntents, HideCreates, SkipIntents, PullNoBrake, TurnDecisions, AnyCounterpart:
 		return loseJournal{s, m}
 	}
 	return s
@@ -120,6 +123,26 @@ func (x loseJournal) UnansweredCreates(ctx context.Context, in record.Connection
 		return nil, nil
 	}
 	return x.ports.UnansweredCreates(ctx, in, t)
+}
+
+func (x loseJournal) Reviews(ctx context.Context, a automation.ID, source record.Ref) ([]automation.Review, error) {
+	all, err := x.ports.Reviews(ctx, a, source)
+	for i := range all {
+		d := &all[i].Decision
+		switch candidates := all[i].Plan.Identity.Candidates; {
+		case x.m == TurnDecisions && len(d.Choices) > 0:
+			d.Choices = maps.Clone(d.Choices)
+			for key, c := range d.Choices {
+				if c.Take = automation.TakeSource; all[i].Decision.Choices[key].Take == automation.TakeSource {
+					c.Take = automation.TakeTarget
+				}
+				d.Choices[key] = c
+			}
+		case x.m == AnyCounterpart && d.CreateNew && len(candidates) > 0:
+			*d = automation.Decision{Counterpart: candidates[0].Ref}
+		}
+	}
+	return all, err
 }
 
 func (x loseJournal) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {

@@ -27,6 +27,8 @@ type scenario struct {
 	phoneOnly bool
 	// tidies lets HighLevel store no two spaces in a row, and people type them.
 	tidies bool
+	// decided lets somebody answer what people are asked.
+	decided bool
 	// leave lets people delete more contacts than elsewhere.
 	leave bool
 	// lasts is how long people are at work, in a world in which the access to HighLevel runs out; zero is some minutes.
@@ -143,6 +145,8 @@ var scenarios = []scenario{
 	{name: "two-way, unlinking", share: 1, parts: []part{{toGleap, both(twoWay, unlinks)}}, entered: []side{gleapSide, highLevelSide}, leave: true},
 	{name: "two-way, marking", share: 1, parts: []part{{toGleap, both(twoWay, marks("tags", "tags"))}}, entered: []side{gleapSide, highLevelSide}, leave: true},
 	{name: "two-way, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true},
+	{name: "one way, decided", share: 1, parts: []part{{toHighLevel, owned(mapping.OwnerAsk)}}, entered: []side{gleapSide, gleapSide, highLevelSide}, phoneOnly: true, decided: true},
+	{name: "two-way, decided", share: 1, parts: []part{{toGleap, both(twoWay, owned(mapping.OwnerAsk))}}, entered: []side{gleapSide, highLevelSide}, decided: true},
 	// Played only when it is asked for: it is long.
 	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.

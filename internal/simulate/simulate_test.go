@@ -140,6 +140,8 @@ func TestAuditorNoticesEachMutation(t *testing.T) {
 				o.Scenario = Braked
 			case HammerTokens, DropHeld:
 				o.Scenario, o.Seeds = Day, 30
+			case TurnDecisions, AnyCounterpart:
+				o.Scenario = "two-way, decided"
 			case EchoAsked: // it takes a provider that tidies
 				o.Scenario = "one way, asking"
 			case ForgetChildren, MissChildren, MuffleDeletes:
@@ -273,6 +275,8 @@ func TestNamedSeeds(t *testing.T) {
 		{239, "children", "a read that failed after a write is taken for a write that failed"},
 		{641, "children", "a contact is entered before it is known what an unanswered create made"},
 		{2603, "a ring", "a person types into a contact an upsert made by mistake"},
+		{44, "one way, decided", "a person chooses the older value"},
+		{173, "one way, decided", "a tag that was written without an answer is taken away again"},
 		{50881, "a ring", "a create that was refused, and was made, is made again after the email changed"},
 	} {
 		t.Run(named.showed, func(t *testing.T) {

@@ -33,6 +33,8 @@ const (
 	// dayPollEvery is how often a day's sides are polled: a rhythm people may choose, too.
 	dayPollEvery = 5 * time.Minute
 	rescueEvery  = 30 * time.Second
+	// decideEvery is how often somebody looks at what people are asked.
+	decideEvery = 40 * time.Second
 	// front is the process that takes webhooks, routes, polls and rescues.
 	front = "front"
 )
@@ -114,6 +116,7 @@ type world struct {
 	intents      []intent
 	outcomes     []outcome
 	deliveries   []*delivery
+	decisions    []decision
 	underWay     int // deliveries and jobs that are still to be done
 	polled       []polled
 	quiet        map[polled]int
@@ -298,6 +301,9 @@ func (w *world) live() bool {
 	for _, s := range w.polled {
 		w.every(rhythm, func() { w.poll(s) })
 	}
+	if w.scenario.decided {
+		w.every(decideEvery, w.decide)
+	}
 	for end := beginning.Add(busy); len(w.agenda) > 0 && w.clock.Before(end) && w.ctx.Err() == nil; {
 		w.step()
 	}
@@ -346,7 +352,7 @@ func (w *world) atRest() bool {
 		}
 	}
 	keys, events := w.store.Busy(func(r automation.Run) bool { return r.Code == "no_parent" })
-	return keys == 0 && events == 0 && w.underWay == 0
+	return keys == 0 && events == 0 && w.underWay == 0 && !w.unanswered()
 }
 
 // The front's own work. When the front is down, or busy, it is done later or left to the next time.
@@ -642,7 +648,7 @@ func (w *world) evidence(rested bool) evidence {
 		}
 	}
 	return evidence{
-		questions: w.questions(), families: w.families, all: w.definitions, childWrites: ofChildren,
+		questions: w.questions(), families: w.families, decisions: w.decisions, ends: w.moments, all: w.definitions, childWrites: ofChildren,
 		rested: rested, automations: contacts, ledger: &w.ledger, calls: w.calls, wrote: ofContacts, deliveries: w.deliveries,
 		accepted: func(d *delivery) bool { return w.store.Accepted(connectionOf(d.side), d.dedupe) },
 		changes:  w.store.Changes(), intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates,

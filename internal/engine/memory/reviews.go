@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -68,4 +69,25 @@ func (s *Store) ask(f engine.Finish) {
 	}
 	asked.ID, asked.OpenedAt = s.reviews[i].ID, s.reviews[i].OpenedAt
 	s.reviews[i] = asked
+}
+
+// Decide stores a person's answer and makes the key due. It answers engine.ErrConflict when the question is settled, or
+// was asked anew after seen.
+func (s *Store) Decide(id, run string, d automation.Decision) error {
+	return s.write(func() ([]engine.Job, error) {
+		i := slices.IndexFunc(s.reviews, func(r automation.Review) bool { return r.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("decide review %s: %w", id, engine.ErrNotFound)
+		}
+		r := &s.reviews[i]
+		if r.Run != run || r.State == automation.ReviewSettled {
+			return nil, fmt.Errorf("decide review %s: %w", id, engine.ErrConflict)
+		}
+		r.State, r.Decision, r.DecidedAt = automation.ReviewDecided, d, s.now()
+		e := automation.Event{ID: "ev_" + id, Kind: automation.Decided, Ref: r.Source, ReceivedAt: s.now()}
+		if w, idled := s.wake(engine.Key{Automation: r.Automation, Source: r.Source}, e, ""); idled {
+			return []engine.Job{reconcile(w)}, nil
+		}
+		return nil, nil
+	})
 }
