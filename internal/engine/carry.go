@@ -427,17 +427,21 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if at.target == nil {
 		return x.apply(ctx, c.flipped, target, at, false)
 	}
-	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref)
+	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref, x.agreedByCreate(c, *at.target))
 }
 
 // meet links a target record with its source, and leaves the rest to the pair's key. c leads away from the target record.
-func (x *execution) meet(ctx context.Context, c *Compiled, target record.Record, id automation.Identity, source record.Ref) (Result, error) {
+// agreed is what is known of an earlier meeting; nil: nothing.
+func (x *execution) meet(ctx context.Context, c *Compiled, target record.Record, id automation.Identity, source record.Ref, agreed *automation.Base) (Result, error) {
 	at := found{identity: id}
 	link := automation.Link{ID: x.NewID("ln"), Source: source, Target: target.Ref, Evidence: identityTitle(c, at), CreatedAt: x.Now()}
+	if agreed != nil {
+		agreed.Link = link.ID
+	}
 	x.step(automation.Step{Kind: automation.StepIdentity, OK: true, Title: identityTitle(c, at), Detail: identityDetail(at)})
 	x.decided(automation.Linked, "linked", "It is linked with the "+c.Target.Label+"; the two are compared next.")
 	x.run.Target = source
-	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &link, Settle: true})
+	res, err := x.finish(ctx, automation.Succeeded, Finish{Link: &link, Base: agreed, Settle: true})
 	if err != nil {
 		return res, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
@@ -62,7 +63,7 @@ func (x *execution) hold(ctx context.Context, c *Compiled, r record.Record, at *
 			if err != nil {
 				return Result{}, false, err
 			}
-			res, err = x.meet(ctx, c, r, automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(r.Title), Found: 1}}}, ch.Source)
+			res, err = x.meet(ctx, c, r, automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(r.Title), Found: 1}}}, ch.Source, nil)
 			return res, true, err
 		}
 	}
@@ -297,4 +298,57 @@ func (x *execution) linkOfCreate(ctx context.Context, c *Compiled) (automation.L
 		link.Source, link.Target = link.Target, link.Source
 	}
 	return link, true, x.halfway(ctx, Finish{Link: &link}, &at)
+}
+
+// agreedByCreate is what both sides agreed on when a target record's own key made its source, as far as the create that
+// was never answered tells: without it the two would meet as if for the first time, and an edit made since would be one
+// of two values of which nobody knows which is newer. nil: what was found was not made by it.
+func (x *execution) agreedByCreate(c *Compiled, made record.Record) *automation.Base {
+	for _, ch := range x.recovered {
+		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != made.Ref.Type || made.CreatedAt.IsZero() || madeBefore(made, ch) || !c.flipped.resembles(made, ch) {
+			continue
+		}
+		base := automation.Base{Automation: x.a.ID, Version: c.Version, Fields: record.Fields{}, Target: record.Fields{}, AgreedAt: ch.IntendedAt}
+		asked := record.Record{Ref: made.Ref, Fields: record.Fields{}}
+		for _, f := range ch.Fields {
+			v := f.After
+			if f.Action == automation.Set && c.flipped.took(f, made.Fields[f.Field]) {
+				v = made.Fields[f.Field] // as the provider writes it
+			}
+			asked.Fields[f.Field] = v
+			if row, ok := c.Def.Mapping.RowByID(f.Row); ok && row.Direction == mapping.ToSource {
+				key := automation.BackKey(f.Field)
+				base.Fields[key], base.Target[key] = f.After, v
+			}
+		}
+		readBack := map[string]bool{} // by a row that leads back from it
+		for _, b := range c.MapBack(record.Record{Fields: record.Fields{}}) {
+			for _, key := range b.Row.Sources {
+				readBack[key] = true
+			}
+		}
+		// What was not asked for was empty on both sides.
+		for _, r := range c.Map(asked) {
+			if r.Err == nil && (r.Row.Direction == mapping.Both || readBack[r.Target.Key]) {
+				base.Fields[r.Target.Key], base.Target[r.Target.Key] = r.Value, r.Value
+			}
+		}
+		return &base
+	}
+	return nil
+}
+
+// resembles reports that a record still has one of the values a create asked for besides its addresses, where it asked
+// for any: somebody may have entered the same person at that very time.
+func (c *Compiled) resembles(made record.Record, ch automation.Change) bool {
+	asked := false
+	for _, f := range ch.Fields {
+		if f.Action != automation.Set || f.After.IsEmpty() || slices.ContainsFunc(c.Def.Match, func(m automation.MatchKey) bool { return m.Target == f.Field }) {
+			continue
+		}
+		if asked = true; c.took(f, made.Fields[f.Field]) {
+			return true
+		}
+	}
+	return !asked
 }

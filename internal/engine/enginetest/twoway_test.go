@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
@@ -281,4 +282,44 @@ func TestAPausedAutomationHoldsWhatComes(t *testing.T) {
 	}
 	h.Drain()
 	only(t, h)
+}
+
+// What a target's own worker made before it crashed is what both sides agreed on: a person's edit since then is an edit,
+// and not a difference between two who meet for the first time.
+func TestACrashAfterATargetsCreateForgetsNotWhatWasAgreed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		edited string
+		edit   func(t *testing.T, h *enginetest.House, gleapID, contact string)
+	}{
+		"edited where it came from": {"gleap", func(t *testing.T, h *enginetest.House, gleapID, _ string) {
+			edit(t, h.Gleap.PersonEditsContact(gleapID, map[string]any{"companyName": "Acme Worldwide", "name": "Janet Doe"}))
+		}},
+		"edited where it was made": {"highlevel", func(t *testing.T, h *enginetest.House, _, contact string) {
+			edit(t, h.HighLevel.PersonEditsContact(contact, map[string]any{"companyName": "Acme Worldwide", "firstName": "Janet"}))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := enginetest.New(t, enginetest.Options{})
+			h.TwoWays(nil)
+			journal := &cutJournal{Journal: h.Store, cuts: 1}
+			h.Reconciler.Journal, h.Crash = journal, errPowerCut
+			id := h.Gleap.PersonCreatesContact(jane())
+			h.Poll()
+			if journal.cuts != 0 {
+				t.Fatal("there was no crash")
+			}
+			contact := fmt.Sprint(only(t, h)["id"])
+			tc.edit(t, h, id, contact)
+			for range 3 {
+				h.Later(2 * time.Minute)
+				h.PollBoth()
+			}
+			c, s := only(t, h), onlySession(t, h)
+			if c["companyName"] != "Acme Worldwide" || s["companyName"] != "Acme Worldwide" || c["firstName"] != "Janet" || s["name"] != "Janet Doe" {
+				t.Errorf("edited in %s: HighLevel %v %v of %v, Gleap %v of %v", tc.edited, c["firstName"], c["lastName"], c["companyName"], s["name"], s["companyName"])
+			}
+		})
+	}
 }
