@@ -24,7 +24,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,9 +56,9 @@ func run() error {
 	fmt.Printf("%-66s %16s   %s\n", "what", "figure", "goal")
 	line := func(what, figure, goal string) { fmt.Printf("%-66s %16s   %s\n", what, figure, goal) }
 	if len(os.Args) > 1 {
-		part, ok := map[string]func(func(what, figure, goal string)) error{"ingress": ingress, "storm": storm}[os.Args[1]]
+		part, ok := map[string]func(func(what, figure, goal string)) error{"calls": calls, "ingress": ingress, "storm": storm}[os.Args[1]]
 		if !ok {
-			return fmt.Errorf("there is no part %q: ingress, storm, or nothing for all", os.Args[1])
+			return fmt.Errorf("there is no part %q: calls, ingress, storm, or nothing for all", os.Args[1])
 		}
 		return part(line)
 	}
@@ -117,7 +116,7 @@ func run() error {
 		return err
 	}
 	line(fmt.Sprintf("  of half as many: %s", half.Round(time.Millisecond)), fmt.Sprintf("%.0f MB", halfPeak), "")
-	return errors.Join(storm(line), ingress(line))
+	return errors.Join(calls(line), storm(line), ingress(line))
 }
 
 func mapTwelve(b *testing.B, phone bool) {
@@ -451,22 +450,7 @@ var version = regexp.MustCompile(`name="version" value="(\d+)"`)
 
 // endToEnd measures from the first delivery to the last contact written in the other twin.
 func (w *world) endToEnd() (float64, error) {
-	_, at, err := w.form("/automations", url.Values{"recipe": {"highlevel-contact-to-gleap"}})
-	if err != nil {
-		return 0, err
-	}
-	id := strings.Split(strings.TrimPrefix(at, "/automations/"), "/")[0]
-	resp, err := w.http.Get(w.base + "/automations/" + id + "/live")
-	if err != nil {
-		return 0, err
-	}
-	page, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	m := version.FindSubmatch(page)
-	if err != nil || m == nil {
-		return 0, fmt.Errorf("no version on the page: %v", err)
-	}
-	if _, _, err := w.form("/automations/"+id+"/activation", url.Values{"state": {"on"}, "version": {string(m[1])}}); err != nil {
+	if err := w.switchOn("highlevel-contact-to-gleap", nil); err != nil {
 		return 0, err
 	}
 	reqs := make([]*http.Request, contacts)
