@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"crosswalk/internal/apiclient"
@@ -168,23 +169,21 @@ type appointmentCursor struct {
 	Until    time.Time `json:"u"`
 }
 
-// appointmentsPage lists one span of one calendar. An appointment that is moved to another day meanwhile may be passed
-// over: that is a change, which the next look for changes brings.
+// appointmentsPage lists the next span of a calendar that has any. An appointment that is moved to another day meanwhile
+// may be passed over: that is a change, which the next look for changes brings. Searched are those a look for changes
+// takes in, by what is in them: HighLevel has no search of its own.
 func appointmentsPage(ctx context.Context, c *Client, q provider.Query) (provider.Page, error) {
-	if q.Search != "" {
-		return provider.Page{}, unsupported("search appointments", false)
-	}
 	all, err := c.calendars(ctx)
 	if err != nil {
 		return provider.Page{}, err
 	}
 	now := c.cfg.Now()
 	at := appointmentCursor{From: now.Add(-allAppointments), Until: now.Add(allAppointments)}
-	if !q.ChangedSince.IsZero() {
+	if !q.ChangedSince.IsZero() || q.Search != "" {
 		at.From, at.Until = now.Add(-changedAppointments), now.Add(changedAhead)
-		if q.ChangedSince.Before(now.Add(-changedAppointments)) {
-			at.From = q.ChangedSince.Add(-changedAppointments)
-		}
+	}
+	if !q.ChangedSince.IsZero() && q.ChangedSince.Before(now.Add(-changedAppointments)) {
+		at.From = q.ChangedSince.Add(-changedAppointments)
 	}
 	at.At = at.From
 	if q.Cursor != "" {
@@ -194,40 +193,59 @@ func appointmentsPage(ctx context.Context, c *Client, q provider.Query) (provide
 			return provider.Page{}, badCursor(opAppointments)
 		}
 	}
-	// A calendar that is gone is passed over; those after it are not.
-	i, here := slices.BinarySearchFunc(all, at.Calendar, func(one calendar, id string) int { return cmp.Compare(one.id, id) })
-	if i >= len(all) {
-		return provider.Page{}, nil
-	}
-	if !here {
-		at.At = at.From
-	}
-	until := at.At.Add(appointmentSpan)
-	if until.After(at.Until) {
-		until = at.Until
-	}
-	page, err := c.appointmentsOf(ctx, all, all[i].id, at.At, until, q.ChangedSince)
-	if err != nil {
-		return provider.Page{}, err
-	}
-	switch {
-	case until.Before(at.Until):
-		at.Calendar, at.At = all[i].id, until
-	case i+1 < len(all):
-		at.Calendar, at.At = all[i+1].id, at.From
-	default:
+	for {
+		// A calendar that is gone is passed over; those after it are not.
+		i, here := slices.BinarySearchFunc(all, at.Calendar, func(one calendar, id string) int { return cmp.Compare(one.id, id) })
+		if i >= len(all) {
+			return provider.Page{}, nil
+		}
+		if !here {
+			at.At = at.From
+		}
+		until := at.At.Add(appointmentSpan)
+		if until.After(at.Until) {
+			until = at.Until
+		}
+		page, err := c.appointmentsOf(ctx, all, all[i].id, at.At, until, q)
+		if err != nil {
+			return provider.Page{}, err
+		}
+		switch {
+		case until.Before(at.Until):
+			at.Calendar, at.At = all[i].id, until
+		case i+1 < len(all):
+			at.Calendar, at.At = all[i+1].id, at.From
+		default:
+			return page, nil
+		}
+		if len(page.Records) == 0 {
+			continue
+		}
+		b, err := json.Marshal(at)
+		if err != nil {
+			return provider.Page{}, badCursor(opAppointments)
+		}
+		page.Next = base64.RawURLEncoding.EncodeToString(b)
 		return page, nil
 	}
-	b, err := json.Marshal(at)
-	if err != nil {
-		return provider.Page{}, badCursor(opAppointments)
+}
+
+// saysIn reports that an appointment has a text somewhere; the empty text is everywhere.
+func saysIn(r record.Record, search string) bool {
+	search = strings.ToLower(strings.TrimSpace(search))
+	if search == "" {
+		return true
 	}
-	page.Next = base64.RawURLEncoding.EncodeToString(b)
-	return page, nil
+	for _, key := range []string{"id", "title", "calendar", "address", "notes", "description", "contactId"} {
+		if strings.Contains(strings.ToLower(r.Fields[key].String()), search) {
+			return true
+		}
+	}
+	return false
 }
 
 // appointmentsOf asks for a span whose end belongs to the next one. Whether HighLevel's own includes it is not told.
-func (c *Client) appointmentsOf(ctx context.Context, all []calendar, id string, from, until, since time.Time) (provider.Page, error) {
+func (c *Client) appointmentsOf(ctx context.Context, all []calendar, id string, from, until time.Time, q provider.Query) (provider.Page, error) {
 	ms := func(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
 	var out raw
 	err := c.doCalendar(ctx, opAppointments, path("calendars", "events"), url.Values{
@@ -250,7 +268,7 @@ func (c *Client) appointmentsOf(ctx context.Context, all []calendar, id string, 
 		if rec.Ref.ID == "" {
 			return provider.Page{}, unexpected(opAppointments)
 		}
-		if r["deleted"] == true || !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(since) {
+		if r["deleted"] == true || !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(q.ChangedSince) || !saysIn(rec, q.Search) {
 			continue
 		}
 		page.Records = append(page.Records, rec)
