@@ -492,7 +492,7 @@ func TestSomebodyIsFoundToDryRun(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)
 	w.get("/test?q=omar").is(http.StatusOK).says(".results", "Omar Haddad")
-	w.get("/test?q=nobody").is(http.StatusOK).says("main", "Nobody matches “nobody”")
+	w.get("/test?q=nobody").is(http.StatusOK).says("main", "No contact matches “nobody”")
 }
 
 func TestOnlyWhatIsReadyIsSwitchedOn(t *testing.T) {

@@ -39,7 +39,7 @@ func (s *scoped) showTest(c echo.Context, status int, v automationui.TestView) e
 
 // testView is the page with what was searched for.
 func (s *scoped) testView(c echo.Context, d desk) automationui.TestView {
-	v := automationui.TestView{Builder: s.head(d, automationui.Test), Target: d.target.side(), Query: strings.TrimSpace(c.QueryParam("q"))}
+	v := automationui.TestView{Builder: s.head(d, automationui.Test), Of: d.source.object.Label, SearchedBy: searchedBy(d.source.object.Type), Target: d.target.side(), Query: strings.TrimSpace(c.QueryParam("q"))}
 	if d.source.problem != nil {
 		return v // said on top already
 	}
@@ -192,4 +192,12 @@ func (s *scoped) sent(ctx context.Context, d desk, fields record.Fields) (automa
 		}
 	}
 	return out, nil
+}
+
+// searchedBy says what finds a record by hand.
+func searchedBy(t record.ObjectType) string {
+	if t == record.Contact {
+		return "name, email or phone"
+	}
+	return "what is in it"
 }

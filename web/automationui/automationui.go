@@ -2,7 +2,11 @@
 // four steps: When, Test and Live. The fourth, Map, is package mappingui.
 package automationui
 
-import "crosswalk/web/ui"
+import (
+	"strings"
+
+	"crosswalk/web/ui"
+)
 
 // State is an automation's switch.
 type State string
@@ -126,7 +130,9 @@ type Verdict struct {
 // TestView is /automations/:id/test.
 type TestView struct {
 	Builder
-	// Search of one contact: GET .../test?q=; results offer POST .../plans with record=ID.
+	Of         string // what is read: "contact"
+	SearchedBy string // "name, email or phone"
+	// Search of one of them: GET .../test?q=; results offer POST .../plans with record=ID.
 	Query        string
 	Found        []Contact
 	Asked        bool   // a search was made, so an empty Found means none matched
@@ -136,6 +142,13 @@ type TestView struct {
 	Payload      string // JSON of the record; POST .../tests with payload and send=preview|real
 	PayloadError string
 	Result       *TestResult
+}
+
+func (v TestView) placeholder() string {
+	if v.SearchedBy == "" {
+		return ""
+	}
+	return strings.ToUpper(v.SearchedBy[:1]) + v.SearchedBy[1:]
 }
 
 // Contact is a search result.

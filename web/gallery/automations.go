@@ -52,7 +52,7 @@ func automations() []State {
 	disputed.Conflict = conflict(automationui.HiddenField{Name: "rule.match", Value: "all"})
 	disputed.Conflict.LoadHref, disputed.Conflict.Action = "/automations/at_1/when", "/automations/at_1/when"
 
-	testing := automationui.TestView{Builder: builder(automationui.Test), Total: "12,480", Target: ui.HighLevel,
+	testing := automationui.TestView{Builder: builder(automationui.Test), Of: "contact", SearchedBy: "name, email or phone", Total: "12,480", Target: ui.HighLevel,
 		Payload: "{\n  \"name\": \"Jane Doe\",\n  \"email\": \"jane@acme.io\"\n}"}
 	found := testing
 	found.Query, found.Asked = "jane", true
