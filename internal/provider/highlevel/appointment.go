@@ -29,6 +29,9 @@ const (
 	changedAppointments = 92 * 24 * time.Hour
 	changedAhead        = 2*appointmentSpan - changedAppointments
 	allAppointments     = 4 * appointmentSpan
+	// emptySpans is how many spans without a hit are passed over before a page ends all the same: a listing that the call
+	// limit interrupts goes on from its last page.
+	emptySpans = 24
 )
 
 // appointmentObject is read-only: people book in HighLevel, which knows who is free. Webhooks tell of every change
@@ -169,7 +172,7 @@ type appointmentCursor struct {
 	Until    time.Time `json:"u"`
 }
 
-// appointmentsPage lists the next span of a calendar that has any. An appointment that is moved to another day meanwhile
+// appointmentsPage lists the next span of a calendar that has any, as far as it is near. An appointment that is moved to another day meanwhile
 // may be passed over: that is a change, which the next look for changes brings. Searched are those a look for changes
 // takes in, by what is in them: HighLevel has no search of its own.
 func appointmentsPage(ctx context.Context, c *Client, q provider.Query) (provider.Page, error) {
@@ -193,7 +196,7 @@ func appointmentsPage(ctx context.Context, c *Client, q provider.Query) (provide
 			return provider.Page{}, badCursor(opAppointments)
 		}
 	}
-	for {
+	for empty := 1; ; empty++ {
 		// A calendar that is gone is passed over; those after it are not.
 		i, here := slices.BinarySearchFunc(all, at.Calendar, func(one calendar, id string) int { return cmp.Compare(one.id, id) })
 		if i >= len(all) {
@@ -218,7 +221,7 @@ func appointmentsPage(ctx context.Context, c *Client, q provider.Query) (provide
 		default:
 			return page, nil
 		}
-		if len(page.Records) == 0 {
+		if len(page.Records) == 0 && empty < emptySpans {
 			continue
 		}
 		b, err := json.Marshal(at)

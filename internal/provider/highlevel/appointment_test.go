@@ -1,8 +1,11 @@
 package highlevel_test
 
 import (
+	"context"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +139,34 @@ func TestWhatBecameOfAnAppointmentIsFoundLongAfterItBegan(t *testing.T) {
 	s.clock.advance(100 * 24 * time.Hour)
 	if got := s.listed(provider.Query{ChangedSince: since}); !slices.Equal(got, sorted(past, next)) {
 		t.Errorf("after a long rest: %v, want %v", got, sorted(past, next))
+	}
+}
+
+// A listing can be interrupted by the call limit, and then goes on from its last page: no page may take too many calls.
+func TestAPageOfNoAppointmentsEndsBeforeItIsDear(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	calendars := make([]string, 40)
+	for i := range calendars {
+		calendars[i] = fmt.Sprintf(`{"id":"c%02d"}`, i)
+	}
+	body := `{"calendars":[` + strings.Join(calendars, ",") + `],"events":[]}`
+	c := highlevel.New(highlevel.Config{
+		Connection: connection, LocationID: "L", Token: func(context.Context) (string, error) { return "token-1", nil },
+		Transport: answering(func(*http.Request) string { calls++; return body }),
+	})
+	pages := 0
+	for page, err := range c.List(t.Context(), provider.Query{Type: record.Appointment}) {
+		if err != nil || len(page.Records) != 0 {
+			t.Fatal(len(page.Records), err)
+		}
+		if pages++; calls > 30 {
+			t.Fatalf("page %d took %d calls", pages, calls)
+		}
+		calls = 0
+	}
+	if pages < 10 {
+		t.Errorf("%d pages of 40 calendars", pages)
 	}
 }
 
