@@ -11,6 +11,9 @@ SOURCES := $(shell find cmd internal web static migrations -name '*.go' -not -na
 VIEWS   := $(shell find web -name '*.templ' 2>/dev/null)
 ASSETS  := $(shell find static -type f -not -path 'static/vendor/*' 2>/dev/null)
 
+# SA4023 (comparing an interface with nil) fails itself in staticcheck 0.8.2: it indexes past a function's results.
+STATIC  := inherit,-SA4023
+
 .PHONY: help run build generate test race fuzz e2e bench lint audit check clean
 
 help: ## List the targets
@@ -57,7 +60,7 @@ bench: $(BIN) ## Measure, and print one table
 lint: generate ## Formatting, vet, staticcheck, and the import rules
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed:"; echo "$$out"; exit 1; fi
 	@go vet ./...
-	@go tool -modfile=scripts/checks/go.mod staticcheck ./...
+	@go tool -modfile=scripts/checks/go.mod staticcheck -checks $(STATIC) ./...
 	@go test ./internal/app -run 'TestRooms' -count=1
 
 audit: generate ## Known holes: gosec, govulncheck

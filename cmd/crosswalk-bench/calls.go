@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -18,14 +21,52 @@ const (
 // calls counts what carrying contacts over costs in calls of the two providers, as both twins see them: what is spent of
 // the accounts' limits. The dry run of one contact, opening pages and what else people do is not in it.
 func calls(line func(what, figure, goal string)) error {
+	bare := func(w *world) func(string, int) []byte {
+		return func(who string, n int) (body []byte) { body, _ = w.delivery(who, n); return body }
+	}
+	err := withEveryone(false, func(w *world, reads, writes float64) error {
+		line(fmt.Sprintf("%d contacts carried over: writes for each", carried), fmt.Sprintf("%.3f", writes), "≤ 1.05")
+		line("  reads for each", fmt.Sprintf("%.3f", reads), "≤ 0.02")
+		perEdit, err := w.edits(0, edited, bare(w))
+		line(fmt.Sprintf("%d contacts edited, one way: calls for each", edited), fmt.Sprintf("%.2f", perEdit), "")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return withEveryone(true, func(w *world, _, _ float64) error {
+		perEdit, err := w.edits(0, edited, bare(w))
+		if err != nil {
+			return err
+		}
+		line("  where it saves calls (decision 0018)", fmt.Sprintf("%.2f", perEdit), "≤ 2")
+		if _, err := w.edits(edited, provingEdits, w.whole); err != nil {
+			return err
+		}
+		perEdit, err = w.edits(2*edited, edited, w.whole)
+		line("  and webhooks hold the contact", fmt.Sprintf("%.2f", perEdit), "≤ 1")
+		return err
+	})
+}
+
+// withEveryone carries everyone over by a new automation, and tells what that took for each.
+func withEveryone(saving bool, then func(w *world, reads, writes float64) error) error {
 	w, err := newWorld()
 	if err != nil {
 		return err
 	}
 	defer w.close()
 	w.hl.SeedContacts(carried)
+	if err := w.make("highlevel-contact-to-gleap"); err != nil {
+		return err
+	}
+	if saving {
+		if err := w.saveCalls(); err != nil {
+			return fmt.Errorf("save calls: %w", err)
+		}
+	}
 	reads, writes, err := w.spent(func() error {
-		if err := w.switchOn("highlevel-contact-to-gleap", url.Values{"start": {"all"}}); err != nil {
+		if err := w.activate(url.Values{"start": {"all"}}); err != nil {
 			return err
 		}
 		return until(func() bool { return w.gl.Stats().Sessions >= carried })
@@ -33,17 +74,28 @@ func calls(line func(what, figure, goal string)) error {
 	if err != nil {
 		return fmt.Errorf("carry everyone over: %w", err)
 	}
-	line(fmt.Sprintf("%d contacts carried over: writes for each", carried), fmt.Sprintf("%.3f", writes/carried), "≤ 1.05")
-	line("  reads for each", fmt.Sprintf("%.3f", reads/carried), "≤ 0.02")
+	return then(w, reads/carried, writes/carried)
+}
 
-	reads, writes, err = w.spent(func() error {
+// provingEdits are enough for what webhooks hold to be believed.
+const provingEdits = 30
+
+// edits edits some contacts, has a webhook tell of each, and answers the calls each takes until all are carried.
+func (w *world) edits(from, n int, body func(who string, n int) []byte) (perEdit float64, err error) {
+	reads, writes, err := w.spent(func() error {
 		before := w.gl.Stats().Writes
-		for i, c := range w.hl.Contacts()[:edited] {
+		for i, c := range w.hl.Contacts()[from : from+n] {
 			who := fmt.Sprint(c["id"])
 			if err := w.hl.PersonEditsContact(who, map[string]any{"companyName": fmt.Sprintf("Company %d", i)}); err != nil {
 				return err
 			}
-			resp, err := w.http.Do(w.hook(who, i))
+			b := body(who, i)
+			req, err := http.NewRequest(http.MethodPost, w.base+"/hooks/highlevel", bytes.NewReader(b))
+			if err != nil {
+				return err
+			}
+			req.Header.Set("X-GHL-Signature", base64.StdEncoding.EncodeToString(ed25519.Sign(w.key, b)))
+			resp, err := w.http.Do(req)
 			if err != nil {
 				return err
 			}
@@ -52,13 +104,28 @@ func calls(line func(what, figure, goal string)) error {
 				return fmt.Errorf("a webhook was answered %d", resp.StatusCode)
 			}
 		}
-		return until(func() bool { return w.gl.Stats().Writes-before >= edited })
+		return until(func() bool { return w.gl.Stats().Writes-before >= int64(n) })
 	})
+	return (reads + writes) / float64(n), err
+}
+
+// whole is a ContactUpdate with the contact in it, as HighLevel sends them.
+func (w *world) whole(who string, n int) []byte {
+	c, _ := w.hl.Contact(who)
+	c["type"], c["locationId"], c["webhookId"] = "ContactUpdate", w.hlReady.LocationID, fmt.Sprintf("whole-%s-%d", who, n)
+	c["timestamp"] = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	body, _ := json.Marshal(c)
+	return body
+}
+
+// saveCalls tells the automation that was made last to save calls.
+func (w *world) saveCalls() error {
+	v, err := w.version()
 	if err != nil {
-		return fmt.Errorf("carry edits: %w", err)
+		return err
 	}
-	line(fmt.Sprintf("%d contacts edited, one way: calls for each", edited), fmt.Sprintf("%.2f", (reads+writes)/edited), "≤ 2")
-	return nil
+	_, _, err = w.form(w.automation+"/policies", url.Values{"version": {v}, "create": {"true"}, "update": {"true"}, "first": {"fill_empty"}, "deletes": {""}, "save-calls": {"true"}})
+	return err
 }
 
 // spent is how many calls do cost, those that changed something apart.
@@ -77,25 +144,44 @@ func (w *world) spent(do func() error) (reads, writes float64, err error) {
 
 // switchOn makes a recipe's automation and switches it on.
 func (w *world) switchOn(recipe string, more url.Values) error {
-	_, at, err := w.form("/automations", url.Values{"recipe": {recipe}})
+	if err := w.make(recipe); err != nil {
+		return err
+	}
+	return w.activate(more)
+}
+
+// make makes a recipe's automation.
+func (w *world) make(recipe string) error {
+	id, err := w.automate(recipe)
+	w.automation = "/automations/" + id
+	return err
+}
+
+// activate switches the automation that was made last on.
+func (w *world) activate(more url.Values) error {
+	v, err := w.version()
 	if err != nil {
 		return err
 	}
-	id := strings.Split(strings.TrimPrefix(at, "/automations/"), "/")[0]
-	page, err := w.page("/automations/" + id + "/live")
-	if err != nil {
-		return err
-	}
-	m := version.FindStringSubmatch(page)
-	if m == nil {
-		return errors.New("no version on the page")
-	}
-	form := url.Values{"state": {"on"}, "version": {m[1]}}
+	form := url.Values{"state": {"on"}, "version": {v}}
 	for k, v := range more {
 		form[k] = v
 	}
-	_, _, err = w.form("/automations/"+id+"/activation", form)
+	_, _, err = w.form(w.automation+"/activation", form)
 	return err
+}
+
+// version is the version of the automation that was made last.
+func (w *world) version() (string, error) {
+	page, err := w.page(w.automation + "/live")
+	if err != nil {
+		return "", err
+	}
+	m := version.FindStringSubmatch(page)
+	if m == nil {
+		return "", errors.New("no version on the page")
+	}
+	return m[1], nil
 }
 
 func (w *world) page(at string) (string, error) {

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"os/exec"
@@ -20,12 +17,19 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/record"
+	"crosswalk/internal/store"
 	twingleap "crosswalk/internal/twin/gleap"
 	twinhighlevel "crosswalk/internal/twin/highlevel"
 )
 
 // population is how many contacts a dry run of everyone goes through.
 const population = 100_000
+
+const (
+	ms = time.Millisecond
+	// hours is how long a plan for everyone may take: what takes longer has stopped.
+	hours = 6 * time.Hour
+)
 
 // planTwelve plans for a linked pair of twelve two-way rows, one of which differs.
 func planTwelve(b *testing.B) {
@@ -62,9 +66,29 @@ func planTwelve(b *testing.B) {
 	}
 }
 
-// everyone measures a dry run of n contacts by the built binary, against instant twins in this process: how long it
-// takes, and the most memory the server held.
-func everyone(n int) (took time.Duration, peakMB float64, err error) {
+// everyone shows how a dry run of everyone grows with everyone. Memory is to be flat: twice as many people take hardly more.
+func everyone(line func(what, figure, goal string)) error {
+	peaks := map[int]float64{}
+	for _, n := range []int{population / 4, population / 2, population, 2 * population} {
+		took, peak, err := dryRunOf(n)
+		if err != nil {
+			return err
+		}
+		peaks[n] = peak
+		time, memory := "", ""
+		if n == population {
+			time, memory = "≤ 1m", "≤ 150 MB"
+		}
+		line(fmt.Sprintf("dry run of %d contacts (built binary)", n), took.Round(ms).String(), time)
+		line("  peak resident memory", fmt.Sprintf("%.0f MB", peak), memory)
+	}
+	line("  memory at twice the population", fmt.Sprintf("%.2f times", peaks[2*population]/peaks[population]), "")
+	return nil
+}
+
+// dryRunOf measures a dry run of n contacts by the built binary, against instant twins in this process: how long it takes,
+// and the most memory the server held.
+func dryRunOf(n int) (took time.Duration, peakMB float64, err error) {
 	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, Instant: true})
 	if err != nil {
 		return 0, 0, err
@@ -75,79 +99,109 @@ func everyone(n int) (took time.Duration, peakMB float64, err error) {
 	}
 	gl.SeedContacts(n)
 	hl.SeedContacts(n / 10)
-	hlURL, err := serve(hl)
+	s, err := serveTwins(hl, gl, exec.Command(filepath.Join("bin", "crosswalk"), "serve"))
 	if err != nil {
 		return 0, 0, err
+	}
+	defer s.close()
+	id, err := s.automate("gleap-contact-to-highlevel")
+	if err != nil {
+		return 0, 0, err
+	}
+	begin := time.Now()
+	if _, err := s.dryRun(id); err != nil {
+		return 0, 0, err
+	}
+	return time.Since(begin), peakMemory(s.cmd.Process.Pid), nil
+}
+
+// separate are both twins in this process and the server in one of its own, so that its memory can be told.
+type separate struct {
+	*world
+	cmd   *exec.Cmd
+	store *store.Store // of the running server, to look how far it is
+}
+
+func serveTwins(hl *twinhighlevel.Twin, gl *twingleap.Twin, cmd *exec.Cmd) (_ *separate, err error) {
+	s := &separate{world: &world{hl: hl, gl: gl}, cmd: cmd}
+	hlURL, err := serve(hl)
+	if err != nil {
+		return nil, err
 	}
 	glURL, err := serve(gl)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "crosswalk-bench-")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer os.RemoveAll(dir)
 	addr, err := freeAddr()
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	cmd := exec.Command(filepath.Join("bin", "crosswalk"), "serve", "--addr", addr, "--data", dir)
-	cmd.Env = append(os.Environ(), "CROSSWALK_SETUP_TOKEN=set-up-token-of-the-bench", "CROSSWALK_LOG_LEVEL=error", "CROSSWALK_HIGHLEVEL_BASE_URL="+hlURL)
+	if s.dir, err = os.MkdirTemp("", "crosswalk-bench-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	cmd.Env = append(os.Environ(), "CROSSWALK_ADDR="+addr, "CROSSWALK_DATA="+s.dir, "CROSSWALK_SETUP_TOKEN=set-up-token-of-the-bench", "CROSSWALK_LOG_LEVEL=error", "CROSSWALK_HIGHLEVEL_BASE_URL="+hlURL, "CROSSWALK_GLEAP_BASE_URL="+gl.Ready(glURL).URL)
+	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	base := "http://" + addr
-	if err := awaitReady(base, 10*time.Millisecond); err != nil {
-		return 0, 0, err
+	s.base = "http://" + addr
+	if err := awaitReady(s.base, 10*ms); err != nil {
+		return nil, err
 	}
-	jar, err := cookiejar.New(nil)
+	if s.store, err = store.Open(context.Background(), store.Config{SQLitePath: filepath.Join(s.dir, "crosswalk.db")}); err != nil {
+		return nil, err
+	}
+	s.hlReady, s.glReady = hl.Ready(hlURL), gl.Ready(glURL)
+	return s, s.connect()
+}
+
+func (s *separate) close() {
+	if s.store != nil {
+		_ = s.store.Close()
+	}
+	if s.cmd.Process != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	}
+	_ = os.RemoveAll(s.dir)
+}
+
+// automate makes a recipe's automation.
+func (w *world) automate(recipe string) (id string, err error) {
+	_, at, err := w.form("/automations", url.Values{"recipe": {recipe}})
+	return strings.Split(strings.TrimPrefix(at, "/automations/"), "/")[0], err
+}
+
+// dryRun plans for everyone, and answers the plan.
+func (s *separate) dryRun(automation string) (engine.Population, error) {
+	_, at, err := s.form("/automations/"+automation+"/plans", url.Values{"scope": {"all"}})
 	if err != nil {
-		return 0, 0, err
+		return engine.Population{}, err
 	}
-	w := &world{base: base, http: &http.Client{Jar: jar}}
-	password, hlReady, glReady := "a long enough password", hl.Ready(hlURL), gl.Ready(glURL)
-	for _, f := range []struct {
-		path string
-		form url.Values
-	}{
-		{"/setup", url.Values{"setup_token": {"set-up-token-of-the-bench"}, "email": {"bench@example.com"}, "password": {password}, "password_again": {password}}},
-		{"/connections/highlevel", url.Values{"token": {hlReady.Token}, "location_id": {hlReady.LocationID}}},
-		{"/connections/gleap", url.Values{"region": {"custom"}, "base_url": {glReady.URL}, "api_key": {glReady.Token}, "project_id": {glReady.ProjectID}}},
-	} {
-		if _, _, err := w.form(f.path, f.form); err != nil {
-			return 0, 0, err
-		}
-	}
-	_, at, err := w.form("/automations", url.Values{"recipe": {"gleap-contact-to-highlevel"}})
-	if err != nil {
-		return 0, 0, err
-	}
-	id := strings.Split(strings.TrimPrefix(at, "/automations/"), "/")[0]
-	begin := time.Now()
-	if _, at, err = w.form("/automations/"+id+"/plans", url.Values{"scope": {"all"}}); err != nil {
-		return 0, 0, err
-	}
-	for time.Since(begin) < 10*time.Minute {
-		resp, err := w.http.Get(base + at)
-		if err != nil {
-			return 0, 0, err
-		}
-		page, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			return 0, 0, err
-		}
+	return s.ended(strings.TrimPrefix(at, "/plans/"))
+}
+
+// ended waits until a plan was shown, or carried out.
+func (s *separate) ended(id string) (engine.Population, error) {
+	for {
+		p, err := s.store.Population(context.Background(), id)
 		switch {
-		case strings.Contains(string(page), "It has ended."):
-			return time.Since(begin), peakMemory(cmd.Process.Pid), nil
-		case strings.Contains(string(page), "could not be finished"):
-			return 0, 0, errors.New("the dry run failed")
+		case err != nil:
+			return p, err
+		case p.State == engine.PopulationDone:
+			return p, nil
+		case p.State != engine.PopulationQueued && p.State != engine.PopulationRunning:
+			return p, fmt.Errorf("the plan is %s: %s", p.State, p.Problem)
+		case !p.StartedAt.IsZero() && time.Since(p.StartedAt) > hours:
+			return p, fmt.Errorf("after %s it is at %d of %d", hours, p.Done, p.Total)
 		}
-		<-time.After(100 * time.Millisecond)
+		<-time.After(100 * ms)
 	}
-	return 0, 0, errors.New("the dry run did not end within ten minutes")
 }
 
 // peakMemory is the most a process ever held, in megabytes; 0 where the system does not tell.

@@ -14,7 +14,6 @@ import (
 
 type book struct {
 	known map[string]bool
-	fails bool
 }
 
 func (b *book) Raise(_ context.Context, a Alert, _ time.Time) (bool, error) {

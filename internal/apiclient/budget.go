@@ -13,6 +13,10 @@ import (
 const (
 	day            = 24 * time.Hour
 	defaultMaxWait = 5 * time.Second
+	// defaultPatience outlasts every provider's interval.
+	defaultPatience = 2 * time.Minute
+	// glance is how often a patient call asks whether it is still wanted.
+	glance = time.Second
 	// probeAfter limits how long we believe that a day is spent: providers do not say when theirs begins.
 	probeAfter = time.Hour
 	maxBurst   = 10_000 // the window is kept call by call; no provider comes near
@@ -27,6 +31,7 @@ type BudgetConfig struct {
 	Key      string        // names this budget in Ledger
 	Ledger   Ledger        // shared with other processes; nil: this process has it alone
 	MaxWait  time.Duration // a longer wait is refused as RateLimited instead; default 5 s
+	Patience time.Duration // MaxWait of patient calls (provider.WithPatience) that are not urgent; default 2 min
 	Now      func() time.Time
 }
 
@@ -34,7 +39,8 @@ type BudgetConfig struct {
 type Quota struct {
 	Remaining, Max           int
 	DailyRemaining, DailyMax int
-	ResetAt                  time.Time // when the next call becomes possible, zero when it is possible now
+	Interval                 time.Duration // what Max is of
+	ResetAt                  time.Time     // when the next call becomes possible, zero when it is possible now
 	// Forecast is how many calls the day comes to at the pace of the last hour; 0 when there is no daily limit. Above
 	// DailyMax, the day's calls run out at RunsOut.
 	Forecast int
@@ -61,6 +67,12 @@ type Budget struct {
 	changed     chan struct{} // closed and replaced when waiters should look again
 	pace        pace
 
+	// limitsHeard: an answer named limits the others do not know of yet.
+	limitsHeard bool
+	// untold is what the others do not know of our day yet: its counts, and whether the provider told what is left.
+	untold           daily
+	untoldAt, toldAt time.Time
+
 	// What follows is used with a Ledger only.
 	holder       string
 	held         holding
@@ -69,9 +81,6 @@ type Budget struct {
 	refusedUntil [provider.Audit + 1]time.Time
 	settled      int // calls answered since the last lease
 	settledAt    time.Time
-	// untold is what the others do not know of our day yet: its counts, and whether the provider told what is left.
-	untold           daily
-	untoldAt, toldAt time.Time
 }
 
 // NewBudget makes a budget. Tell it with Done when a call that was waited for has its answer.
@@ -81,6 +90,9 @@ func NewBudget(cfg BudgetConfig) *Budget {
 	}
 	if cfg.MaxWait <= 0 {
 		cfg.MaxWait = defaultMaxWait
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = defaultPatience
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -98,7 +110,15 @@ func (b *Budget) Wait(ctx context.Context, p provider.Priority) error {
 		return ctx.Err()
 	}
 	p = min(p, provider.Audit)
-	deadline := b.cfg.Now().Add(b.cfg.MaxWait)
+	longest := b.cfg.MaxWait
+	wanted := provider.Patience(ctx)
+	if p < provider.Bulk {
+		wanted = nil
+	}
+	if wanted != nil {
+		longest = b.cfg.Patience
+	}
+	deadline, asked := b.cfg.Now().Add(longest), b.cfg.Now()
 	b.mu.Lock()
 	b.waiting[p]++
 	b.mu.Unlock()
@@ -130,6 +150,15 @@ func (b *Budget) Wait(ctx context.Context, p provider.Priority) error {
 		}
 		if now.Add(wait).After(deadline) {
 			return &provider.Error{Kind: provider.RateLimited, RetryAfter: max(wait, time.Second), Detail: "the rate limit is used up for now"}
+		}
+		if wanted != nil {
+			if now.Sub(asked) >= glance {
+				if !wanted(ctx) {
+					return &provider.Error{Kind: provider.RateLimited, RetryAfter: max(wait, time.Second), Detail: "it waited for the rate limit, and is not wanted any more"}
+				}
+				asked = now
+			}
+			wait = min(wait, glance)
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -280,11 +309,9 @@ func (b *Budget) prune(now time.Time) {
 
 func (b *Budget) spend(now time.Time, p provider.Priority) {
 	b.pace.spent(now, p < provider.Bulk)
-	if b.cfg.Ledger != nil {
-		b.untold.spent, b.untoldAt = b.untold.spent+1, now
-		if p < provider.Bulk {
-			b.untold.urgent++
-		}
+	b.untold.spent, b.untoldAt = b.untold.spent+1, now
+	if p < provider.Bulk {
+		b.untold.urgent++
 	}
 	if b.burst > 0 {
 		b.flying = append(b.flying, now)
@@ -322,10 +349,10 @@ func (b *Budget) Observe(h http.Header, status int) {
 	defer b.mu.Unlock()
 	defer b.wake()
 	if ms, ok := headerInt(h, "X-RateLimit-Interval-Milliseconds"); ok && ms > 0 {
-		b.interval = min(time.Duration(ms)*time.Millisecond, day)
+		b.interval, b.limitsHeard = min(time.Duration(ms)*time.Millisecond, day), true
 	}
 	if n, ok := headerInt(h, "X-RateLimit-Max"); ok && n > 0 {
-		b.burst = min(n, maxBurst)
+		b.burst, b.limitsHeard = min(n, maxBurst), true
 	}
 	b.prune(now)
 	if left, ok := headerInt(h, "X-RateLimit-Remaining"); ok && b.burst > 0 {
@@ -367,7 +394,7 @@ func (b *Budget) Left() Quota {
 	defer b.mu.Unlock()
 	b.prune(now)
 	out := len(b.flying) + len(b.taken)
-	q := Quota{Max: b.burst, Remaining: max(b.burst-out, 0), DailyMax: b.dailyMax, DailyRemaining: max(b.dailyLeft, 0)}
+	q := Quota{Max: b.burst, Interval: b.interval, Remaining: max(b.burst-out, 0), DailyMax: b.dailyMax, DailyRemaining: max(b.dailyLeft, 0)}
 	if b.dailyMax > 0 && !b.dayBegan.IsZero() {
 		used, end := b.dailyMax-q.DailyRemaining, b.dayBegan.Add(day)
 		more := b.pace.until(now, end)

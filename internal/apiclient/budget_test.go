@@ -580,3 +580,109 @@ func TestNoBudgetIsNoLimit(t *testing.T) {
 		t.Errorf("left = %+v", q)
 	}
 }
+
+func TestLimitsAnAnswerNamedAreKnownToAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := &ledger{ahead: 2 * time.Hour}
+		cfg := apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Daily: 200_000, Key: "k", MaxWait: time.Millisecond}
+		leasing := cfg
+		leasing.Ledger = shared.change
+		for name, c := range map[string]struct {
+			config apiclient.BudgetConfig
+			tell   func(*apiclient.Budget)
+		}{
+			"leased": {leasing, func(b *apiclient.Budget) {
+				for range 20 { // the next lease tells
+					if err := b.Wait(t.Context(), provider.Interactive); err != nil {
+						t.Fatal(err)
+					}
+					b.Done()
+				}
+			}},
+			"told": {cfg, func(b *apiclient.Budget) {
+				if err := b.Tell(t.Context(), func(context.Context, string, func(string, time.Time) (string, error)) error {
+					return errors.New("no database")
+				}); err == nil {
+					t.Error("nobody hears that it could not be told")
+				}
+				if err := b.Tell(t.Context(), shared.change); err != nil {
+					t.Error(err)
+				}
+			}},
+		} {
+			shared.document = ""
+			one := apiclient.NewBudget(c.config)
+			if err := one.Wait(t.Context(), provider.Interactive); err != nil {
+				t.Fatal(err)
+			}
+			one.Observe(http.Header{"X-Ratelimit-Max": {"40"}, "X-Ratelimit-Interval-Milliseconds": {"5000"}, "X-Ratelimit-Limit-Daily": {"5000"}, "X-Ratelimit-Daily-Remaining": {"4321"}}, 200)
+			one.Done()
+			c.tell(one)
+			var now time.Time
+			_ = shared.change(t.Context(), "k", func(document string, at time.Time) (string, error) { now = at; return document, nil })
+			other := apiclient.NewBudget(cfg)
+			if q := other.LeftOf("", now); q.Max != 100 || q.DailyMax != 200_000 {
+				t.Errorf("%s: of an empty ledger %+v is learnt", name, q)
+			}
+			q := other.LeftOf(shared.document, now)
+			if q.Max != 40 || q.Interval != 5*time.Second || q.DailyMax != 5000 || q.DailyRemaining > 4321 || q.DailyRemaining < 4290 {
+				t.Errorf("%s: another learns %+v", name, q)
+			}
+			if name == "leased" && q.Remaining == q.Max {
+				t.Errorf("%s: what others spent is not seen: %+v", name, q)
+			}
+			time.Sleep(time.Minute)
+			if q := other.LeftOf(shared.document, now.Add(time.Minute)); q.Remaining != 40 {
+				t.Errorf("%s: a minute later %+v", name, q)
+			}
+		}
+	})
+}
+
+func TestAPatientCallWaitsTheLimitOutForAsLongAsItIsWanted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: 10, Interval: time.Minute})
+		wanted, asked := true, 0
+		patient := provider.WithPatience(t.Context(), func(context.Context) bool { asked++; return wanted })
+		drain(t, b, provider.Live)
+		began := time.Now()
+		if err := b.Wait(patient, provider.Live); !provider.IsKind(err, provider.RateLimited) || time.Since(began) != 0 {
+			t.Errorf("urgent work is not patient: %v after %v", err, time.Since(began))
+		}
+		if err := b.Wait(t.Context(), provider.Bulk); !provider.IsKind(err, provider.RateLimited) || time.Since(began) != 0 {
+			t.Errorf("nor is what did not say so: %v after %v", err, time.Since(began))
+		}
+		if err := b.Wait(patient, provider.Bulk); err != nil || time.Since(began) != time.Minute || asked < 50 {
+			t.Errorf("%v after %v, asked %d times", err, time.Since(began), asked)
+		}
+		drain(t, b, provider.Live)
+		began = time.Now()
+		time.AfterFunc(3*time.Second, func() { wanted = false })
+		if err := b.Wait(patient, provider.Bulk); !provider.IsKind(err, provider.RateLimited) || time.Since(began) > 5*time.Second {
+			t.Errorf("not wanted any more: %v after %v", err, time.Since(began))
+		}
+		wanted = true
+		stopping, stop := context.WithCancel(patient)
+		time.AfterFunc(time.Second/2, stop)
+		began = time.Now()
+		if err := b.Wait(stopping, provider.Bulk); !errors.Is(err, context.Canceled) || time.Since(began) != time.Second/2 {
+			t.Errorf("stopped: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// The hour that a spent day takes is nothing to sit out: the job sleeps instead.
+func TestNobodyIsPatientEnoughForASpentDay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := apiclient.NewBudget(apiclient.BudgetConfig{Burst: 100, Interval: 10 * time.Second, Daily: 20})
+		drain(t, b, provider.Live)
+		began := time.Now()
+		err := b.Wait(provider.WithPatience(t.Context(), func(context.Context) bool { return true }), provider.Bulk)
+		if !provider.IsKind(err, provider.RateLimited) || time.Since(began) != 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}

@@ -37,7 +37,6 @@ type settlement struct {
 	flying   int           // calls on their way
 	pause    time.Duration // how much longer the provider asked everybody to wait
 	interval time.Duration
-	day      daily
 }
 
 // daily is what a holder tells of the day, since it last told.
@@ -59,6 +58,14 @@ type ledgerDocument struct {
 	// Day is what is left of the day's calls, and Spans how many were spent in each span of the last hour, by all.
 	Day   *ledgerDay   `json:"day,omitempty"`
 	Spans []ledgerSpan `json:"spans,omitempty"`
+	// Limits are those an answer named; nil: none did.
+	Limits *ledgerLimits `json:"limits,omitempty"`
+}
+
+// ledgerLimits are so many calls in so many milliseconds.
+type ledgerLimits struct {
+	Calls    int   `json:"calls"`
+	Interval int64 `json:"interval"`
 }
 
 // ledgerDay is a day of the provider's, as far as it is known.
@@ -170,6 +177,91 @@ func (b *Budget) Learn(document string, now time.Time) {
 	}
 }
 
+// LeftOf is Left as the ledger's document has it, with what all processes spent. now is the ledger's clock.
+func (b *Budget) LeftOf(document string, now time.Time) Quota {
+	if b == nil || document == "" {
+		return b.Left()
+	}
+	b.Learn(document, now)
+	q := b.Left()
+	d := readLedger(document)
+	used := 0
+	for _, settled := range d.Blocks {
+		if settled.Holder == "" && settled.Until > now.UnixMicro() { // what is leased need not be spent
+			used += settled.Calls
+		}
+	}
+	q.Remaining = max(min(q.Remaining, q.Max-used), 0)
+	if wait := time.UnixMicro(d.Paused).Sub(now); wait > 0 {
+		q.Remaining, q.ResetAt = 0, b.cfg.Now().Add(wait)
+	}
+	return q
+}
+
+// Tell writes into the ledger what is not known there yet. It is for a budget that leases nothing: whoever comes after it
+// goes on from there.
+func (b *Budget) Tell(ctx context.Context, ledger Ledger) error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	if b.untold == (daily{}) && !b.limitsHeard {
+		b.mu.Unlock()
+		return nil
+	}
+	n := b.news(b.cfg.Now())
+	b.mu.Unlock()
+	var agreed ledgerDocument
+	var at time.Time
+	err := ledger(ctx, b.cfg.Key, func(document string, now time.Time) (string, error) {
+		agreed, at = readLedger(document), now
+		agreed.note(n, now)
+		return agreed.String(), nil
+	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.unsaid(n)
+		return err
+	}
+	b.learn(agreed, at)
+	return nil
+}
+
+// news is what the others do not know yet, taken to be told. The caller holds mu.
+type news struct {
+	day    daily
+	burst  int
+	limits *ledgerLimits
+}
+
+func (b *Budget) news(now time.Time) news {
+	n := news{day: b.untold, burst: b.burst}
+	n.day.limit, n.day.left = b.dailyMax, b.dailyLeft
+	n.day.age, n.day.toldAge = now.Sub(b.untoldAt), now.Sub(b.toldAt)
+	if b.limitsHeard {
+		n.limits = &ledgerLimits{Calls: b.burst, Interval: b.interval.Milliseconds()}
+	}
+	b.untold, b.limitsHeard = daily{}, false
+	return n
+}
+
+// unsaid takes news back that could not be told. The caller holds mu.
+func (b *Budget) unsaid(n news) {
+	b.untold.spent += n.day.spent
+	b.untold.urgent += n.day.urgent
+	b.untold.told = b.untold.told || n.day.told
+	b.limitsHeard = b.limitsHeard || n.limits != nil
+}
+
+// note writes news down.
+func (d *ledgerDocument) note(n news, now time.Time) {
+	d.book(n.day, n.burst, now)
+	if n.limits != nil {
+		d.Limits = n.limits
+	}
+}
+
 // learn takes the day and the pace of all for ours, and adds what they do not know of us yet. The caller holds mu.
 func (b *Budget) learn(d ledgerDocument, now time.Time) {
 	here := b.cfg.Now()
@@ -180,6 +272,9 @@ func (b *Budget) learn(d ledgerDocument, now time.Time) {
 	}
 	if b.untold.spent > 0 {
 		b.pace.minutes = append(b.pace.minutes, paceMinute{start: here.Truncate(time.Minute), spent: b.untold.spent, urgent: b.untold.urgent})
+	}
+	if l := d.Limits; l != nil && l.Calls > 0 && l.Interval > 0 && !b.limitsHeard {
+		b.burst, b.interval = min(l.Calls, maxBurst), time.Duration(l.Interval)*time.Millisecond
 	}
 	if d.Day == nil {
 		return
@@ -205,11 +300,7 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	b.prune(began)
 	b.held, b.tellPause = holding{}, false
 	s := settlement{done: b.settled, age: began.Sub(b.settledAt), flying: len(b.flying), pause: max(b.pausedUntil.Sub(began), 0), interval: b.interval}
-	s.day = b.untold
-	s.day.limit, s.day.left = b.dailyMax, b.dailyLeft
-	s.day.age, s.day.toldAge = began.Sub(b.untoldAt), began.Sub(b.toldAt)
-	b.untold = daily{}
-	burst := b.burst
+	n := b.news(began)
 	allowed := b.allowed(p)
 	want := max(1, b.burst/blocksOf)
 	leased := b.interval
@@ -222,7 +313,7 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	err := b.cfg.Ledger(ctx, b.cfg.Key, func(document string, now time.Time) (string, error) {
 		d := readLedger(document)
 		granted, retryAfter = d.lease(b.holder, s, want, allowed, now, leased)
-		d.book(s.day, burst, now)
+		d.note(n, now)
 		agreed, at = d, now
 		return d.String(), nil
 	})
@@ -232,9 +323,7 @@ func (b *Budget) borrow(ctx context.Context, p provider.Priority) error {
 	b.leasing = false
 	defer b.wake()
 	if err != nil {
-		b.untold.spent += s.day.spent
-		b.untold.urgent += s.day.urgent
-		b.untold.told = b.untold.told || s.day.told
+		b.unsaid(n)
 	} else {
 		b.learn(agreed, at)
 	}

@@ -149,6 +149,12 @@ func TestAnAuthorisationIsCompletedWhereItWasBegun(t *testing.T) {
 			if len(all) != 1 || all[0].Workspace != second || all[0].Auth != connection.ByOAuth {
 				t.Fatalf("%d: there is %+v", w.Code, all)
 			}
+			// It is an address and no form that does it, and it is on record all the same.
+			log, err := p.store.AuditEntries(t.Context(), second, people.AuditFilter{Kind: people.AuditConnect})
+			e.must(err)
+			if len(log) != 1 || log[0].Actor != who || log[0].Object != string(all[0].ID) || log[0].Address == "" {
+				t.Errorf("the log has %+v", log)
+			}
 			if page := p.send(who, http.MethodGet, "/connections", nil).Body.String(); !strings.Contains(page, "You began in the workspace “Second customer”") || !strings.Contains(page, e.hlReady.LocationID) {
 				t.Error("the person is not told where they are")
 			}

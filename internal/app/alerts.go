@@ -51,7 +51,7 @@ func (h *house) waiting(ctx context.Context) ([]alert.Alert, error) {
 		name := h.providers.names()[c.Provider]
 		a := alert.Alert{
 			Key: "connection/" + string(c.ID) + "/" + string(c.State), Workspace: c.Workspace, Title: name + " has to be reconnected",
-			Detail: "Account " + c.Account.ID + ": " + c.Problem + " What needs it waits and goes on by itself afterwards.", Path: "/connections/" + string(c.ID) + "/reconnect",
+			Detail: "Account " + c.Account.ID + ": " + c.Problem + " " + downSince(c) + "What needs it waits and goes on by itself afterwards.", Path: "/connections/" + string(c.ID) + "/reconnect",
 		}
 		if c.State == connection.Uninstalled {
 			a.Title = "Crosswalk was uninstalled in " + name
@@ -59,6 +59,18 @@ func (h *house) waiting(ctx context.Context) ([]alert.Alert, error) {
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// downSince says when an account went down, in its own time zone: a letter does not know its reader's.
+func downSince(c connection.Connection) string {
+	if c.DownSince.IsZero() {
+		return ""
+	}
+	zone, err := time.LoadLocation(c.Account.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return "It is down since " + c.DownSince.In(zone).Format("2 Jan 2006, 15:04 MST") + ". "
 }
 
 // tellOwners mails what is new among it.

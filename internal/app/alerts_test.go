@@ -10,6 +10,7 @@ import (
 	"crosswalk/internal/alert"
 	"crosswalk/internal/automation"
 	"crosswalk/internal/connection"
+	"crosswalk/internal/provider"
 )
 
 type postbox struct{ letters []string }
@@ -49,7 +50,12 @@ func TestOwnersAreToldOnceWhatWaitsForThem(t *testing.T) {
 	check(t, p.store.SetState(t.Context(), "au_a", automation.Paused, ""))
 	tells(1)
 	check(t, p.connections.Break(t.Context(), "cn_hl", "HighLevel took the access back."))
-	tells(2, "HighLevel has to be reconnected", "took the access back", "/connections/cn_hl/reconnect")
+	down, err := p.store.Connection(t.Context(), "cn_hl")
+	check(t, err)
+	if time.Since(down.DownSince) > time.Minute {
+		t.Errorf("it is down since %v", down.DownSince)
+	}
+	tells(2, "HighLevel has to be reconnected", "took the access back", "It is down since "+down.DownSince.Format("2 Jan 2006, 15:04")+" UTC.", "/connections/cn_hl/reconnect")
 	cn, err := p.store.Connection(t.Context(), "cn_hl")
 	check(t, err)
 	cn.State = connection.Active
@@ -57,4 +63,19 @@ func TestOwnersAreToldOnceWhatWaitsForThem(t *testing.T) {
 	tells(2)
 	check(t, p.connections.Break(t.Context(), "cn_hl", "Again."))
 	tells(3, "Again.")
+}
+
+func TestALetterSaysSinceWhenInTheAccountsTimeZone(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 7, 1, 22, 30, 0, 0, time.UTC)
+	for zone, want := range map[string]string{
+		"Europe/Berlin": "It is down since 2 Jul 2026, 00:30 CEST. ", "": "It is down since 1 Jul 2026, 22:30 UTC. ", "no/zone": "It is down since 1 Jul 2026, 22:30 UTC. ",
+	} {
+		if got := downSince(connection.Connection{DownSince: at, Account: provider.Account{Zone: zone}}); got != want {
+			t.Errorf("in %q: %q", zone, got)
+		}
+	}
+	if got := downSince(connection.Connection{}); got != "" {
+		t.Errorf("where nobody knows: %q", got)
+	}
 }

@@ -3,7 +3,12 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,14 +56,49 @@ func newProviders(cfg config.Config, transport http.RoundTripper, now func() tim
 	return &providers{cfg: cfg, transport: transport, now: now, budgets: map[string]*apiclient.Budget{}, spenders: map[string]record.ConnectionID{}}
 }
 
-// budget is shared by everything that calls one account, however many clients are built for it.
-func (p *providers) budget(of record.ConnectionID, key string, make func() apiclient.BudgetConfig) *apiclient.Budget {
+// limitsOf is what a provider allows as far as it is known in advance.
+func limitsOf(id provider.ID) apiclient.BudgetConfig {
+	if id == highlevel.ID {
+		return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
+	}
+	return apiclient.BudgetConfig{Burst: gleapPerMinute, Interval: time.Minute}
+}
+
+// budget is shared by everything that calls one account, however many clients are built for it. It is the account's of a
+// connection that was saved, and so proven: while somebody only tries what they typed, neither what they spend nor what
+// they are answered counts for anybody else.
+func (p *providers) budget(c connection.Connection, part string, make func() apiclient.BudgetConfig) *apiclient.Budget {
+	if c.ID == "" {
+		if p.unlimited {
+			return nil // a nil budget waits for nothing
+		}
+		cfg := make()
+		cfg.Now = p.now
+		return apiclient.NewBudget(cfg)
+	}
+	key := p.budgetKey(c) + part
+	p.mu.Lock()
+	p.spenders[key] = c.ID
+	p.mu.Unlock()
+	return p.sharedBudget(key, make)
+}
+
+// budgetKey names the budget of an account: the same ID at another host is another account, whatever is stored of it.
+func (p *providers) budgetKey(c connection.Connection) string {
+	a := c.Account
+	a.Host = ""
+	if !p.ownHost(c.Provider, c.BaseURL) {
+		a.Host = c.BaseURL
+	}
+	return string(c.Provider) + "/" + a.Key()
+}
+
+func (p *providers) sharedBudget(key string, make func() apiclient.BudgetConfig) *apiclient.Budget {
 	if p.unlimited {
-		return nil // a nil budget waits for nothing
+		return nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.spenders[key] = of
 	if b, ok := p.budgets[key]; ok {
 		return b
 	}
@@ -76,20 +116,17 @@ func (p *providers) builders() map[provider.ID]connection.Builder {
 func (p *providers) buildHighLevel(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
 	return highlevel.New(highlevel.Config{
 		Connection: c.ID, LocationID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now, Failed: p.faults.of(c.ID, p.now),
-		Budget: p.budget(c.ID, "highlevel/"+c.Account.ID, func() apiclient.BudgetConfig {
-			return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
-		}),
+		Budget: p.budget(c, "", func() apiclient.BudgetConfig { return limitsOf(highlevel.ID) }),
 	}), nil
 }
 
 func (p *providers) buildGleap(c connection.Connection, token func(context.Context) (string, error), refresh func(context.Context) error) (provider.Client, error) {
-	minute := func(n int) func() apiclient.BudgetConfig {
-		return func() apiclient.BudgetConfig { return apiclient.BudgetConfig{Burst: n, Interval: time.Minute} }
-	}
 	return gleap.New(gleap.Config{
 		Connection: c.ID, ProjectID: c.Account.ID, BaseURL: c.BaseURL, Token: token, Refresh: refresh, Transport: p.transport, Now: p.now, Failed: p.faults.of(c.ID, p.now),
-		Budget:       p.budget(c.ID, "gleap/"+c.Account.ID, minute(gleapPerMinute)),
-		TicketBudget: p.budget(c.ID, "gleap/"+c.Account.ID+"/tickets", minute(gleapTickets)),
+		Budget: p.budget(c, "", func() apiclient.BudgetConfig { return limitsOf(gleap.ID) }),
+		TicketBudget: p.budget(c, "/tickets", func() apiclient.BudgetConfig {
+			return apiclient.BudgetConfig{Burst: gleapTickets, Interval: time.Minute}
+		}),
 	}), nil
 }
 
@@ -130,12 +167,34 @@ func (p *providers) takeUse() []engine.QuotaUse {
 	return out
 }
 
+// ledgers are the store's documents of call budgets, by key.
+type ledgers interface {
+	Ledgers(ctx context.Context) (documents map[string]string, now time.Time, err error)
+	ChangeLedger(ctx context.Context, budget string, change func(document string, now time.Time) (string, error)) error
+}
+
+// tell stores what every budget knows of its limits and its day, where no lease has: whoever is started next goes on from
+// there.
+func (p *providers) tell(ctx context.Context, to ledgers) error {
+	if p.ledger != nil {
+		return nil
+	}
+	p.mu.Lock()
+	all := slices.Collect(maps.Values(p.budgets))
+	p.mu.Unlock()
+	var failed error
+	for _, b := range all {
+		failed = errors.Join(failed, b.Tell(ctx, to.ChangeLedger))
+	}
+	return failed
+}
+
 // learn tells every budget what all processes have spent of it, so that also who calls little knows what is left.
-func (p *providers) learn(ctx context.Context, ledgers func(context.Context) (map[string]string, time.Time, error)) error {
+func (p *providers) learn(ctx context.Context, from ledgers) error {
 	if p.ledger == nil {
 		return nil
 	}
-	documents, now, err := ledgers(ctx)
+	documents, now, err := from.Ledgers(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,21 +208,26 @@ func (p *providers) learn(ctx context.Context, ledgers func(context.Context) (ma
 	return nil
 }
 
-// quotaOf is how the budget of a connection's account stands; false before its first call.
-func (p *providers) quotaOf(c connection.Connection) (engine.QuotaState, bool) {
+// quotaOf is how the budget of a connection's account stands, whichever process spends it; false before its first call.
+func (p *providers) quotaOf(ctx context.Context, c connection.Connection, from ledgers) (engine.QuotaState, bool) {
+	key := p.budgetKey(c)
 	p.mu.Lock()
-	b, ok := p.budgets[string(c.Provider)+"/"+c.Account.ID]
+	b, spent := p.budgets[key]
 	p.mu.Unlock()
-	if !ok {
+	documents, now, err := from.Ledgers(ctx)
+	switch document := documents[key]; {
+	case spent && (err != nil || p.ledger == nil): // it knows best
+		documents = nil
+	case err != nil || document == "" && !spent:
 		return engine.QuotaState{}, false
+	case !spent: // this process calls nobody there
+		cfg := limitsOf(c.Provider)
+		cfg.Now, cfg.Reserve = p.now, p.cfg.ReserveCalls
+		b = apiclient.NewBudget(cfg)
 	}
-	q := b.Left()
-	interval := time.Minute
-	if c.Provider == highlevel.ID {
-		interval = highLevelInterval
-	}
+	q := b.LeftOf(documents[key], now)
 	st := engine.QuotaState{
-		Used: q.Max - q.Remaining, Limit: q.Max, Interval: interval, DailyLimit: q.DailyMax,
+		Used: q.Max - q.Remaining, Limit: q.Max, Interval: q.Interval, DailyLimit: q.DailyMax,
 		Reserve: p.cfg.ReserveCalls, Forecast: q.Forecast, RunsOut: q.RunsOut, ResetAt: q.ResetAt,
 	}
 	if q.DailyMax > 0 {
@@ -176,6 +240,10 @@ func (p *providers) quotaOf(c connection.Connection) (engine.QuotaState, bool) {
 func (p *providers) renewal(id record.ConnectionID, of provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
 	return &connection.Tokens{
 		Connection: id, Provider: of, App: app, HTTP: p.tokenClient(), Now: p.now, Wait: connection.Sleep,
+		Known: func(tokenURL string) bool {
+			own, _ := p.OAuth(of)
+			return tokenURL != "" && tokenURL == own.Endpoint.TokenURL
+		},
 	}
 }
 
@@ -189,9 +257,7 @@ func (p *providers) companies() map[provider.ID]connection.CompanyBuilder {
 	return map[provider.ID]connection.CompanyBuilder{highlevel.ID: func(i connection.Installation, token func(context.Context) (string, error), refresh func(context.Context) error) connection.Company {
 		return highlevel.NewCompany(highlevel.CompanyConfig{
 			BaseURL: i.BaseURL, CompanyID: i.Account.CompanyID, AppID: highlevel.AppID(i.ClientID), Token: token, Refresh: refresh, Transport: p.transport, Now: p.now,
-			Budget: p.budget("", "highlevel/"+i.Account.CompanyID, func() apiclient.BudgetConfig {
-				return apiclient.BudgetConfig{Burst: highLevelBurst, Interval: highLevelInterval, Daily: highLevelDaily}
-			}),
+			Budget: p.sharedBudget("highlevel/"+i.Account.CompanyID, func() apiclient.BudgetConfig { return limitsOf(highlevel.ID) }),
 		})
 	}}
 }
@@ -200,7 +266,7 @@ func (p *providers) companies() map[provider.ID]connection.CompanyBuilder {
 // be the configured one, since an uninstalled connection keeps no secret.
 func (p *providers) regain(ctx context.Context, c connection.Connection) (connection.OAuthInput, bool, error) {
 	app, ok := p.OAuth(c.Provider)
-	if c.Provider != highlevel.ID || !ok || app.ClientID != c.ClientID {
+	if c.Provider != highlevel.ID || !ok || app.ClientID != c.ClientID || app.Endpoint.TokenURL != c.Endpoint.TokenURL || p.BaseURL(c.Provider) != c.BaseURL {
 		return connection.OAuthInput{}, false, nil
 	}
 	code, err := highlevel.Reconnect(ctx, highlevel.Lost{
@@ -222,11 +288,11 @@ func (p *providers) regain(ctx context.Context, c connection.Connection) (connec
 var _ server.Providers = (*providers)(nil)
 
 // OwnApp implements server.Providers.
-func (p *providers) OwnApp(id provider.ID, appID string) bool {
+func (p *providers) OwnApp(id provider.ID, appID string) (ours, configured bool) {
 	if id != highlevel.ID || p.cfg.HighLevel.ClientID == "" {
-		return true
+		return false, false
 	}
-	return highlevel.AppID(p.cfg.HighLevel.ClientID) == appID
+	return highlevel.AppID(p.cfg.HighLevel.ClientID) == appID, true
 }
 
 // CallsPerSecond implements server.Providers: what bulk work may use of the limit.
@@ -273,6 +339,24 @@ func (p *providers) Granted(pending connection.Pending, t *oauth2.Token) (accoun
 		return g.LocationID, g.CompanyID, g.Scope
 	}
 	return pending.Account, "", pending.Scopes
+}
+
+// ownHost reports whether an API address is on a host of the provider's, or on the one the operator set.
+func (p *providers) ownHost(id provider.ID, baseURL string) bool {
+	own := []string{p.BaseURL(id)}
+	if id == gleap.ID {
+		for _, r := range gleap.Regions() {
+			own = append(own, r.BaseURL)
+		}
+	}
+	host := func(raw string) string {
+		u, err := url.Parse(raw)
+		if err != nil {
+			return ""
+		}
+		return u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	return slices.ContainsFunc(own, func(o string) bool { return host(o) == host(baseURL) })
 }
 
 // HookSteps implements server.Providers: reference/highlevel.md §7.1, reference/gleap.md §12.

@@ -48,14 +48,22 @@ func commands() []command {
 		{"serve", "[--demo] [--addr HOST:PORT] [--data DIR]", "the web pages and a worker; --demo starts both twins too", serveCommand},
 		{"work", "[--data DIR]", "a worker alone, for more machines on one PostgreSQL", workCommand},
 		{"migrate", "[--data DIR]", "bring the database to this version's schema", migrateCommand},
-		{"plan", "AUTOMATION [--json]", "a dry run of everyone: what would be written, how far both sides agree", planCommand},
-		{"apply", "PLAN [--only create,update] [--yes]", "carry out a plan that was shown", applyCommand},
+		{"plan", "AUTOMATION [--heal] [--json]", "a dry run of everyone: what would be written, how far both sides agree", planCommand},
+		{"drift", "[AUTOMATION]", "how far both sides agreed when everyone was compared last, and in which fields not", driftCommand},
+		{"apply", "PLAN [--only create,update] [--matching sure,none] [--record ID,…] [--yes]", "carry out a plan that was shown", applyCommand},
+		{"plans", "[AUTOMATION] | show PLAN [--find TEXT] [--json|--csv] | pause|resume|cancel PLAN | moved PLAN [--yes]", "how far plans for everyone are; stop one, let it go on, carry out what had changed meanwhile", plansCommand},
+		{"fill", "AUTOMATION --yes", "carry everyone over, without showing it first", fillCommand},
+		{"automations", "[AUTOMATION] [--json]", "what there is, and what one may do", automationsCommand},
+		{"switch", "AUTOMATION on|paused", "pause an automation; let one go on that was paused or has stopped by itself", switchCommand},
+		{"set", "AUTOMATION [--changes N] [--deletes unlink] …", "what an automation may do: brakes, deletes, first meeting", setCommand},
+		{"keys", "AUTOMATION [--add SOURCE=TARGET] [--remove SOURCE=TARGET] [--first SOURCE=TARGET] [--fields]", "by which fields records are recognised on the other side", keysCommand},
+		{"versions", "AUTOMATION [--diff 3,5 | --try N | --back N | --try-next | --live | --discard]", "what was saved, what differs, what it would do otherwise; go back; put live what is not yet", versionsCommand},
 		{"why", "NAME|EMAIL|ID [--json]", "why a record did, or did not, sync: what arrived, what was decided, what was written", whyCommand},
 		{"person", "export|erase NAME|EMAIL|ID [--yes]", "give out, or forget, all that is kept about one person", personCommand},
-		{"undo", "change|run|plan ID [--created unlink|delete] [--yes]", "show what taking it back would write; --yes writes it", undoCommand},
+		{"undo", "change|run|plan ID [--created unlink|delete] [--yes]", "show what taking it back would write or unlink; --yes does it", undoCommand},
 		{"reviews", "[--json]", "what a person must decide", reviewsCommand},
-		{"decide", "REVIEW --take source|target | --value V | --counterpart ID | --new | --ignore", "answer it", decideCommand},
-		{"simulate", "[--seeds N] [--start K] [--json]", "run made-up worlds with everything that goes wrong in them, and audit them", simulateCommand},
+		{"decide", "REVIEW [--field F] --take source|target [--always] | --value V | --counterpart ID | --new | --ignore", "answer it", decideCommand},
+		{"simulate", "[--seeds N] [--start K] [--scenario NAME] [--store memory|sqlite] [--json]", "run made-up worlds with everything that goes wrong in them, and audit them", simulateCommand},
 		{"secrets", "status|rotate [--json]", "which keys the stored secrets are sealed with; rotate seals them all with the newest", secretsCommand},
 		{"users", "[--json] | reset EMAIL [--stdin] [--totp-off]", "who may sign in; reset prints a link that sets a new password once", usersCommand},
 		{"twin", "highlevel|gleap [--addr HOST:PORT] …", "a simulator of a provider's API, for trying any client against", twinCommand},
@@ -116,7 +124,7 @@ func (c *call) parse() error {
 func usage(w io.Writer) {
 	fmt.Fprintf(w, "Crosswalk keeps Gleap and HighLevel true to each other.\n\nUsage: crosswalk COMMAND\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.about)
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.about)
 	}
 	fmt.Fprintf(w, "\nSettings come from the environment (CROSSWALK_…); the README lists them.\n")
 }

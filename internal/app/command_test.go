@@ -33,6 +33,8 @@ func TestCommandsAndTheirMistakes(t *testing.T) {
 		{"work", nil, 1, "", "CROSSWALK_DATABASE_URL"},
 		{"simulate --seeds 3", nil, 0, "3 worlds in", ""},
 		{"simulate --seeds 1 --start 7", nil, 0, "seed 7", ""},
+		{"simulate --seeds 1 --start 7 --store sqlite", nil, 0, "seed 7", ""},
+		{"simulate --store floppy", nil, 1, "", "--store is memory or sqlite"},
 		{"simulate --seeds 0", nil, 1, "", "--seeds begins at 1"},
 		{"plan", nil, 2, "", "which automation"},
 		{"undo change", nil, 2, "", "its id"},

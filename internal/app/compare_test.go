@@ -82,3 +82,35 @@ func TestTheDailyComparisonLooksAtEveryAutomation(t *testing.T) {
 		t.Errorf("compared %v, want %v", got, want)
 	}
 }
+
+// A backfill that somebody paused and forgot, and an automation somebody works on every day, keep none from its turn.
+func TestNoAutomationKeepsAnotherFromBeingCompared(t *testing.T) {
+	t.Parallel()
+	h, _, _ := hookHouse(t)
+	h.cfg.CompareEvery = 24 * time.Hour
+	begun := time.Now().Add(-72 * time.Hour)
+	add := func(id automation.ID) automation.Automation {
+		a := ready(t, "contacts-in-sync", automation.On, nil)
+		a.ID, a.CreatedAt, a.UpdatedAt = id, begun, begun
+		check(t, h.store.CreateAutomation(t.Context(), a, "test"))
+		check(t, h.store.SetState(t.Context(), a.ID, a.State, ""))
+		return a
+	}
+	latest := func(a automation.Automation) engine.Population {
+		p, _, err := h.store.LatestPopulation(t.Context(), a.ID)
+		check(t, err)
+		return p
+	}
+	forgotten, edited := add("au_1"), add("au_2")
+	check(t, h.store.CreatePopulation(t.Context(), engine.Population{ID: "pl_fill", Automation: forgotten.ID, Version: 1, Mode: engine.ModeFill, State: engine.PopulationQueued, CreatedAt: begun}))
+	check(t, h.store.PausePopulation(t.Context(), "pl_fill"))
+	_, err := h.store.SaveDefinition(t.Context(), edited.ID, 1, edited.Definition, "test", "edited today")
+	check(t, err)
+	check(t, h.compareAll(t.Context()))
+	if p := latest(edited); p.Of != engine.DailyComparison {
+		t.Errorf("what is edited every day is never compared: %+v", p)
+	}
+	if p := latest(forgotten); p.ID != "pl_fill" {
+		t.Errorf("%s hides the backfill that is paused", p.ID)
+	}
+}

@@ -21,7 +21,7 @@ import (
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
 	"crosswalk/internal/store"
-	"crosswalk/internal/store/postgrestest"
+	"crosswalk/internal/store/storetest"
 	twingleap "crosswalk/internal/twin/gleap"
 	twinhighlevel "crosswalk/internal/twin/highlevel"
 )
@@ -74,11 +74,7 @@ func newEstate(t *testing.T, processes int) *estate {
 	e.hlReady, e.glReady = e.hl.Ready(hl.URL), e.gl.Ready(gl.URL)
 	database := ""
 	if processes > 0 {
-		database = postgrestest.URL(t)
-		st, err := store.Open(t.Context(), store.Config{PostgresURL: database})
-		e.must(err)
-		e.must(st.Migrate(t.Context()))
-		e.must(st.Close())
+		database = storetest.PostgresURL(t)
 	}
 	for range max(processes, 1) {
 		e.join(database)

@@ -137,7 +137,11 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 		}
 	}()
 	owner := automation.NewID("wk")
-	transport := h.metrics.watch(connection.Transport(cfg.AllowPrivateHosts))
+	known := cfg.APIAddresses()
+	if !r.serve {
+		known = besideDemo(cfg)
+	}
+	transport := h.metrics.watch(connection.Transport(cfg.AllowPrivateHosts, known...))
 	h.providers = newProviders(cfg, transport, time.Now)
 	h.providers.unlimited = r.unlimited
 	if h.store.PGXPool() != nil {
@@ -146,7 +150,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	grants := connection.Grants{Store: h.store, Vault: keys}
 	h.connections = &connection.Service{
 		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),
-		Now: time.Now, NewID: automation.NewID, AllowPrivate: cfg.AllowPrivateHosts, Changed: h.connectionChanged,
+		Now: time.Now, NewID: automation.NewID, OwnHost: h.providers.ownHost, AllowPrivate: cfg.AllowPrivateHosts, Changed: h.connectionChanged,
 	}
 	broken := func(ctx context.Context, id record.ConnectionID, why string) error {
 		h.gateway.Forget(id)
@@ -155,7 +159,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.gateway = &connection.Gateway{Store: h.store, Builders: h.providers.builders(), Grants: grants, Broken: broken, Now: time.Now}
 	h.gateway.Tokens = func(c connection.Connection) *connection.Tokens {
 		t := h.providers.renewal(c.ID, c.Provider, connection.AppOf(c))
-		t.Grants, t.Owner, t.Broken = grants, owner, broken
+		t.Grants, t.Owner, t.Broken, t.Recovered = grants, owner, broken, h.connectionChanged
 		t.Restore = func(ctx context.Context, _ connection.Grant) (*oauth2.Token, error) {
 			return h.connections.Restore(ctx, c)
 		}
@@ -175,10 +179,11 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.reconciler = &engine.Reconciler{
 		Automations: h.store, Links: h.store, Journal: h.store, Routing: h.store, Gateway: h.gateway, Definitions: h.definitions,
 		Now: time.Now, NewID: automation.NewID, Log: log, OnRun: h.ran,
+		Carried: &engine.Carried{Bodies: bodies{h.store, keys}, Inbox: h.store},
 	}
-	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store}
-	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Gateway: h.gateway, Quota: h.quota, Now: time.Now, NewID: automation.NewID}
-	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep}
+	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store, Descriptors: h.providers.descriptors()}
+	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Deliveries: h.store, Gateway: h.gateway, Quota: h.quota, Now: time.Now, NewID: automation.NewID}
+	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Appless: h.appless, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep, Scratch: func() (engine.Scratch, error) { return store.NewScratch(cfg.Data) }}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if h.desk, err = newDesk(cfg, h); err != nil {
 		return nil, fmt.Errorf("%sMAIL_SERVER or %sMAIL_FROM: %w", config.Prefix, config.Prefix, err)
@@ -254,7 +259,7 @@ func (h *house) openServer(ctx context.Context, keys *vault.Vault) error {
 		Gateway: h.gateway, Definitions: h.definitions, Trials: h.reconciler, Descriptors: h.providers.descriptors(), Webhooks: hooks, Vault: keys, KeepDeliveries: h.cfg.KeepDeliveries, Providers: h.providers,
 		Quota: h.quota, Metrics: h.metrics.handler(), SetupToken: h.setupToken, PublicURL: h.cfg.PublicURL, Secure: h.cfg.Secure(),
 		MetricsToken: h.cfg.MetricsToken.Reveal(), Demo: h.cfg.Demo, Version: Version, Database: databaseName(h.store),
-		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh, UserContext: h.providers.userContext(), FrameHosts: h.cfg.HighLevel.FrameHosts,
+		Now: time.Now, NewID: automation.NewID, Log: h.log, Fresh: h.gateway.Fresh, UserContext: h.providers.userContext(), FrameHosts: h.cfg.HighLevel.FrameHosts, TrustedProxies: h.cfg.TrustedProxies,
 	})
 	return nil
 }
@@ -309,7 +314,7 @@ func (h *house) quota(id record.ConnectionID) (engine.QuotaState, bool) {
 	if err != nil {
 		return engine.QuotaState{}, false
 	}
-	return h.providers.quotaOf(c)
+	return h.providers.quotaOf(ctx, c, h.store)
 }
 
 // connectionChanged makes caches forget a connection and what waits for it go on.
@@ -389,6 +394,12 @@ func (h *house) pollAll(ctx context.Context) error {
 	return nil
 }
 
+// appless reports that an account has no app of ours, and so no webhooks but those somebody set up by hand.
+func (h *house) appless(ctx context.Context, id record.ConnectionID) (bool, error) {
+	c, err := h.store.Connection(ctx, id)
+	return c.Auth != connection.ByOAuth, err
+}
+
 // insuredEvery is how often what webhooks tell of is polled as well: one that gets lost is made up for within this time.
 const insuredEvery = 5 * time.Minute
 
@@ -423,13 +434,28 @@ func polled(all []automation.Automation, descriptors map[provider.ID]provider.De
 			if object.ByParent {
 				continue
 			}
-			w := outlook{engine.Watch{Connection: end.Connection, Object: end.Object, Every: every}, end.Provider}
-			if w.Told = object.Webhook && !object.Poll && !byKey[end.Connection]; w.Told {
-				w.Every = max(every, insuredEvery)
-			}
 			seen[p] = true
 			shares[end.Connection]++
-			out = append(out, w)
+			out = append(out, outlookOn(end, descriptors, byKey, every))
+		}
+	}
+	// What lends a field to what an automation looks at is looked at for its sake.
+	for _, a := range all {
+		if a.State == automation.Draft || !a.Definition.Connected() {
+			continue
+		}
+		for _, l := range engine.Lenders(a.Definition, descriptors) {
+			p := place{l.Connection, l.Object}
+			if !seen[p] {
+				seen[p] = true
+				out = append(out, outlookOn(l.Endpoint, descriptors, byKey, every))
+				shares[l.Connection]++
+			}
+			for i := range out {
+				if out[i].Connection == l.Connection && out[i].Object == l.Object {
+					out[i].Touches = l.To
+				}
+			}
 		}
 	}
 	for i := range out {
@@ -438,25 +464,51 @@ func polled(all []automation.Automation, descriptors map[provider.ID]provider.De
 	return out
 }
 
-// compareAll begins the daily comparison of everyone, one automation at a time so that they share the day's calls.
+func outlookOn(end automation.Endpoint, descriptors map[provider.ID]provider.Descriptor, byKey map[record.ConnectionID]bool, every time.Duration) outlook {
+	object, _ := descriptors[end.Provider].Object(end.Object)
+	w := outlook{engine.Watch{Connection: end.Connection, Object: end.Object, Every: every}, end.Provider}
+	w.Parent = object.Parent
+	if object.Tells.ByHand || !byKey[end.Connection] {
+		w.Tells = object.Tells
+	}
+	if w.Told = object.Webhook && !object.Poll && !byKey[end.Connection]; w.Told {
+		w.Every = max(every, insuredEvery)
+	}
+	return w
+}
+
+// compareAll begins the daily comparison of everyone, one automation at a time so that they share the day's calls. What
+// people do with one automation keeps no other from its turn.
 func (h *house) compareAll(ctx context.Context) error {
 	all, err := h.store.Automations(ctx)
 	if err != nil || h.cfg.CompareEvery <= 0 {
 		return err
 	}
+	var next automation.Automation
 	for _, a := range all {
-		if a.State != automation.On || time.Since(a.UpdatedAt) < h.cfg.CompareEvery {
+		if a.State != automation.On {
 			continue
 		}
 		last, ok, err := h.store.LatestPopulation(ctx, a.ID)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case ok && (last.State == engine.PopulationQueued || last.State == engine.PopulationRunning || last.State == engine.PopulationPaused):
-			return nil
-		case ok && time.Since(last.CreatedAt) < h.cfg.CompareEvery:
-			continue
 		}
+		under := ok && (last.State == engine.PopulationQueued || last.State == engine.PopulationRunning)
+		if under && last.Of == engine.DailyComparison {
+			return nil
+		}
+		busy := under || ok && last.State == engine.PopulationPaused // it would be hidden behind a newer one
+		since := a.CreatedAt
+		if ok {
+			since = last.CreatedAt
+		}
+		// Somebody who is at work on an automation now has it compared a day later, and not never.
+		resting := time.Since(a.UpdatedAt) >= h.cfg.CompareEvery || time.Since(since) >= 2*h.cfg.CompareEvery
+		if next.ID == "" && !busy && resting && time.Since(since) >= h.cfg.CompareEvery {
+			next = a
+		}
+	}
+	if a := next; a.ID != "" {
 		return h.store.CreatePopulation(ctx, engine.Population{
 			ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeShow, Of: engine.DailyComparison, State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "the daily comparison",
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"crosswalk/internal/connection"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/store"
 )
@@ -33,7 +34,19 @@ func migrateCommand(ctx context.Context, c *call) error {
 		fmt.Fprintln(c.Out, "Nothing to do: the database is at this version's schema.")
 		return nil
 	}
+	before, err := st.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
 	if err := st.Migrate(ctx); err != nil {
+		return err
+	}
+	after, err := st.SchemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	// The log itself may be what was missing, so this one act is written down once it is done.
+	if err := st.RecordAct(ctx, entry("", people.AuditMigrate, "", "database", fmt.Sprint("schema ", before), fmt.Sprint("schema ", after))); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.Out, "Migrated.")
@@ -87,7 +100,7 @@ func doctorCommand(ctx context.Context, c *call) error {
 		return end()
 	}
 	say(true, "schema", "is this version's")
-	p := newProviders(cfg, connection.Transport(cfg.AllowPrivateHosts), time.Now)
+	p := newProviders(cfg, connection.Transport(cfg.AllowPrivateHosts, besideDemo(cfg)...), time.Now)
 	if _, err := p.webhooks(); err != nil {
 		say(false, "webhook key", err.Error())
 	} else {

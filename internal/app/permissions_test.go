@@ -107,7 +107,7 @@ func (p *peopledHouse) furnish() {
 	check(p.t, err)
 	change := automation.Change{ID: "ch_a", Run: "rn_a", Automation: "au_a", Source: source, Target: target, Op: automation.Create, State: automation.Done, Before: record.Fields{}, IntendedAt: time.Now()}
 	review := automation.Review{ID: "rv_a", Automation: "au_a", Source: source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Title: secretName, Run: "rn_a", OpenedAt: time.Now()}
-	check(p.t, st.Finish(ctx, engine.Finish{Run: run, Change: &change, Review: &review}))
+	check(p.t, st.Finish(ctx, engine.Finish{Run: run, Change: &change, Review: &review, Link: &automation.Link{ID: "ln_a", Source: source, Target: target, CreatedAt: time.Now()}}))
 	for id, account := range map[record.ConnectionID]string{"in_company": "", "in_a": "secret place"} {
 		check(p.t, st.SaveInstallation(ctx, connection.Installation{ID: id, Workspace: p.a, Provider: "highlevel", Account: provider.Account{ID: account, CompanyID: "secret company", Name: secretName}, State: connection.Active, InstalledAt: time.Now()}, nil))
 	}
@@ -120,8 +120,8 @@ func addressOf(t *testing.T, r server.Route) (address string, named bool) {
 	address = r.Path
 	for _, object := range [][2]string{
 		{"/automations/:id", "/automations/au_a"}, {"/plans/:id", "/plans/pl_a"}, {"/reviews/:id", "/reviews/rv_a"}, {"/runs/:id", "/runs/rn_a"}, {"/deliveries/:id", "/deliveries/ev_a"},
-		{"/connections/installed/:id", "/connections/installed/in_a"}, {"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
-		{"/people/:id", "/people/us_viewer"}, {"/invites/:id", "/invites/iv_a"},
+		{"/connections/installed/:id", "/connections/installed/in_a"}, {"/connections/companies/:id", "/connections/companies/in_company"}, {"/connections/:id", "/connections/cn_gl"}, {"/records/:connection/:type/*", "/records/cn_gl/contact/g1"}, {"/personal-data/:connection/:type/*", "/personal-data/cn_gl/contact/g1"},
+		{"/people/:id", "/people/us_viewer"}, {"/pairs/:id", "/pairs/ln_a"}, {"/invites/:id", "/invites/iv_a"},
 	} {
 		if strings.Contains(address, object[0]) {
 			address, named = strings.Replace(address, object[0], object[1], 1), true

@@ -13,7 +13,6 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
-	"crosswalk/internal/record"
 	"crosswalk/internal/store"
 )
 
@@ -27,6 +26,21 @@ func (c *call) positional(names ...string) ([]string, error) {
 	c.args = c.args[n:]
 	if len(words) != len(names) {
 		fmt.Fprintf(c.Err, "crosswalk %s: say %s.\n", c.flags.Name(), strings.Join(names, " and "))
+		return nil, errUsage
+	}
+	return words, nil
+}
+
+// upTo takes at most n words before the first flag.
+func (c *call) upTo(n int) ([]string, error) {
+	i := slices.IndexFunc(c.args, func(w string) bool { return strings.HasPrefix(w, "-") })
+	if i < 0 {
+		i = len(c.args)
+	}
+	words := c.args[:i]
+	c.args = c.args[i:]
+	if len(words) > n {
+		fmt.Fprintf(c.Err, "crosswalk %s: %q is not expected here.\n", c.flags.Name(), strings.Join(words[n:], " "))
 		return nil, errUsage
 	}
 	return words, nil
@@ -47,6 +61,24 @@ func (c *call) atHome(ctx context.Context) (*house, error) {
 		return enqueue(ctx, tx, slices.DeleteFunc(slices.Clone(jobs), func(j engine.Job) bool { return j.Kind == engine.JobDryRun }))
 	})
 	return h, nil
+}
+
+// onAutomation builds the house for a command about one automation, which its first word names; more are what the other
+// words are, for the message when one is missing. Whoever asks closes the house.
+func (c *call) onAutomation(ctx context.Context, more ...string) (*house, automation.Automation, []string, error) {
+	var a automation.Automation
+	words, err := c.positional(append([]string{"which automation, by name or id"}, more...)...)
+	if err != nil {
+		return nil, a, nil, err
+	}
+	h, err := c.atHome(ctx)
+	if err != nil {
+		return nil, a, nil, err
+	}
+	if a, err = h.automationNamed(ctx, words[0]); err != nil {
+		return nil, a, nil, errors.Join(err, h.close())
+	}
+	return h, a, words[1:], nil
 }
 
 // automationNamed finds an automation by id or by name.
@@ -77,9 +109,35 @@ func (h *house) automationNamed(ctx context.Context, word string) (automation.Au
 	return automation.Automation{}, fmt.Errorf("%q is not the name of one automation; there are\n%s", word, strings.Join(names, "\n"))
 }
 
+// planOf is a plan with its automation.
+func (h *house) planOf(ctx context.Context, id string) (engine.Population, automation.Automation, error) {
+	p, err := h.store.Population(ctx, id)
+	if err != nil {
+		return p, automation.Automation{}, err
+	}
+	a, err := h.store.Automation(ctx, p.Automation)
+	return p, a, err
+}
+
+// pauseStopped pauses what the command that was stopped worked on: stopping it is somebody's act like any other pause.
+func (h *house) pauseStopped(ctx context.Context, id string) error {
+	p, a, err := h.planOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	return h.store.PausePopulation(h.act(ctx, a.Workspace, people.AuditPlanPause, id, a.Name, string(p.State), "paused, the command was stopped"), id)
+}
+
 // work carries a population's next part out here and tells how far it is.
 func (h *house) workOn(ctx context.Context, c *call, id string) (engine.Population, error) {
-	if err := h.populations.Run(ctx, id); err != nil {
+	err := h.populations.Run(ctx, id)
+	if ctx.Err() != nil {
+		// Whoever stops the command finds it where it was.
+		if stopped := h.pauseStopped(context.WithoutCancel(ctx), id); stopped == nil {
+			return engine.Population{}, fmt.Errorf("stopped; to go on: crosswalk plans resume %s", id)
+		}
+	}
+	if err != nil {
 		return engine.Population{}, err
 	}
 	p, err := h.store.Population(ctx, id)
@@ -98,22 +156,7 @@ func (h *house) workOn(ctx context.Context, c *call, id string) (engine.Populati
 
 func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(c.Out)
-		for after := int64(0); ; {
-			items, err := h.store.PlanItems(ctx, p.ID, engine.PlanFilter{After: after, Limit: 500})
-			if err != nil || len(items) == 0 {
-				return err
-			}
-			for _, it := range items {
-				after = it.Position
-				if err := enc.Encode(struct {
-					automation.Plan
-					Result engine.ItemState `json:"result,omitempty"`
-				}{it.Plan, it.State}); err != nil {
-					return err
-				}
-			}
-		}
+		return h.showItems(ctx, c, p, "")
 	}
 	fmt.Fprintf(c.Out, "%s  %d records, %d calls to find out\n", p.ID, p.Done, p.Reads)
 	for _, o := range automation.Outcomes() {
@@ -124,35 +167,91 @@ func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJS
 	if linked := p.Tally.Drift[engine.InSync] + p.Tally.Drift[engine.Differs]; linked > 0 {
 		fmt.Fprintf(c.Out, "  %d of %d linked pairs agree in every mapped field\n", p.Tally.Drift[engine.InSync], linked)
 	}
+	h.showFields(c, p)
+	if p.Writes > 0 && !p.Mode.Applies() {
+		a, err := h.store.Automation(ctx, p.Automation)
+		if err != nil {
+			return err
+		}
+		end := a.Definition.Target
+		q, _ := h.quota(end.Connection)
+		takes := q.Takes(p.Writes+p.Reads, h.providers.CallsPerSecond(end.Provider), time.Now())
+		fmt.Fprintf(c.Out, "  carrying it out takes %d writes and about %s inside the call limit\n", p.Writes, max(takes.Round(time.Second), time.Second))
+	}
+	return nil
+}
+
+// showItems shows the records of a plan, those that are looked for, as JSON.
+func (h *house) showItems(ctx context.Context, c *call, p engine.Population, find string) error {
+	enc := json.NewEncoder(c.Out)
+	return h.eachItem(ctx, p.ID, find, func(it engine.PlanItem) error {
+		return enc.Encode(struct {
+			automation.Plan
+			Result engine.ItemState `json:"result,omitempty"`
+		}{it.Plan, it.State})
+	})
+}
+
+func (h *house) eachItem(ctx context.Context, plan, find string, do func(engine.PlanItem) error) error {
+	for after := int64(0); ; {
+		items, err := h.store.PlanItems(ctx, plan, engine.PlanFilter{After: after, Limit: 500, Search: find})
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		for _, it := range items {
+			after = it.Position
+			if err := do(it); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// positions are where records are in a plan, each by its id on either side.
+func (h *house) positions(ctx context.Context, plan string, ids []string) ([]int64, error) {
+	var out []int64
+	for _, id := range ids {
+		before := len(out)
+		err := h.eachItem(ctx, plan, id, func(it engine.PlanItem) error {
+			if it.Plan.Source.ID == id || it.Plan.Target.ID == id {
+				out = append(out, it.Position)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(out) == before {
+			return nil, fmt.Errorf("there is no record %s in plan %s; to look for one: crosswalk plans show %s --find NAME --json", id, plan, plan)
+		}
+	}
+	return out, nil
+}
+
+// showFields says in which fields two sides differ.
+func (h *house) showFields(c *call, p engine.Population) {
 	for _, label := range slices.Sorted(maps.Keys(p.Tally.Fields)) {
 		fmt.Fprintf(c.Out, "  %s differs in %d (left so on purpose in %d)\n", label, p.Tally.Fields[label], p.Tally.Kept[label])
 	}
 	if p.Missed > 0 {
 		fmt.Fprintf(c.Out, "  %d changes no webhook told of\n", p.Missed)
 	}
-	return nil
 }
 
 func planCommand(ctx context.Context, c *call) error {
 	asJSON := c.flags.Bool("json", false, "one JSON object a record")
-	words, err := c.positional("which automation, by name or id")
-	if err != nil {
-		return err
-	}
-	h, err := c.atHome(ctx)
+	heal := c.flags.Bool("heal", false, "also bring back what was edited on a side that does not own it")
+	h, a, _, err := c.onAutomation(ctx)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	a, err := h.automationNamed(ctx, words[0])
+	plan := engine.Population{Mode: engine.ModeShow}
+	if *heal {
+		plan.Of = engine.Healing
+	}
+	p, err := h.begin(ctx, a, plan, people.AuditPlanCreate)
 	if err != nil {
-		return err
-	}
-	p := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "command line"}
-	if err := h.store.CreatePopulation(ctx, p); err != nil {
-		return err
-	}
-	if err := h.note(ctx, a.Workspace, people.AuditPlanCreate, p.ID, a.Name, string(p.Mode)); err != nil {
 		return err
 	}
 	if p, err = h.workOn(ctx, c, p.ID); err != nil {
@@ -167,7 +266,9 @@ func planCommand(ctx context.Context, c *call) error {
 
 func applyCommand(ctx context.Context, c *call) error {
 	only := c.flags.String("only", "", "carry out these outcomes alone: create, update, link, delete, separated by commas")
-	yes := c.flags.Bool("yes", false, "also delete, and change more than the automation's share of all records")
+	matching := c.flags.String("matching", "", "carry out these alone, by how sure it is who belongs together: sure, none, linked …, separated by commas")
+	records := c.flags.String("record", "", "carry out these records alone: ids of either side, separated by commas")
+	yes := c.flags.Bool("yes", false, "also delete, and go beyond the automation's limits of one run")
 	words, err := c.positional("which plan (pl_…)")
 	if err != nil {
 		return err
@@ -178,7 +279,19 @@ func applyCommand(ctx context.Context, c *call) error {
 	}
 	defer h.close()
 	var choice engine.Choice
-	for _, o := range strings.FieldsFunc(*only, func(r rune) bool { return r == ',' || r == ' ' }) {
+	listed := func(flag string) []string {
+		return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
+	}
+	for _, m := range listed(*matching) {
+		if !slices.Contains(automation.Matchings(), automation.Matching(m)) {
+			return fmt.Errorf("%q is none of %s", m, joined(automation.Matchings()))
+		}
+		choice.Matchings = append(choice.Matchings, automation.Matching(m))
+	}
+	if choice.Positions, err = h.positions(ctx, words[0], listed(*records)); err != nil {
+		return err
+	}
+	for _, o := range listed(*only) {
 		if !slices.Contains(automation.Outcomes(), automation.Outcome(o)) {
 			return fmt.Errorf("%q is no outcome", o)
 		}
@@ -187,25 +300,36 @@ func applyCommand(ctx context.Context, c *call) error {
 	return h.apply(ctx, c, words[0], choice, *yes)
 }
 
+func joined(all []automation.Matching) string {
+	words := make([]string, len(all))
+	for i, m := range all {
+		words[i] = string(m)
+	}
+	return strings.Join(words, ", ")
+}
+
 // apply carries a plan out that was shown.
 func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Choice, yes bool) error {
-	p, err := h.store.Population(ctx, id)
+	p, a, err := h.planOf(ctx, id)
 	if err != nil {
 		return err
 	}
-	a, err := h.store.Automation(ctx, p.Automation)
-	if err != nil {
-		return err
+	anew := "make a new one: crosswalk plan " + string(a.ID)
+	if p.Mode == engine.ModeShow && p.Version != a.Version {
+		return fmt.Errorf("the automation was changed since: the plan is of version %d, and it is at %d now; %s", p.Version, a.Version, anew)
 	}
 	deletes := p.Counts[automation.Delete] > 0 && (len(choice.Outcomes) == 0 || slices.Contains(choice.Outcomes, automation.Delete))
-	share, over := engine.ShareOf(p, a.Definition.Limits)
-	if (deletes || over) && !yes {
-		return fmt.Errorf("it would delete %d records and change %d %% of all linked ones: look at it once more, then say --yes", p.Counts[automation.Delete], share)
+	limits := engine.Beyond(p, a.Definition.Limits)
+	if (deletes || len(limits) > 0) && !yes {
+		words := fmt.Sprintf("it would delete %d records and change %d", p.Counts[automation.Delete], p.Counts[automation.Update])
+		if len(limits) > 0 {
+			words += ", beyond the automation's limit of " + strings.Join(limits, " and of ")
+		}
+		return fmt.Errorf("%s: look at it once more, then say --yes", words)
 	}
-	if err := h.store.ApplyPopulation(ctx, id, choice); err != nil {
-		return err
-	}
-	if err := h.note(ctx, a.Workspace, people.AuditPlanApply, id, a.Name, "carried out"); err != nil {
+	if err := h.store.ApplyPopulation(h.act(ctx, a.Workspace, people.AuditPlanApply, id, a.Name, string(p.State), "carried out"), id, choice); errors.Is(err, engine.ErrConflict) {
+		return fmt.Errorf("plan %s (%s) is %s, and nothing of what it showed is left to be carried out; %s", id, p.Mode, p.State, anew)
+	} else if err != nil {
 		return err
 	}
 	if p, err = h.workOn(ctx, c, id); err != nil {
@@ -215,13 +339,20 @@ func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Cho
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Out, "%d written", p.Written)
+	done := "written"
+	if p.Mode == engine.ModeTake {
+		done = "taken back"
+	}
+	fmt.Fprintf(c.Out, "%d %s", p.Written, done)
 	for _, s := range []engine.ItemState{engine.ItemMoved, engine.ItemFailed, engine.ItemLive, engine.ItemLeft} {
 		if n := results[s]; n > 0 {
 			fmt.Fprintf(c.Out, ", %d %s", n, map[engine.ItemState]string{engine.ItemMoved: "changed meanwhile and not touched", engine.ItemFailed: "failed", engine.ItemLive: "left to live work", engine.ItemLeft: "left out"}[s])
 		}
 	}
 	fmt.Fprintln(c.Out, ".")
+	if results[engine.ItemMoved] > 0 {
+		fmt.Fprintf(c.Out, "What had changed meanwhile is planned anew; to see it: crosswalk plans moved %s\n", id)
+	}
 	return nil
 }
 
@@ -243,22 +374,19 @@ func undoCommand(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	changes, err := h.store.ChangesToUndo(ctx, u.Kind+":"+u.ID, "", 1)
+	by, ok, err := u.By(ctx, h.store)
 	if err != nil {
 		return err
 	}
-	if len(changes) == 0 {
-		return fmt.Errorf("no write is on record for %s %s", u.Kind, u.ID)
+	if !ok {
+		return fmt.Errorf("no write and no link is on record for %s %s, so there is nothing to take back; two records that are not the same are unlinked on the page of one of them", u.Kind, u.ID)
 	}
-	a, err := h.store.Automation(ctx, changes[0].Automation)
+	a, err := h.store.Automation(ctx, by)
 	if err != nil {
 		return err
 	}
-	p := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: a.Version, Mode: engine.ModeUndo, Of: u.String(), State: engine.PopulationQueued, CreatedAt: time.Now(), StartedBy: "command line"}
-	if err := h.store.CreatePopulation(ctx, p); err != nil {
-		return err
-	}
-	if err := h.note(ctx, a.Workspace, people.AuditUndo, p.ID, a.Name, p.Of); err != nil {
+	p, err := h.begin(ctx, a, engine.Population{Mode: engine.ModeUndo, Of: u.String()}, people.AuditUndo)
+	if err != nil {
 		return err
 	}
 	if p, err = h.workOn(ctx, c, p.ID); err != nil {
@@ -272,108 +400,4 @@ func undoCommand(ctx context.Context, c *call) error {
 		return nil
 	}
 	return h.apply(ctx, c, p.ID, engine.Choice{}, true)
-}
-
-func reviewsCommand(ctx context.Context, c *call) error {
-	asJSON := c.flags.Bool("json", false, "one JSON object a question")
-	if _, err := c.positional(); err != nil {
-		return err
-	}
-	h, err := c.atHome(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	for before := ""; ; {
-		list, err := h.store.ReviewList(ctx, engine.ReviewFilter{State: automation.ReviewOpen, Before: before, Limit: 200})
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 {
-			if before == "" && !*asJSON {
-				fmt.Fprintln(c.Out, "Nobody is asked anything.")
-			}
-			return nil
-		}
-		for _, r := range list {
-			before = r.ID
-			if *asJSON {
-				if err := json.NewEncoder(c.Out).Encode(r); err != nil {
-					return err
-				}
-				continue
-			}
-			fmt.Fprintf(c.Out, "%s  %s: %s (%s)\n", r.ID, r.Kind, r.Title, r.Plan.Reason)
-			for _, f := range r.Plan.Asks() {
-				fmt.Fprintf(c.Out, "    %s: “%s” in the source, “%s” in the target\n", f.Label, f.Offered, f.Before)
-			}
-			for _, cand := range r.Plan.Identity.Candidates {
-				fmt.Fprintf(c.Out, "    %s  %s (%s)\n", cand.Ref.ID, cand.Title, cand.Why)
-			}
-		}
-	}
-}
-
-func decideCommand(ctx context.Context, c *call) error {
-	take := c.flags.String("take", "", "a conflict: source or target, for every field asked about")
-	value := c.flags.String("value", "", "a conflict: this value, for the one field asked about")
-	counterpart := c.flags.String("counterpart", "", "an identity: the id of the candidate")
-	createNew := c.flags.Bool("new", false, "an identity: none of them, make a new record")
-	ignore := c.flags.Bool("ignore", false, "an identity: leave it alone")
-	words, err := c.positional("which question (rv_…)")
-	if err != nil {
-		return err
-	}
-	h, err := c.atHome(ctx)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	r, err := h.store.Review(ctx, words[0])
-	if err != nil {
-		return err
-	}
-	d, err := decisionOf(r, automation.Take(*take), *value, *counterpart, *createNew, *ignore)
-	if err != nil {
-		return err
-	}
-	if err := h.store.DecideReview(ctx, r.ID, r.Run, d, "command line"); err != nil {
-		return err
-	}
-	a, err := h.store.Automation(ctx, r.Automation)
-	if err != nil {
-		return err
-	}
-	if err := h.note(ctx, a.Workspace, people.AuditReview, r.ID, a.Name, d.Gist()); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.Out, "Decided. The worker carries it out in a moment.")
-	return nil
-}
-
-func decisionOf(r automation.Review, take automation.Take, value, counterpart string, createNew, ignore bool) (automation.Decision, error) {
-	d := automation.Decision{CreateNew: createNew, Ignore: ignore}
-	if r.Kind == automation.ReviewIdentity {
-		for _, cand := range r.Plan.Identity.Candidates {
-			if cand.Ref.ID == counterpart {
-				d.Counterpart = cand.Ref
-			}
-		}
-		if !createNew && !ignore && d.Counterpart.IsZero() {
-			return d, errors.New("say --counterpart with the id of a candidate, --new or --ignore")
-		}
-		return d, nil
-	}
-	asks := r.Plan.Asks()
-	if value != "" && len(asks) == 1 {
-		take = automation.TakeValue
-	}
-	if take != automation.TakeSource && take != automation.TakeTarget && take != automation.TakeValue {
-		return d, errors.New("say --take source or --take target, or --value when one field is asked about")
-	}
-	d.Choices = map[string]automation.Choice{}
-	for _, f := range asks {
-		d.Choices[f.BaseKey()] = automation.Choice{Take: take, Value: record.TextOf(value), SeenSource: f.Offered, SeenTarget: f.Before}
-	}
-	return d, nil
 }

@@ -14,6 +14,7 @@ import (
 	"crosswalk/internal/provider/highlevel"
 	"crosswalk/internal/recipe"
 	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
 )
 
 // ready is a recipe's automation between the two connections of the tests.
@@ -40,6 +41,11 @@ func oneWay(d *automation.Definition) {
 	d.Deletes = automation.Deletes{}
 }
 
+// withNext tells of a contact's next appointment.
+func withNext(d *automation.Definition) {
+	d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{ID: "next", Sources: []string{"nextAppointment.startTime"}, Target: "plan"})
+}
+
 func TestWhatNobodyTellsOfIsPolledOnBothSides(t *testing.T) {
 	t.Parallel()
 	descriptors := map[provider.ID]provider.Descriptor{"highlevel": highlevel.Descriptor(), "gleap": gleap.Descriptor()}
@@ -64,18 +70,34 @@ func TestWhatNobodyTellsOfIsPolledOnBothSides(t *testing.T) {
 		{"tickets and tasks, one way", "gleap-ticket-to-highlevel-task", automation.On, oneWay, true, "cn_gl/ticket"},
 		{"appointments, webhooks tell", "highlevel-appointment-to-gleap-ticket", automation.On, nil, false, "cn_gl/ticket cn_hl/appointment~"},
 		{"appointments, private token", "highlevel-appointment-to-gleap-ticket", automation.On, nil, true, "cn_gl/ticket cn_hl/appointment"},
+		{"contacts with their next appointment, webhooks tell", "highlevel-contact-to-gleap", automation.On, withNext, false, "cn_hl/appointment~>contact cn_hl/contact~"},
+		{"contacts with their next appointment, private token", "highlevel-contact-to-gleap", automation.On, withNext, true, "cn_hl/appointment>contact cn_hl/contact"},
+		{"contacts with their next appointment, a draft", "highlevel-contact-to-gleap", automation.Draft, withNext, true, ""},
+		{"contacts whose rule asks for it", "highlevel-contact-to-gleap", automation.On, func(d *automation.Definition) {
+			d.Rule = rule.Rule{Root: rule.Node{Field: "nextAppointment.startTime", Operator: "is_not_empty"}}
+		}, true, "cn_hl/appointment>contact cn_hl/contact"},
+		{"the next appointment leads back", "gleap-contact-to-highlevel", automation.On, func(d *automation.Definition) {
+			d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{ID: "next", Sources: []string{"plan"}, Target: "nextAppointment.title", Direction: mapping.ToSource})
+		}, true, "cn_gl/contact cn_hl/appointment>contact cn_hl/contact"},
 		{"notes, webhooks tell", "gleap-note-to-highlevel-note", automation.On, nil, false, "cn_gl/note"},
 		{"notes, private token", "gleap-note-to-highlevel-note", automation.On, nil, true, "cn_gl/note"}, // no listing across contacts
 	} {
 		a := ready(t, tc.recipe, tc.state, tc.change)
 		var got []string
+		shares := map[record.ConnectionID]int{}
+		for word := range strings.FieldsSeq(tc.want) {
+			shares[record.ConnectionID(word[:strings.Index(word, "/")])]++
+		}
 		// Two automations that watch the same are asked for once.
 		for _, end := range polled([]automation.Automation{a, a}, descriptors, map[record.ConnectionID]bool{"cn_hl": tc.byKey}, time.Minute) {
 			words := string(end.Connection) + "/" + string(end.Object)
 			if end.Told {
 				words += "~" // only for what webhooks lose
 			}
-			if end.Told != (end.Every == insuredEvery) || end.Shares != 1 {
+			if end.Touches != "" {
+				words += ">" + string(end.Touches)
+			}
+			if end.Told != (end.Every == insuredEvery) || end.Shares != shares[end.Connection] {
 				t.Errorf("%s: %s is polled every %s, %d shares", tc.name, words, end.Every, end.Shares)
 			}
 			got = append(got, words)

@@ -64,7 +64,7 @@ var rooms = map[string][]string{
 	"internal/store/storetest":           {"*"},
 	"internal/store/postgrestest":        {},
 	"internal/engine/enginetest":         {"*"},
-	"internal/engine/memory":             {"internal/record", "internal/automation", "internal/engine"},
+	"internal/engine/memory":             {"internal/record", "internal/automation", "internal/provider", "internal/engine"},
 	"internal/simulate":                  {"*"},
 	"internal/e2e":                       {"*"},
 	// Level 4 and 5: the composition root knows everybody, and only programs know it.

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
+	"crosswalk/internal/people"
 	"crosswalk/internal/store"
 	"crosswalk/internal/vault"
 )
@@ -44,7 +46,7 @@ func secretsCommand(ctx context.Context, c *call) error {
 		if err := servedWith(ctx, st, keys); err != nil {
 			return err
 		}
-		if err := rotate(ctx, st, keys, &report); err != nil {
+		if err := rotateRecorded(ctx, st, keys, &report); err != nil {
 			return err
 		}
 	}
@@ -84,6 +86,37 @@ type sealedByKey struct {
 	Known bool   `json:"known"`
 	Kind  string `json:"kind"`
 	Count int    `json:"count"`
+}
+
+// rotateRecorded writes down that it begins before anything is touched, since it may be interrupted, and what it came to.
+func rotateRecorded(ctx context.Context, st *store.Store, keys *vault.Vault, report *secretsReport) error {
+	var before secretsReport
+	if err := count(ctx, st, keys, &before); err != nil {
+		return err
+	}
+	record := func(after string) error {
+		return st.RecordAct(ctx, entry("", people.AuditSecrets, keys.Newest(), "stored secrets", before.gist(), after))
+	}
+	if err := record("begun, with key " + keys.Newest()); err != nil {
+		return err
+	}
+	if err := rotate(ctx, st, keys, report); err != nil {
+		return err
+	}
+	return record(fmt.Sprintf("%d sealed anew with key %s", report.Resealed, keys.Newest()))
+}
+
+// gist counts by the id of the key, which is no secret.
+func (r secretsReport) gist() string {
+	counts := map[string]int{}
+	for _, k := range r.Keys {
+		counts[k.Key] += k.Count
+	}
+	var parts []string
+	for _, id := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d by key %s", counts[id], id))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // rotate seals again what the newest key did not seal. Each value is replaced by itself, if it is still the one that

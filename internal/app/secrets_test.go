@@ -104,6 +104,23 @@ func TestSecretsMoveToANewKey(t *testing.T) {
 	if r := run(0, "", both, "rotate", "--json"); r.Resealed != 0 {
 		t.Errorf("rotated again: %+v", r)
 	}
+	all, err := st.MembershipsOf(t.Context(), "us_1")
+	ok(err)
+	log, err := st.AuditEntries(t.Context(), all[0].Workspace.ID, people.AuditFilter{Kind: people.AuditSecrets})
+	ok(err)
+	if len(log) != 6 { // the one without the old key, the one that did it, and the one that had nothing left to do
+		t.Fatalf("the log has %+v", log)
+	}
+	if did := log[2]; !strings.Contains(did.Before, fmt.Sprintf("%d by key %s", many+2, before.Newest())) || did.After != fmt.Sprintf("%d sealed anew with key %s", many+2, after.Newest()) || !strings.HasPrefix(did.Actor, "command line") {
+		t.Errorf("the entry is %+v", did)
+	}
+	for _, e := range log {
+		for _, secret := range []string{oldText, newText, "api-key", "SECRET", "client-secret"} {
+			if strings.Contains(e.Subject+e.Object+e.Before+e.After, secret) {
+				t.Errorf("the log shows %q", secret)
+			}
+		}
+	}
 	// The old key can go.
 	if r := run(0, "", []string{"CROSSWALK_KEY=" + newText}, "status", "--json"); r.Unopened != 0 {
 		t.Errorf("without the old key: %+v", r)

@@ -201,7 +201,10 @@ func (h *house) bookNow(ctx context.Context) {
 		h.providers.faults.giveBack(faults)
 		h.log.WarnContext(ctx, "failed calls are not remembered", "err", err)
 	}
-	if err := h.providers.learn(ctx, h.store.Ledgers); err != nil {
+	if err := h.providers.tell(ctx, h.store); err != nil {
+		h.log.WarnContext(ctx, "what is used of call limits is not stored", "err", err)
+	}
+	if err := h.providers.learn(ctx, h.store); err != nil {
 		h.log.WarnContext(ctx, "what others use of call limits is not known", "err", err)
 	}
 }

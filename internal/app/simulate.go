@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/simulate"
@@ -15,6 +17,7 @@ func simulateCommand(ctx context.Context, c *call) error {
 	seeds := c.flags.Int("seeds", 1000, "how many worlds")
 	start := c.flags.Int("start", 0, "the first seed; with --seeds 1 its whole story is told")
 	scenario := c.flags.String("scenario", "", "only this scenario")
+	kept := c.flags.String("store", "", "keep their data in this store: "+stores(" or ")+"; without it the seed chooses, mostly memory")
 	asJSON := c.flags.Bool("json", false, "one JSON object a world that found something, and one at the end")
 	if err := c.parse(); err != nil {
 		return err
@@ -22,9 +25,13 @@ func simulateCommand(ctx context.Context, c *call) error {
 	if *seeds < 1 || *start < 0 {
 		return errors.New("--seeds begins at 1, --start at 0")
 	}
+	if *kept != "" && !slices.Contains(simulate.Stores(), simulate.Store(*kept)) {
+		return fmt.Errorf("--store is %s, not %q", stores(" or "), *kept)
+	}
+	o := simulate.Options{Start: *start, Seeds: *seeds, Scenario: *scenario, Store: simulate.Store(*kept)}
 	enc := json.NewEncoder(c.Out)
 	if *seeds == 1 {
-		r := simulate.One(ctx, uint64(*start), simulate.Options{Scenario: *scenario})
+		r := simulate.One(ctx, uint64(*start), o)
 		if *asJSON {
 			return errors.Join(enc.Encode(r), found(len(r.Findings)))
 		}
@@ -34,7 +41,7 @@ func simulateCommand(ctx context.Context, c *call) error {
 		return found(len(r.Findings))
 	}
 	bad := 0
-	sum, err := simulate.Run(ctx, simulate.Options{Start: *start, Seeds: *seeds, Scenario: *scenario}, func(r simulate.Result) {
+	sum, err := simulate.Run(ctx, o, func(r simulate.Result) {
 		if len(r.Findings) == 0 {
 			return
 		}
@@ -46,7 +53,7 @@ func simulateCommand(ctx context.Context, c *call) error {
 		for _, f := range r.Findings {
 			fmt.Fprintf(c.Out, "seed %d (%s): %s\n", r.Seed, r.Scenario, f)
 		}
-		fmt.Fprintf(c.Out, "  its whole story: crosswalk simulate --seeds 1 --start %d\n", r.Seed)
+		fmt.Fprintf(c.Out, "  its whole story: crosswalk simulate --seeds 1 --start %d%s\n", r.Seed, same(o))
 	})
 	if err != nil {
 		return err
@@ -58,6 +65,26 @@ func simulateCommand(ctx context.Context, c *call) error {
 		sum.Seeds, sum.Took.Round(time.Millisecond), sum.Edits, sum.Writes, sum.Calls, sum.Crashes, sum.Deliveries, sum.Lost)
 	fmt.Fprintf(c.Out, "%d worlds went wrong.\n", bad)
 	return found(bad)
+}
+
+func stores(between string) string {
+	var names []string
+	for _, s := range simulate.Stores() {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, between)
+}
+
+// same are the flags without which a seed would be another world.
+func same(o simulate.Options) string {
+	flags := ""
+	if o.Scenario != "" {
+		flags += fmt.Sprintf(" --scenario %q", o.Scenario)
+	}
+	if o.Store != "" {
+		flags += " --store " + string(o.Store)
+	}
+	return flags
 }
 
 func found(bad int) error {

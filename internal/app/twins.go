@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -124,6 +125,19 @@ func twinCommand(ctx context.Context, c *call) error {
 // demoContacts is enough to scroll and filter, and little enough to read.
 const demoContacts = 240
 
+// demoState is where the demo's HighLevel keeps its data.
+const demoState = "twin-highlevel.json"
+
+// besideDemo are the addresses that a command may reach on this machine: those that are set, and the twins of the demo
+// which runs, or ran, on the same data.
+func besideDemo(cfg config.Config) []string {
+	known := cfg.APIAddresses()
+	if _, err := os.Stat(filepath.Join(cfg.Data, demoState)); err == nil {
+		known = append(known, "http://"+demoHighLevelAddr, "http://"+demoGleapAddr)
+	}
+	return known
+}
+
 // demoTwins are both twins, seeded, on loopback, with their data beside the database so that a restart finds
 // the same records.
 type demoTwins struct {
@@ -133,7 +147,11 @@ type demoTwins struct {
 }
 
 func startDemoTwins(data string, log *slog.Logger) (*demoTwins, error) {
-	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, StateFile: filepath.Join(data, "twin-highlevel.json"), Logger: log.With("twin", "highlevel")})
+	// The twins keep their state there, and may be slower to start than to save.
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, StateFile: filepath.Join(data, demoState), Logger: log.With("twin", "highlevel")})
 	if err != nil {
 		return nil, err
 	}

@@ -111,15 +111,30 @@ func usersReset(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	as := func(kind people.AuditKind, before, after string) (context.Context, error) {
+		acts, err := ofPerson(ctx, st, u, people.AuditEntry{Kind: kind, Subject: u.Email, Before: before, After: after})
+		return people.WithActs(ctx, acts...), err
+	}
 	switch {
 	case *totpOff:
-		was, err := st.DropSecondFactor(ctx, u.ID)
+		f, err := st.SecondFactor(ctx, u.ID)
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(c.Out, "Nothing to do: %s signs in by password alone.\n", u.Email)
+			return nil
+		}
+		was := "begun"
+		if f.On() {
+			was = "on"
+		}
+		recorded, err := as(people.AuditSecondFactor, was, "off, every browser signed out")
 		if err != nil {
 			return err
 		}
-		if !was {
-			fmt.Fprintf(c.Out, "Nothing to do: %s signs in by password alone.\n", u.Email)
-			return nil
+		if _, err := st.DropSecondFactor(recorded, u.ID); err != nil {
+			return err
 		}
 		if _, err := st.EndSignIns(ctx, u.ID, ""); err != nil {
 			return err
@@ -130,16 +145,24 @@ func usersReset(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		if err := st.SetPassword(ctx, u.ID, hash, ""); err != nil {
+		recorded, err := as(people.AuditPassword, "", "set by the operator, every browser signed out")
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.Out, "The password of %s is changed, and every browser is signed out.\n", u.Email)
+		if err := st.SetPassword(recorded, u.ID, hash, ""); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Out, "The password of %s is changed, every browser is signed out, and linked HighLevel users are unlinked.\n", u.Email)
 	default:
-		token := newSetupToken() + newSetupToken()
-		if err := st.BeginReset(ctx, u.ID, token, time.Now().Add(resetWithin)); err != nil {
+		recorded, err := as(people.AuditPassword, "", "a link to set another was made, every browser signed out")
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.Err, "This link sets a new password for %s. It works once, within the hour; every browser is signed out already.\n", u.Email)
+		token := newSetupToken() + newSetupToken()
+		if err := st.BeginReset(recorded, u.ID, token, time.Now().Add(resetWithin)); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Err, "This link sets a new password for %s. It works once, within the hour; every browser is signed out already, and linked HighLevel users are unlinked.\n", u.Email)
 		fmt.Fprintf(c.Out, "%s/reset/%s\n", cfg.PublicURL, token)
 	}
 	return nil

@@ -76,4 +76,24 @@ func TestTheOperatorLetsSomebodyInAgain(t *testing.T) {
 	run("", 0, "every browser is signed out", "reset", "jane@acme.io", "--totp-off")
 	signedOut("two-step sign-in")
 	run("", 0, "signs in by password,")
+
+	all, err := st.MembershipsOf(t.Context(), "us_1")
+	ok(err)
+	log, err := st.AuditEntries(t.Context(), all[0].Workspace.ID, people.AuditFilter{})
+	ok(err)
+	want := []struct {
+		kind          people.AuditKind
+		before, after string
+	}{{people.AuditSecondFactor, "on", "off"}, {people.AuditPassword, "", "set by the operator"}, {people.AuditPassword, "", "link"}}
+	if len(log) != len(want) {
+		t.Fatalf("the log has %+v", log)
+	}
+	for i, e := range log {
+		if e.Kind != want[i].kind || e.Before != want[i].before || !strings.Contains(e.After, want[i].after) || !strings.HasPrefix(e.Actor, "command line") || e.Object != "us_1" || e.Subject != "jane@acme.io" {
+			t.Errorf("entry %d is %+v", i, e)
+		}
+		if strings.Contains(e.Before+e.After+e.Subject, token) || strings.Contains(e.Before+e.After, "passphrase") {
+			t.Errorf("entry %d has a secret: %+v", i, e)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
 )
 
 const (
@@ -47,7 +49,7 @@ func whyCommand(ctx context.Context, c *call) error {
 		return h.why(ctx, c.Out, hits[0], *asJSON)
 	}
 	for _, hit := range hits {
-		fmt.Fprintf(c.Err, "  %s  %s  (%s)\n", hit.Record, hit.Title, hit.SeenAt.Format(time.DateTime))
+		fmt.Fprintf(c.Err, "  %s  %s  (%s)\n", hit.Record, hit.Title, stamped(hit.SeenAt))
 	}
 	return fmt.Errorf("%q is the name of %d records; say which one as it stands above", q, len(hits))
 }
@@ -74,11 +76,11 @@ func (h *house) why(ctx context.Context, out io.Writer, hit engine.RecordHit, as
 	for _, e := range story.Entries {
 		when := "now"
 		if !e.At.IsZero() && e.Kind != engine.EntryDue {
-			when = e.At.Format(time.DateTime)
+			when = stamped(e.At)
 		}
-		fmt.Fprintf(out, "%-19s  %s\n", when, entryWords(e, story.Automations))
+		fmt.Fprintf(out, "%-23s  %s\n", when, entryWords(e, story.Automations))
 		for _, line := range entryDetails(e, story.Automations) {
-			fmt.Fprintf(out, "%19s    %s\n", "", line)
+			fmt.Fprintf(out, "%23s    %s\n", "", line)
 		}
 	}
 	if story.More {
@@ -86,6 +88,9 @@ func (h *house) why(ctx context.Context, out io.Writer, hit engine.RecordHit, as
 	}
 	return nil
 }
+
+// stamped is a moment told by the clock.
+func stamped(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func nameOf(id automation.ID, all []automation.Automation) string {
 	for _, a := range all {
@@ -127,6 +132,7 @@ func entryDetails(e engine.TimelineEntry, all []automation.Automation) []string 
 			lines = append(lines, "No automation watches this. ("+engine.WhyUnwatched+")")
 		}
 	case e.Run != nil:
+		lines = append(attemptLines(e.Run.Run), stepLines(e.Run.Steps)...)
 		for _, ch := range e.Run.Changes {
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", ch.Op, ch.Target, ch.State, ch.Error)))
 			for _, f := range ch.Fields {
@@ -138,6 +144,116 @@ func entryDetails(e engine.TimelineEntry, all []automation.Automation) []string 
 			}
 		}
 	}
+	return lines
+}
+
+// stepLines are what a run did and decided, with the value each condition saw, what the mapping gave for each field, and
+// the calls with their answers.
+func stepLines(steps []automation.Step) []string {
+	var lines []string
+	for _, st := range steps {
+		mark := "✓"
+		if !st.OK {
+			mark = "✗"
+		}
+		if st.Title != "" {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s. %s", mark, strings.TrimSuffix(st.Title, "."), st.Detail)))
+		}
+		if st.Advice != "" {
+			lines = append(lines, "    "+st.Advice)
+		}
+		if st.Plan != nil {
+			lines = append(lines, checkLines(st.Plan.Verdict.Root)...)
+			if st.Kind == automation.StepPlan {
+				lines = append(lines, fieldLines(st.Plan.Fields)...)
+			}
+		}
+		for _, call := range st.Calls {
+			lines = append(lines, "    "+callWords(call))
+		}
+	}
+	return lines
+}
+
+// checkLines are the conditions of a rule, each with what it saw.
+func checkLines(check rule.Check) []string {
+	var lines []string
+	for _, inner := range check.Checks {
+		lines = append(lines, checkLines(inner)...)
+	}
+	if len(check.Checks) > 0 || check.Label == "" {
+		return lines
+	}
+	words := "holds"
+	switch {
+	case check.Broken != "":
+		words = "can never hold: " + check.Broken
+	case !check.Passed:
+		words = "does not hold"
+	}
+	saw := "it is empty"
+	if check.Got != "" {
+		saw = "it is “" + check.Got + "”"
+	}
+	return append(lines, fmt.Sprintf("    %s: %s (%s)", check.Label, words, saw))
+}
+
+// fieldLines are the fields that a plan looked at and did not write; what it wrote is told by the change.
+func fieldLines(fields []automation.FieldPlan) []string {
+	var lines []string
+	for _, f := range fields {
+		if f.Reason == "" {
+			continue
+		}
+		line := fmt.Sprintf("    %s: %s", f.Label, f.Reason)
+		if !f.Before.IsEmpty() {
+			line += fmt.Sprintf(" It holds “%s”.", f.Before)
+		}
+		if !f.Offered.IsEmpty() {
+			line += fmt.Sprintf(" The other side gives “%s”.", f.Offered)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// callWords is a call with its answer in one line.
+func callWords(call provider.Call) string {
+	answer := "no answer"
+	if call.Status != 0 {
+		answer = strconv.Itoa(call.Status)
+	}
+	words := fmt.Sprintf("%s %s: %s", call.Method, call.Path, answer)
+	if call.TraceID != "" {
+		words += " (trace id " + call.TraceID + ")"
+	}
+	return words
+}
+
+// attemptLines tell the attempts of a run that was tried more than once.
+func attemptLines(r automation.Run) []string {
+	if len(r.Earlier) == 0 {
+		return nil
+	}
+	var lines []string
+	line := func(a automation.Attempt, sentence string) {
+		if a.LeftOut > 0 {
+			lines = append(lines, fmt.Sprintf("… %d in between are not kept", a.LeftOut))
+		}
+		words := fmt.Sprintf("attempt %d, %s: %s", a.Number, stamped(a.StartedAt()), sentence)
+		for _, st := range a.Steps {
+			for _, call := range st.Calls {
+				if call.Status < 200 || call.Status >= 300 {
+					words += " " + callWords(call)
+				}
+			}
+		}
+		lines = append(lines, words)
+	}
+	for _, a := range r.Earlier {
+		line(a, engine.AttemptSentence(a))
+	}
+	line(r.Attempt(), engine.Sentence(r))
 	return lines
 }
 
@@ -175,8 +291,16 @@ type documentRun struct {
 	State      automation.RunState `json:"state"`
 	Outcome    automation.Outcome  `json:"outcome,omitempty"`
 	Code       string              `json:"code,omitempty"`
-	Steps      []automation.Step   `json:"steps"`
+	Attempts   int                 `json:"attempts"`
+	Steps      []automation.Step   `json:"steps"`             // of the newest attempt
+	Earlier    []documentAttempt   `json:"earlier,omitempty"` // attempts before it, oldest first
 	Changes    []documentChange    `json:"changes"`
+}
+
+type documentAttempt struct {
+	automation.Attempt
+	At       time.Time `json:"at"`
+	Sentence string    `json:"sentence"`
 }
 
 type documentChange struct {
@@ -214,7 +338,10 @@ func whyDocument(hit engine.RecordHit, story engine.Story, answer engine.Answer)
 			out.Event, out.Fates = &documentEvent{ev.Kind, ev.Ref, ev.Change, ev.Name}, engine.Fates(*e.Arrival, story.Automations)
 		case e.Run != nil:
 			out.Sentence = engine.Sentence(e.Run.Run)
-			run := documentRun{e.Run.Automation, e.Run.Version, e.Run.State, e.Run.Outcome, e.Run.Code, e.Run.Steps, []documentChange{}}
+			run := documentRun{e.Run.Automation, e.Run.Version, e.Run.State, e.Run.Outcome, e.Run.Code, e.Run.Attempts, e.Run.Steps, nil, []documentChange{}}
+			for _, a := range e.Run.Earlier {
+				run.Earlier = append(run.Earlier, documentAttempt{a, a.StartedAt(), engine.AttemptSentence(a)})
+			}
 			for _, ch := range e.Run.Changes {
 				run.Changes = append(run.Changes, documentChange{ch.ID, ch.Target, ch.Op, ch.State, ch.Error, ch.Fields, ch.After})
 			}

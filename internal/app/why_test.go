@@ -12,6 +12,7 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
 	"crosswalk/internal/store"
 )
 
@@ -31,14 +32,17 @@ func TestWhyIsAnsweredOnTheCommandLine(t *testing.T) {
 		{[]string{"why"}, 2, nil, []string{"say which record"}},
 		{[]string{"why", "--json"}, 2, nil, []string{"say which record"}},
 		{[]string{"why", "zoe"}, 1, nil, []string{"nothing is known"}},
-		{[]string{"why", "jane"}, 1, nil, []string{"cn_gl/contact/g1", "cn_gl/contact/g2", "2 records"}},
+		{[]string{"why", "jane"}, 1, nil, []string{"cn_gl/contact/g1", "cn_gl/contact/g2", " UTC)", "2 records"}},
 		{[]string{"why", "Jane", "Doe"}, 0, []string{
 			"Jane Doe  cn_gl/contact/g1", "linked with cn_hl/contact/h1", "“Contacts”: Updated 1 field: Phone.",
 			"update cn_hl/contact/h1: done", "Phone: “555-1” → “+14155552671”, read back as “+1 415”", "linked: cn_gl/contact/g1 and cn_hl/contact/h1. Same email",
+			"✓ Compared field by field. 1 field differs.", "Plan is pro: holds (it is “pro”)", "Seats is over 5: does not hold (it is empty)",
+			"Name: Empty in the Gleap contact. It holds “Jane”.", "PUT /contacts/h1: 200",
 		}, nil},
 		{[]string{"why", "jane@acme.io"}, 0, []string{"cn_gl/contact/g1"}, nil},
 		{[]string{"why", "h1"}, 0, []string{"“Contacts”: Updated 1 field: Phone."}, nil},
 		{[]string{"why", "cn_gl/contact/g2"}, 0, []string{"Jane Roe", "“Contacts”: Both sides agree."}, nil},
+		{[]string{"why", "g2"}, 0, []string{"attempt 1, ", ": HighLevel does not answer. GET /contacts/h1: 503 (trace id trace-1)", "attempt 2, ", " UTC: Both sides agree.", " UTC  "}, nil},
 		{[]string{"why", "t1"}, 0, []string{"No automation watches this: none names the tickets", "No automation watches this. (unwatched)"}, nil},
 	} {
 		code, out, err := command(t, env, c.args...)
@@ -56,7 +60,11 @@ func TestWhyIsAnsweredOnTheCommandLine(t *testing.T) {
 			}
 		}
 	}
-	code, out, err := command(t, env, "why", "h1", "--json")
+	code, out, err := command(t, env, "why", "g2", "--json")
+	if code != 0 || !strings.Contains(out, `"attempts":2`) || !strings.Contains(out, `"sentence":"HighLevel does not answer."`) || !strings.Contains(out, `"traceId":"trace-1"`) {
+		t.Errorf("attempts for programs: %d\n%s%s", code, out, err)
+	}
+	code, out, err = command(t, env, "why", "h1", "--json")
 	var doc struct {
 		Record record.Ref
 		Answer struct {
@@ -102,9 +110,15 @@ func remember(t *testing.T, path string) {
 	ok(st.CreateAutomation(ctx, automation.Automation{ID: "au_1", Name: "Contacts", State: automation.On, Definition: def}, "jane"))
 	phone := automation.FieldPlan{Field: "phone", Label: "Phone", Kind: record.Phone, Action: automation.Set, Before: record.TextOf("555-1"), After: record.TextOf("+14155552671")}
 	plan := automation.Plan{Outcome: automation.Update, Code: "update", Fields: []automation.FieldPlan{phone}}
+	name := automation.FieldPlan{Field: "name", Label: "Name", Kind: record.Text, Action: automation.Keep, Code: "empty_source", Reason: "Empty in the Gleap contact.", Before: record.TextOf("Jane")}
+	plan.Fields = append(plan.Fields, name)
+	plan.Verdict = rule.Verdict{Passed: true, Root: rule.Check{Op: "and", Passed: true, Checks: []rule.Check{{Label: "Plan is pro", Got: "pro", Passed: true}, {Label: "Seats is over 5", Passed: false}}}}
 	run := automation.Run{
 		ID: "rn_1", Automation: "au_1", Source: there, Target: here, Title: "Jane Doe", State: automation.Succeeded, Outcome: automation.Update, Code: "update",
-		Summary: "Updated 1 field", StartedAt: now, Steps: []automation.Step{{Kind: automation.StepPlan, OK: true, Plan: &plan}},
+		Summary: "Updated 1 field", StartedAt: now, Steps: []automation.Step{
+			{Kind: automation.StepPlan, OK: true, Title: "Compared field by field", Detail: "1 field differs.", Plan: &plan},
+			{Kind: automation.StepWrite, OK: true, Title: "Updated 1 field of the HighLevel contact", Calls: []provider.Call{{Method: "PUT", Path: "/contacts/h1", Status: 200}}},
+		},
 	}
 	change := automation.Change{
 		ID: "ch_1", Run: "rn_1", Automation: "au_1", Source: there, Target: here, Op: automation.Update, Fields: []automation.FieldPlan{phone},
@@ -117,5 +131,13 @@ func remember(t *testing.T, path string) {
 	seen := automation.Event{ID: "ev_1", Kind: automation.Webhook, Ref: record.Ref{Connection: "cn_gl", Type: record.Ticket, ID: "t1"}, Change: provider.Created, DedupeKey: "1", ReceivedAt: now}
 	_, err = st.Accept(ctx, automation.Delivery{Event: seen})
 	ok(err)
-	ok(st.Finish(ctx, engine.Finish{Run: automation.Run{ID: "rn_2", Automation: "au_1", Source: other, Title: "Jane Roe", State: automation.Succeeded, Outcome: automation.Same, Summary: "Both sides agree.", StartedAt: now}}))
+	down := automation.Run{
+		ID: "rn_2", Automation: "au_1", Source: other, Title: "Jane Roe", State: automation.Waiting, Code: "unavailable", Summary: "HighLevel does not answer.", StartedAt: now, Attempts: 1,
+		Steps: []automation.Step{{Kind: automation.StepRead, At: now, Calls: []provider.Call{{Method: "GET", Path: "/contacts/h1", Status: 503, TraceID: "trace-1"}}}},
+	}
+	ok(st.Finish(ctx, engine.Finish{Run: down}))
+	ok(st.Finish(ctx, engine.Finish{Run: automation.Run{
+		ID: "rn_2", Automation: "au_1", Source: other, Title: "Jane Roe", State: automation.Succeeded, Outcome: automation.Same, Summary: "Both sides agree.", StartedAt: now, Attempts: 2,
+		Steps: []automation.Step{{Kind: automation.StepRead, At: now.Add(time.Minute), OK: true}},
+	}}))
 }

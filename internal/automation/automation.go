@@ -31,12 +31,33 @@ type Automation struct {
 	Name       string
 	Recipe     string // the ready-made automation it began as; empty when made from nothing
 	State      State
-	Version    int // of Definition; the optimistic lock of the editor
+	Version    int // of Definition, which is what it works by
 	Definition Definition
-	PausedWhy  string
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// Next is what it would work by next: edited while it is on, and not live yet. nil: there is none.
+	Next      *NextVersion
+	PausedWhy string
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
+
+// NextVersion is a version that is not live yet.
+type NextVersion struct {
+	Number     int
+	Definition Definition
+}
+
+// Edited is the automation as its editors see it: with the next version, where there is one, in place of the one that is
+// live. Its Version is the optimistic lock.
+func (a Automation) Edited() Automation {
+	if a.Next != nil {
+		a.Version, a.Definition = a.Next.Number, a.Next.Definition
+	}
+	return a
+}
+
+// EditsWait reports whether an edit waits until it is put live: what is on does not change under the hands of who edits
+// it.
+func (a Automation) EditsWait() bool { return a.State == On || a.Next != nil }
 
 // Definition is what a version freezes. It is stored as JSON for years: add keys, never change their meaning.
 type Definition struct {
@@ -55,6 +76,8 @@ type Definition struct {
 	First        FirstMeeting `json:"first,omitempty"`
 	Deletes      Deletes      `json:"deletes,omitzero"`
 	Limits       Limits       `json:"limits,omitzero"`
+	// SaveCalls writes without looking at the counterpart first, and believes what a webhook holds; see LeadsOneWay.
+	SaveCalls bool `json:"saveCalls,omitempty"`
 	// Region is the country assumed for phone numbers without one, ISO 3166-1 alpha-2.
 	Region string `json:"region,omitempty"`
 }
@@ -83,6 +106,14 @@ func (d Definition) TwoWay() bool {
 	return slices.ContainsFunc(d.Mapping.Rows, func(r mapping.Row) bool { return r.Direction.ToSource() })
 }
 
+// LeadsOneWay reports whether everything is decided by the source alone, so that a change could be carried without
+// knowing what the target holds by now.
+func (d Definition) LeadsOneWay() bool {
+	return !slices.ContainsFunc(d.Mapping.Rows, func(r mapping.Row) bool {
+		return r.Direction.ToSource() || r.HasLastWord() != mapping.OwnerSource
+	})
+}
+
 // Watches reports whether a record of that type in that connection is one of the two sides, and which.
 func (d Definition) Watches(c record.ConnectionID, t record.ObjectType) (Side, bool) {
 	switch {
@@ -92,6 +123,25 @@ func (d Definition) Watches(c record.ConnectionID, t record.ObjectType) (Side, b
 		return TargetSide, true
 	}
 	return "", false
+}
+
+// Reads are the fields of one side that values, conditions or match keys are taken from, or may be.
+func (d Definition) Reads(side Side) []string {
+	var fields []string
+	for _, row := range d.Mapping.Rows {
+		if side == SourceSide {
+			fields = append(fields, row.Sources...)
+		} else {
+			fields = append(fields, row.Target)
+		}
+	}
+	for _, m := range d.Match {
+		fields = append(fields, map[Side]string{SourceSide: m.Source, TargetSide: m.Target}[side])
+	}
+	if side == SourceSide {
+		fields = append(fields, d.Rule.Fields()...)
+	}
+	return fields
 }
 
 // Flipped is the definition seen from the other side: what leads back leads forth. Rows without a way back fall away.
@@ -122,4 +172,5 @@ type Version struct {
 	SavedBy    string
 	SavedAt    time.Time
 	Note       string // "connected Email to Email"
+	Discarded  bool   // thrown away, and never was live
 }

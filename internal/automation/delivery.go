@@ -15,6 +15,9 @@ type Delivery struct {
 	RepeatedAt time.Time
 }
 
+// DeliveryPlace is what the sealed body of a delivery is bound to, so that it opens in its own row only.
+func DeliveryPlace(event string) string { return "delivery/" + event }
+
 // Verdict says what became of a delivery.
 type Verdict string
 

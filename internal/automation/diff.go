@@ -27,6 +27,7 @@ const (
 	AreaFirst        Area = "first"
 	AreaDeletes      Area = "deletes"
 	AreaLimits       Area = "limits"
+	AreaCalls        Area = "calls"
 	AreaRegion       Area = "region"
 )
 
@@ -71,13 +72,20 @@ func Diff(a, b Definition) []Difference {
 	add(AreaCreateSource, a.CreateSource == b.CreateSource)
 	add(AreaUpdate, a.Update == b.Update)
 	add(AreaFirst, a.First == b.First)
-	add(AreaDeletes, a.Deletes == b.Deletes)
+	add(AreaDeletes, sameDeletes(a, b))
 	add(AreaLimits, sameLimits(a.Limits, b.Limits))
+	add(AreaCalls, a.SaveCalls == b.SaveCalls)
 	add(AreaRegion, a.Locale() == b.Locale())
 	return out
 }
 
 func sameLimits(a, b Limits) bool { return a.Effective() == b.Effective() }
+
+func sameDeletes(a, b Definition) bool {
+	one, other := a.Deletes, b.Deletes
+	one.On, other.On = a.DeletedOn(), b.DeletedOn()
+	return one == other
+}
 
 func sameRule(a, b rule.Rule) bool {
 	if a.IsEmpty() || b.IsEmpty() {

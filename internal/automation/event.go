@@ -22,6 +22,7 @@ const (
 	Decided  EventKind = "decided"  // a person answered a review
 	Neighbor EventKind = "neighbor" // the other side of the link told of a change
 	Replay   EventKind = "replay"   // somebody had a delivery looked at again
+	Below    EventKind = "below"    // what the record borrows changed: another that lives under it did, or its time came
 )
 
 // Event is one durable, de-duplicated fact: a record may have changed. It carries no content on purpose:

@@ -37,16 +37,15 @@ type Plan struct {
 	Target      record.Ref   `json:"target,omitzero"` // zero when it would be created
 	TargetTitle string       `json:"targetTitle,omitempty"`
 	Parent      record.Ref   `json:"parent,omitzero"` // what a new counterpart would live under
+	Awaits      record.Ref   `json:"awaits,omitzero"` // the record whose link it waits for, when it is blocked by that
 	Outcome     Outcome      `json:"outcome"`
 	Code        string       `json:"code"`   // stable, for filters and tests
 	Reason      string       `json:"reason"` // a plain sentence
 	Verdict     rule.Verdict `json:"verdict"`
 	Identity    Identity     `json:"identity"`
 	Fields      []FieldPlan  `json:"fields,omitempty"`
-	// Base and Held are what the link will remember once the plan is carried out, by base key: what the mapping gave,
-	// and what the filled field holds.
+	// Base is what the mapping gave and the link will remember once the plan is carried out, by base key.
 	Base record.Fields `json:"base,omitempty"`
-	Held record.Fields `json:"-"`
 	// Apart lists base keys the two sides do not agree on and that are left so: an edit that is kept, a conflict, a
 	// value that cannot be carried. Base keeps their last agreement.
 	Apart []string `json:"apart,omitempty"`
@@ -54,13 +53,22 @@ type Plan struct {
 	AgreedAt time.Time `json:"agreedAt,omitzero"`
 	// Undoes is the change this takes back.
 	Undoes string `json:"undoes,omitempty"`
+	// Unlinks is the link this takes back.
+	Unlinks string `json:"unlinks,omitempty"`
 	// Missed: the source changed long ago, and no webhook told of it.
 	Missed bool `json:"missed,omitempty"`
 	// Sever leaves the link as the memory of a pair that goes separate ways.
 	Sever bool `json:"sever,omitempty"`
 	// Matching is set where everyone is planned for.
 	Matching Matching `json:"matching,omitempty"`
+	// Drift is set where everyone is planned for: how the two stand to each other.
+	Drift Drift `json:"drift,omitempty"`
+	// KnownBy are the details that the two are looked up by, set where everyone is planned for: people look for them.
+	KnownBy []string `json:"knownBy,omitempty"`
 }
+
+// Drift says how a record and its counterpart stand to each other; the engine names the ways.
+type Drift string
 
 // Matching says how sure it is which record is the counterpart.
 type Matching string
@@ -77,6 +85,11 @@ const (
 	MatchPassed       Matching = "passed"        // let pass by, so nobody was looked for
 )
 
+// Matchings are all of them.
+func Matchings() []Matching {
+	return []Matching{MatchLinked, MatchSure, MatchDoubtful, MatchDoubleSource, MatchDoubleTarget, MatchNone, MatchOnlyTarget, MatchPassed}
+}
+
 // Writes reports whether carrying the plan out calls the provider.
 func (p Plan) Writes() bool { return p.Outcome == Create || p.Outcome == Update || p.Outcome == Delete }
 
@@ -89,6 +102,22 @@ func (p Plan) Asks() []FieldPlan {
 		}
 	}
 	return out
+}
+
+// Unnamed is the plan with nothing left of some possible counterparts but their ids, and whether it had one of them. It can
+// be decided as before: the records are still in their account.
+func (p Plan) Unnamed(who func(record.Ref) bool) (Plan, bool) {
+	found := false
+	var out []Candidate
+	for _, c := range p.Identity.Candidates {
+		if who(c.Ref) {
+			found = true
+			c.Title, c.Why = "erased", "What was known of it here was erased; its id is all that is left. The record itself may still be in its account."
+		}
+		out = append(out, c)
+	}
+	p.Identity.Candidates = out
+	return p, found
 }
 
 // On are the fields written on one side.
@@ -104,6 +133,12 @@ func (p Plan) On(side Side) []FieldPlan {
 
 // CodeConflict marks a field that both sides moved apart and no policy decides.
 const CodeConflict = "conflict"
+
+// CodeVanished is that of a plan whose record has lost everything at once, which a person must say is meant.
+const CodeVanished = "vanished"
+
+// CodeNoSecond is that of a run whose person wants a new record, where the account takes no second one with its details.
+const CodeNoSecond = "no_second"
 
 // Action is what happens to one field.
 type Action string
@@ -157,7 +192,8 @@ const (
 
 // Evidence is one match key that was looked up, with what it found.
 type Evidence struct {
-	Field string       `json:"field"` // label of the target field
+	Field string       `json:"field"`         // label of the target field
+	Key   string       `json:"key,omitempty"` // of the same; two fields may have one label
 	Value record.Value `json:"value"`
 	Found int          `json:"found"`
 }
@@ -178,8 +214,8 @@ type Link struct {
 	Target    record.Ref
 	Evidence  string // a plain sentence
 	CreatedAt time.Time
-	// Severed: the pair goes separate ways since one of them was deleted. It is remembered, so that the one that is
-	// left is not taken for a new record.
+	// Severed: the pair goes separate ways since one of them was deleted, or somebody said that they are not the same. It
+	// is remembered, so that neither is taken for a new record.
 	Severed bool
 }
 
@@ -194,6 +230,8 @@ type Base struct {
 	Fields     record.Fields // what the mapping gave
 	Target     record.Fields // what the target held once it was written or found to agree
 	AgreedAt   time.Time
+	// SourceAt is when the source had last changed when it was read for this, by its provider's clock; zero: it does not say.
+	SourceAt time.Time
 }
 
 // BackKey is the base key of a row that fills a source field only.

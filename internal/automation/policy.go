@@ -1,5 +1,12 @@
 package automation
 
+import (
+	"slices"
+
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/record"
+)
+
 // FirstMeeting says what becomes of fields that differ when two records meet for the first time.
 type FirstMeeting string
 
@@ -25,10 +32,23 @@ const (
 	DeleteDelete  DeletePolicy = "delete" // the counterpart is deleted too
 )
 
+// DeletedOn says a deletion on which side is carried to the other. Where it is not, the other record stays as it is, and
+// the pair goes separate ways.
+type DeletedOn string
+
+// The sides. The zero value leaves it to the definition, see Definition.DeletedOn.
+const (
+	DeletedAnywhere DeletedOn = "anywhere"
+	DeletedOnSource DeletedOn = "source"
+	DeletedOnTarget DeletedOn = "target"
+)
+
 // Deletes is a definition's policy for deleted records. Field and Value say how DeleteMark marks: a set gets
-// Value added, any other field is set to it. SourceField is the field used when the source is the one to be marked.
+// Value added, a text that people write gets it put in front (see Definition.MarksInFront), any other field is set to it.
+// SourceField is the field used when the source is the one to be marked.
 type Deletes struct {
 	Policy      DeletePolicy `json:"policy,omitempty"`
+	On          DeletedOn    `json:"on,omitempty"`
 	Field       string       `json:"field,omitempty"`
 	SourceField string       `json:"sourceField,omitempty"`
 	Value       string       `json:"value,omitempty"`
@@ -43,6 +63,38 @@ func (d Deletes) Valid() bool {
 	return false
 }
 
+// Valid reports whether o is one of the above.
+func (o DeletedOn) Valid() bool {
+	switch o {
+	case "", DeletedAnywhere, DeletedOnSource, DeletedOnTarget:
+		return true
+	}
+	return false
+}
+
+// DeletedOn is a deletion on which side counts. Nobody expects the original to go because somebody deleted a copy of it:
+// where no row leads back, a deletion on the target's side deletes nothing unless somebody has said so.
+func (d Definition) DeletedOn() DeletedOn {
+	switch {
+	case d.Deletes.On != "":
+		return d.Deletes.On
+	case d.Deletes.Policy == DeleteDelete && !d.TwoWay():
+		return DeletedOnSource
+	}
+	return DeletedAnywhere
+}
+
+// DeletionCounts reports whether the policy answers to a deletion on a side.
+func (d Definition) DeletionCounts(on Side) bool {
+	switch d.DeletedOn() {
+	case DeletedOnSource:
+		return on == SourceSide
+	case DeletedOnTarget:
+		return on == TargetSide
+	}
+	return true
+}
+
 // Limits are an automation's brakes. A zero field means the default; a negative one means no limit.
 type Limits struct {
 	// ChangesPerHour and DeletesPerHour bound what is written in any sixty minutes.
@@ -51,15 +103,25 @@ type Limits struct {
 	// Share bounds, in percent, how many of the linked records one run over everyone may change or delete;
 	// a population below ShareFloor is too small for shares to mean anything.
 	Share int `json:"share,omitempty"`
+	// DeleteShare bounds in the same way how many of them it may delete, and how many may be deleted in any sixty minutes.
+	// ChangesPerRun and DeletesPerRun are how many one run may change or delete, and delete, whatever their share.
+	DeleteShare   int `json:"deleteShare,omitempty"`
+	ChangesPerRun int `json:"changesPerRun,omitempty"`
+	DeletesPerRun int `json:"deletesPerRun,omitempty"`
 }
 
-// The defaults, and the population below which shares are not looked at.
+// The defaults, and the population below which shares are not looked at. The counts of one run have none: the shares
+// fit a population of any size.
 const (
 	DefaultChangesPerHour = 5000
 	DefaultDeletesPerHour = 20
 	DefaultShare          = 30
+	DefaultDeleteShare    = 5
 	ShareFloor            = 50
 )
+
+// BeyondShare reports whether n of some records are more than share percent of them.
+func BeyondShare(n, of, share int) bool { return share > 0 && of >= ShareFloor && 100*n > share*of }
 
 // Effective fills in the defaults; 0 in the answer means no limit.
 func (l Limits) Effective() Limits {
@@ -72,5 +134,23 @@ func (l Limits) Effective() Limits {
 		}
 		return n
 	}
-	return Limits{ChangesPerHour: or(l.ChangesPerHour, DefaultChangesPerHour), DeletesPerHour: or(l.DeletesPerHour, DefaultDeletesPerHour), Share: or(l.Share, DefaultShare)}
+	return Limits{
+		ChangesPerHour: or(l.ChangesPerHour, DefaultChangesPerHour), DeletesPerHour: or(l.DeletesPerHour, DefaultDeletesPerHour),
+		Share: or(l.Share, DefaultShare), DeleteShare: or(l.DeleteShare, DefaultDeleteShare),
+		ChangesPerRun: or(l.ChangesPerRun, 0), DeletesPerRun: or(l.DeletesPerRun, 0),
+	}
+}
+
+// MarksInFront reports whether a field is marked in front of what it holds: a text that people write, or that is carried
+// over, must not be lost to the mark. A custom field nobody maps is there for the mark alone.
+func (d Definition) MarksInFront(side Side, spec record.FieldSpec) bool {
+	if spec.Kind != record.Text && spec.Kind != record.LongText {
+		return false
+	}
+	return !spec.Custom || slices.ContainsFunc(d.Mapping.Rows, func(r mapping.Row) bool {
+		if side == SourceSide {
+			return slices.Contains(r.Sources, spec.Key)
+		}
+		return r.Target == spec.Key
+	})
 }

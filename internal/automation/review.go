@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"crosswalk/internal/mapping"
 	"crosswalk/internal/record"
 )
 
@@ -98,4 +99,22 @@ type Choice struct {
 	Value      record.Value `json:"value,omitzero"` // typed, in the target field's terms
 	SeenSource record.Value `json:"seenSource"`     // mapped to the target field
 	SeenTarget record.Value `json:"seenTarget"`
+}
+
+// Always is the definition in which the sides that were chosen have the last word on their fields from now on, and the
+// fields for which that is new. A typed value is nobody's.
+func (d Definition) Always(asks []FieldPlan, choices map[string]Choice) (Definition, []FieldPlan) {
+	var settled []FieldPlan
+	for _, f := range asks {
+		choice, ok := choices[f.BaseKey()]
+		owner := map[Take]mapping.Owner{TakeSource: mapping.OwnerSource, TakeTarget: mapping.OwnerTarget}[choice.Take]
+		row, known := d.Mapping.RowByID(f.Row)
+		if !ok || owner == "" || !known || row.HasLastWord() == owner {
+			continue
+		}
+		row.Owner = owner
+		d.Mapping = d.Mapping.Replace(row)
+		settled = append(settled, f)
+	}
+	return d, settled
 }

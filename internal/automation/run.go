@@ -1,7 +1,6 @@
 package automation
 
 import (
-	"encoding/json"
 	"time"
 
 	"crosswalk/internal/provider"
@@ -37,7 +36,8 @@ type Run struct {
 	StartedAt  time.Time
 	FinishedAt time.Time
 	RetryOf    string
-	Steps      []Step
+	Steps      []Step    // of the newest attempt
+	Earlier    []Attempt `json:",omitempty"` // attempts before it, oldest first, where they are read too
 }
 
 // StepKind names what a step is about.
@@ -98,17 +98,4 @@ type Change struct {
 	Error      string
 	IntendedAt time.Time
 	AnsweredAt time.Time
-}
-
-// EncodeSteps and DecodeSteps are the stored form of a run's steps.
-func EncodeSteps(steps []Step) ([]byte, error) { return json.Marshal(steps) }
-
-// DecodeSteps reads what EncodeSteps wrote; empty input is no steps.
-func DecodeSteps(b []byte) ([]Step, error) {
-	if len(b) == 0 {
-		return nil, nil
-	}
-	var steps []Step
-	err := json.Unmarshal(b, &steps)
-	return steps, err
 }

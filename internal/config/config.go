@@ -42,6 +42,7 @@ type Config struct {
 	MailServer        Secret // its address holds a password
 	MailFrom          string
 	AllowPrivateHosts bool
+	TrustedProxies    []netip.Prefix
 	Demo              bool
 }
 
@@ -125,7 +126,9 @@ var options = []Option{
 			}
 			return ""
 		}, get: func(c Config) any { return c.LogLevel }},
-	{Name: "ALLOW_PRIVATE_HOSTS", Default: "false", Help: "Let API addresses point into a private network.", Example: "true",
+	{Name: "TRUSTED_PROXIES", Default: "127.0.0.0/8,::1/128", Help: "Networks of the proxies in front of it, parted by commas: who they say a request comes from is believed, and nobody else's word is.", Example: "127.0.0.0/8,172.18.0.0/16",
+		set: func(c *Config, v string) string { return networks(v, &c.TrustedProxies) }, get: func(c Config) any { return networkList(c.TrustedProxies) }},
+	{Name: "ALLOW_PRIVATE_HOSTS", Default: "false", Help: "Let API addresses point into a private network, and to this machine.", Example: "true",
 		set: func(c *Config, v string) string { return boolean(v, &c.AllowPrivateHosts) }, get: func(c Config) any { return c.AllowPrivateHosts }},
 	{Name: "HIGHLEVEL_BASE_URL", Default: "https://services.leadconnectorhq.com", Help: "HighLevel's API.", Example: "http://127.0.0.1:8091",
 		set: func(c *Config, v string) string { c.HighLevel.BaseURL = strings.TrimRight(v, "/"); return webURL(v) }, get: func(c Config) any { return c.HighLevel.BaseURL }},
@@ -170,6 +173,30 @@ func frameHosts(hosts []string) string {
 		}
 	}
 	return ""
+}
+
+// networks are ranges of addresses; a single address is a range of its own.
+func networks(v string, into *[]netip.Prefix) string {
+	*into = nil
+	for _, one := range list(v) {
+		p, err := netip.ParsePrefix(one)
+		if a, lone := netip.ParseAddr(one); lone == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return "holds “" + one + "”, which is not like 172.18.0.0/16"
+		}
+		*into = append(*into, p.Masked())
+	}
+	return ""
+}
+
+func networkList(all []netip.Prefix) string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.String())
+	}
+	return strings.Join(out, ",")
 }
 
 // Overrides are settings given as flags, which win over the environment. Empty: not given.
@@ -329,6 +356,11 @@ func edits(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// APIAddresses are the provider addresses set here, of which none was typed into a page.
+func (c Config) APIAddresses() []string {
+	return []string{c.HighLevel.BaseURL, c.HighLevel.AuthorizeURL, c.Gleap.BaseURL, c.Gleap.AuthorizeURL, c.Gleap.TokenURL}
 }
 
 // Summary is the settings as a log line at start; secrets say only whether they are set.

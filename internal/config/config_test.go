@@ -33,6 +33,21 @@ func TestFlagsWin(t *testing.T) {
 	}
 }
 
+func TestProxiesAreNetworks(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"": "[127.0.0.0/8 ::1/128]", "172.18.3.4/16, 203.0.113.7,2001:db8::1": "[172.18.0.0/16 203.0.113.7/32 2001:db8::1/128]"} {
+		c, err := config.Load([]string{"CROSSWALK_TRUSTED_PROXIES=" + value}, config.Overrides{})
+		if got := fmt.Sprint(c.TrustedProxies); err != nil || got != want {
+			t.Errorf("%q: %s, %v; want %s", value, got, err, want)
+		}
+	}
+	for _, value := range []string{"proxy.internal", "10.0.0.0/33", "10.0.0.0/8;127.0.0.1"} {
+		if _, err := config.Load([]string{"CROSSWALK_TRUSTED_PROXIES=" + value}, config.Overrides{}); err == nil {
+			t.Errorf("%q is taken", value)
+		}
+	}
+}
+
 func TestEveryProblemIsToldAtOnceWithItsVariable(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load([]string{

@@ -53,27 +53,56 @@ func (e *BlockedAddressError) Error() string {
 
 // Transport is the HTTP transport of everything whose address a person may have typed. It looks at the address
 // a name resolved to at the moment of dialling, so that no trick with names or redirects leads into a private network
-// or to a cloud's metadata. Loopback is reachable only where the typed host says loopback: that is how twins are
-// connected.
+// or to a cloud's metadata. This machine is reachable only at the host and port of known addresses, which the operator
+// set (that is how twins are connected): whatever else listens here trusts who comes from here.
 //
 // Behind an HTTP proxy of the environment the proxy dials. Then the target's name is resolved here as well, and judged
 // before the proxy hears of it; that it resolves to the same there is for the proxy's own rules to ensure.
-func Transport(allowPrivate bool) http.RoundTripper {
-	return newGuard(allowPrivate, http.ProxyFromEnvironment, net.DefaultResolver.LookupNetIP)
+func Transport(allowPrivate bool, known ...string) http.RoundTripper {
+	return newGuard(permit{private: allowPrivate, known: placesOf(known)}, http.ProxyFromEnvironment, net.DefaultResolver.LookupNetIP)
 }
+
+// permit is what may be dialled besides the public internet.
+type permit struct {
+	private bool            // all of it
+	known   map[string]bool // these places on this machine, as host:port
+}
+
+// placesOf are the hosts and ports of addresses on this machine.
+func placesOf(addresses []string) map[string]bool {
+	out := map[string]bool{}
+	for _, raw := range addresses {
+		if u, err := url.Parse(raw); err == nil && isLoopback(u.Hostname()) {
+			out[placeOf(u)] = true
+		}
+	}
+	return out
+}
+
+// placeOf is the host of an address, in one spelling, with its port.
+func placeOf(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
+
+// allows reports whether a place may be dialled whatever it resolves to.
+func (p permit) allows(place string) bool { return p.private || p.known[strings.ToLower(place)] }
 
 type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 // guard sends what a proxy is for through it, and everything else by itself.
 type guard struct {
-	allowPrivate bool
-	proxy        func(*http.Request) (*url.URL, error)
-	lookup       lookup
+	permit permit
+	proxy  func(*http.Request) (*url.URL, error)
+	lookup lookup
 	// direct judges where it dials. proxied dials nobody but the operator's proxy, which is mostly in a private network.
 	direct, proxied *http.Transport
 }
 
-func newGuard(allowPrivate bool, proxy func(*http.Request) (*url.URL, error), resolve lookup) *guard {
+func newGuard(may permit, proxy func(*http.Request) (*url.URL, error), resolve lookup) *guard {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	transport := func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
 		return &http.Transport{
@@ -87,7 +116,7 @@ func newGuard(allowPrivate bool, proxy func(*http.Request) (*url.URL, error), re
 			ExpectContinueTimeout: time.Second,
 		}
 	}
-	g := &guard{allowPrivate: allowPrivate, proxy: proxy, lookup: resolve, direct: transport(dial(dialer, allowPrivate)), proxied: transport(dialer.DialContext)}
+	g := &guard{permit: may, proxy: proxy, lookup: resolve, direct: transport(dial(dialer, may)), proxied: transport(dialer.DialContext)}
 	g.proxied.Proxy = proxy
 	return g
 }
@@ -98,7 +127,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && through == nil {
 		return g.direct.RoundTrip(r)
 	}
-	if err == nil && !g.allowPrivate {
+	if err == nil && !g.permit.allows(placeOf(r.URL)) {
 		err = g.judge(r.Context(), r.URL.Hostname())
 	}
 	if err != nil {
@@ -142,7 +171,7 @@ func outside(a netip.Addr) error {
 	return nil
 }
 
-func dial(dialer *net.Dialer, allowPrivate bool) func(ctx context.Context, network, address string) (net.Conn, error) {
+func dial(dialer *net.Dialer, may permit) func(ctx context.Context, network, address string) (net.Conn, error) {
 	guarded := *dialer
 	guarded.Control = func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
@@ -152,11 +181,7 @@ func dial(dialer *net.Dialer, allowPrivate bool) func(ctx context.Context, netwo
 		return outside(ap.Addr())
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		if allowPrivate || isLoopback(host) {
+		if may.allows(address) {
 			return dialer.DialContext(ctx, network, address)
 		}
 		return guarded.DialContext(ctx, network, address)

@@ -91,17 +91,39 @@ func TestNoAddressLeadsIntoAPrivateNetwork(t *testing.T) {
 	}
 }
 
-func TestLoopbackIsReachedWhereItWasTyped(t *testing.T) {
+func TestThisMachineIsReachedOnlyWhereTheOperatorSaysSo(t *testing.T) {
 	t.Parallel()
-	ts := httptest.NewServer(http.NotFoundHandler())
-	defer ts.Close()
-	client := &http.Client{Transport: connection.Transport(false), Timeout: 5 * time.Second}
-	for _, address := range []string{ts.URL, strings.Replace(ts.URL, "127.0.0.1", "localhost", 1)} {
-		resp, err := client.Get(address)
-		if err != nil {
-			t.Errorf("%s: %v", address, err)
-			continue
+	known := httptest.NewServer(http.NotFoundHandler())
+	defer known.Close()
+	inner := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("what listens on this machine was asked for %s", r.URL.Path)
+	}))
+	defer inner.Close()
+	as := func(address, host string) string { return strings.Replace(address, "127.0.0.1", host, 1) }
+	for name, c := range map[string]struct {
+		private bool
+		known   []string
+		to      string
+		blocked bool
+	}{
+		"typed by a person":                {to: inner.URL + "/v1.41/containers/create", blocked: true},
+		"typed by name":                    {to: as(inner.URL, "localhost"), blocked: true},
+		"typed by name, in capitals":       {to: as(inner.URL, "LOCALHOST"), blocked: true},
+		"typed in IPv6":                    {to: as(inner.URL, "[::ffff:127.0.0.1]"), blocked: true},
+		"another port than the configured": {known: []string{known.URL + "/v3"}, to: inner.URL, blocked: true},
+		"another name than the configured": {known: []string{inner.URL}, to: as(inner.URL, "localhost"), blocked: true},
+		"a public address is configured":   {known: []string{"https://api.example.com"}, to: inner.URL, blocked: true},
+		"configured":                       {known: []string{"http://127.0.0.1:1", known.URL + "/v3"}, to: known.URL + "/v3/sessions"},
+		"configured by name":               {known: []string{as(known.URL, "localhost")}, to: as(known.URL, "LocalHost")},
+		"private networks are allowed":     {private: true, to: known.URL},
+	} {
+		client := &http.Client{Transport: connection.Transport(c.private, c.known...), Timeout: 5 * time.Second}
+		resp, err := client.Get(c.to)
+		if err == nil {
+			resp.Body.Close()
 		}
-		resp.Body.Close()
+		if blocked(err) != c.blocked || !c.blocked && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

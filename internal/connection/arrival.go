@@ -68,7 +68,7 @@ func (f *Flow) Hold(ctx context.Context, in OAuthInput) (binding string, err err
 	if a.Account.ID == "" && a.Account.CompanyID == "" {
 		return "", noAccount()
 	}
-	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret}) // #nosec G117 -- sealed before it is stored
+	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: a.Endpoint.TokenURL}) // #nosec G117 -- sealed before it is stored
 	if err != nil {
 		return "", errors.New("hold an installation: the grant cannot be written")
 	}
@@ -119,6 +119,9 @@ func (f *Flow) opened(a Arrival, err error) (Arrival, OAuthInput, error) {
 	var grant Grant
 	if err := json.Unmarshal(plain, &grant); err != nil {
 		return Arrival{}, OAuthInput{}, errors.New("open an arrival: unreadable") // err would quote the secret
+	}
+	if !grant.isFor(a.Endpoint.TokenURL, nil) {
+		return Arrival{}, OAuthInput{}, errors.New("open an arrival: its token address is not the one it came from")
 	}
 	return a, OAuthInput{
 		Authorised: Authorised{

@@ -49,6 +49,9 @@ type Connection struct {
 	BaseURL     string
 	// HookSecret is the unguessable part of the webhook address of a provider that does not sign.
 	HookSecret string
+	// OldHookSecret is the one before, which is taken until OldHookUntil.
+	OldHookSecret string
+	OldHookUntil  time.Time
 	// ClientID and Endpoint are the OAuth app of a connection made with one of its own.
 	ClientID  string
 	Endpoint  oauth2.Endpoint
@@ -56,6 +59,8 @@ type Connection struct {
 	CheckedAt time.Time
 	RotatedAt time.Time // when the credential was last made or renewed
 	ExpiresAt time.Time // of the access token; zero when it does not expire
+	// DownSince is when it began to need a person; zero while it works, and where that is not known.
+	DownSince time.Time
 }
 
 // gone reports whether the credential was destroyed: nothing but a new one brings the connection back.
@@ -66,8 +71,24 @@ type Grant struct {
 	Token        oauth2.Token `json:"token,omitzero"`
 	Key          string       `json:"key,omitempty"`
 	ClientSecret string       `json:"clientSecret,omitempty"`
+	// TokenURL is the only address the client secret and the refresh token are for. It is sealed with them, so that
+	// whoever can write to the database cannot have them sent elsewhere. Empty in grants made before it was kept, until
+	// they are renewed at a known address.
+	TokenURL string `json:"tokenUrl,omitempty"`
 	// Generation grows by one on every rotation; it is not part of the sealed bytes.
 	Generation int64 `json:"-"`
+	// Failures and RetryAt are as in SealedGrant; nor are they.
+	Failures int       `json:"-"`
+	RetryAt  time.Time `json:"-"`
+}
+
+// isFor reports whether the grant's secrets may be sent to a token address: the one they are bound to or, where they are
+// bound to none, a known one.
+func (g Grant) isFor(tokenURL string, known func(string) bool) bool {
+	if g.TokenURL == "" {
+		return known != nil && known(tokenURL)
+	}
+	return g.TokenURL == tokenURL
 }
 
 // SealedGrant is a grant as it is stored.
@@ -76,6 +97,17 @@ type SealedGrant struct {
 	Generation int64
 	LeaseOwner string
 	LeaseUntil time.Time
+	// Failures is how often in a row its renewal failed for a reason that may pass, and RetryAt when it is to be tried
+	// again; zero when nothing is left undone.
+	Failures int
+	RetryAt  time.Time
+}
+
+// Retry is a renewal that was begun and has not ended well: it failed, or the process that began it fell silent.
+type Retry struct {
+	ID       record.ConnectionID // of a connection or an installation
+	Failures int
+	At       time.Time
 }
 
 // Pending is an authorisation that was begun and has not come back.
@@ -108,20 +140,22 @@ type Store interface {
 	// Connections lists those not removed, oldest first.
 	Connections(ctx context.Context) ([]Connection, error)
 	Connection(ctx context.Context, id record.ConnectionID) (Connection, error)
-	// ConnectionByAccount finds one that is not removed.
-	ConnectionByAccount(ctx context.Context, p provider.ID, account string) (Connection, bool, error)
+	// ConnectionByAccount finds one that is not removed, by the key of its account.
+	ConnectionByAccount(ctx context.Context, p provider.ID, key string) (Connection, bool, error)
 	ConnectionByHook(ctx context.Context, p provider.ID, secret string) (Connection, bool, error)
 	// SaveConnection creates or replaces a connection; a non-nil sealed grant replaces the old one and takes
 	// the next generation, in the same transaction. ErrTaken: another connection has the account.
 	SaveConnection(ctx context.Context, c Connection, sealed []byte) error
 	// SaveHealth updates state, problem, account, scopes and when it was checked; not when the credential was renewed, for
 	// that may have happened meanwhile. ErrNotFound when it is removed or uninstalled: whatever was found out meanwhile
-	// does not bring it back.
+	// does not bring it back. DownSince is the store's to keep: the CheckedAt of the first that needs a person, until one
+	// works again.
 	SaveHealth(ctx context.Context, c Connection) error
 	// RemoveConnection marks it removed and destroys its grant.
 	RemoveConnection(ctx context.Context, id record.ConnectionID) error
-	// UninstallConnection marks it uninstalled and destroys its grant; one that is removed stays so.
-	UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error
+	// UninstallConnection marks it uninstalled and destroys its grant; one that is removed stays so. DownSince is when,
+	// unless it was down before.
+	UninstallConnection(ctx context.Context, id record.ConnectionID, why string, when time.Time) error
 
 	// Installations lists what is installed, oldest first.
 	Installations(ctx context.Context) ([]Installation, error)
@@ -137,16 +171,23 @@ type Store interface {
 
 	LoadGrant(ctx context.Context, id record.ConnectionID) (SealedGrant, error)
 	// LeaseGrant takes the sole right to renew until the deadline and returns the grant as it is now; !ok when
-	// somebody else has a lease that has not ended at now.
+	// somebody else has a lease that has not ended at now. Should nothing more be heard of it, the renewal is to be tried
+	// again when the lease ends.
 	LeaseGrant(ctx context.Context, id record.ConnectionID, owner string, now, until time.Time) (SealedGrant, bool, error)
-	// RotateGrant stores the next grant if the generation is still from (else ErrMoved) and ends the lease.
+	// RotateGrant stores the next grant if the generation is still from (else ErrMoved) and ends the lease. Nothing is left
+	// undone then; nor after any new grant.
 	RotateGrant(ctx context.Context, id record.ConnectionID, from int64, sealed []byte, rotatedAt, expiresAt time.Time) error
-	// ReleaseGrant ends a lease without rotating.
+	// ReleaseGrant ends a lease without rotating; nothing is left undone.
 	ReleaseGrant(ctx context.Context, id record.ConnectionID, owner string) error
+	// PostponeGrant ends a lease after so many failures in a row, until the renewal is tried again.
+	PostponeGrant(ctx context.Context, id record.ConnectionID, owner string, failures int, retryAt time.Time) error
+	// Retries are the renewals of active connections and installations that are to be tried again, due or not.
+	Retries(ctx context.Context) ([]Retry, error)
 
 	PutPending(ctx context.Context, p Pending) error
-	// TakePending removes and returns the pending authorisation whose state or, when state is empty, whose
-	// binding hash matches; ErrNotFound when there is none, or it expired before now.
+	// TakePending removes and returns the pending authorisation whose state and binding hash match, the state only where
+	// it is not empty; ErrNotFound when there is none, or it expired before now. One of this state that another browser
+	// began is returned and stays: who has it bound can still complete it.
 	TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (Pending, error)
 
 	// PutArrival keeps an installation until it is claimed.

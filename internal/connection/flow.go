@@ -48,13 +48,14 @@ type Intent struct {
 type pendingSecret struct {
 	ClientSecret string `json:"clientSecret"`
 	Verifier     string `json:"verifier,omitempty"`
+	TokenURL     string `json:"tokenUrl,omitempty"` // the only address they are for
 }
 
 // Begin remembers the intent and answers where to send the browser, and what to bind the browser with. Both
 // the state and the binding are kept as hashes: a stolen database lets nobody complete an authorisation.
 func (f *Flow) Begin(ctx context.Context, in Intent) (authoriseURL, binding string, err error) {
 	state, binding := random(), random()
-	secret := pendingSecret{ClientSecret: in.ClientSecret}
+	secret := pendingSecret{ClientSecret: in.ClientSecret, TokenURL: in.Endpoint.TokenURL}
 	opts := []oauth2.AuthCodeOption{}
 	if in.PKCE {
 		secret.Verifier = oauth2.GenerateVerifier()
@@ -87,6 +88,8 @@ type Authorised struct {
 	Proven       bool
 	ClientSecret string
 	Token        *oauth2.Token // Extra tells what else the provider answered
+	// Over says that what was begun in the browser has ended, well or not. A call that was no answer to it ends nothing.
+	Over bool
 }
 
 // Complete exchanges the code the provider sent the browser back with. Errors are *Problem. A provider may not
@@ -94,15 +97,20 @@ type Authorised struct {
 func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (Authorised, error) {
 	if code := back.Get("error"); code != "" {
 		words := back.Get("error_description")
-		// It is over; what it was for tells which page to go on from.
+		// Anybody can lead a browser here. Only who knows the state is the provider, and only what the provider says is
+		// shown; without it nothing is over either.
+		if back.Get("state") == "" || binding == "" {
+			return Authorised{}, &Problem{Code: "refused", Sentence: "The provider sent you back without access, so nothing was connected. Start again from Connections."}
+		}
 		p, err := f.take(ctx, back.Get("state"), binding)
 		if err != nil {
-			p = Pending{}
+			return Authorised{}, err
 		}
+		// It is over; what it was for tells which page to go on from.
 		if code == "access_denied" {
-			return Authorised{Pending: p}, &Problem{Code: "denied", Sentence: "The access was not granted, so nothing was connected.", Words: clip(words)}
+			return Authorised{Pending: p, Over: true}, &Problem{Code: "denied", Sentence: "The access was not granted, so nothing was connected.", Words: clip(words)}
 		}
-		return Authorised{Pending: p}, &Problem{Code: "refused", Sentence: "The provider refused the authorisation.", Words: clip(code + " " + words)}
+		return Authorised{Pending: p, Over: true}, &Problem{Code: "refused", Sentence: "The provider refused the authorisation.", Words: clip(code + " " + words)}
 	}
 	if back.Get("code") == "" {
 		return Authorised{}, &Problem{Code: "no_code", Sentence: "The provider sent you back without a code, so nothing was connected. Start again from Connections."}
@@ -122,6 +130,9 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 	if err := json.Unmarshal(plain, &secret); err != nil {
 		return Authorised{}, errors.New("complete authorisation: unreadable")
 	}
+	if secret.TokenURL != p.Endpoint.TokenURL {
+		return Authorised{}, errors.New("complete authorisation: its token address is not the one it was begun for")
+	}
 	app := oauth2.Config{ClientID: p.ClientID, ClientSecret: secret.ClientSecret, Endpoint: p.Endpoint, RedirectURL: p.RedirectURL, Scopes: p.Scopes}
 	opts := []oauth2.AuthCodeOption{}
 	if secret.Verifier != "" {
@@ -129,13 +140,18 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 	}
 	token, style, err := exchange(context.WithValue(ctx, oauth2.HTTPClient, direct(f.HTTP)), app, back.Get("code"), opts)
 	if err != nil {
-		return Authorised{Pending: p}, exchangeProblem(err, back.Get("code"), secret.ClientSecret, secret.Verifier)
+		done := Authorised{Pending: p, Over: true}
+		if back.Get("state") == "" { // it may not have been the provider's code; the one that is waited for may still come
+			done.Over = false
+			err = errors.Join(err, f.Store.PutPending(ctx, p))
+		}
+		return done, exchangeProblem(err, back.Get("code"), secret.ClientSecret, secret.Verifier)
 	}
 	p.Endpoint.AuthStyle = style
-	return Authorised{Pending: p, Proven: back.Get("state") != "", ClientSecret: secret.ClientSecret, Token: dated(token, f.Now())}, nil
+	return Authorised{Pending: p, Over: true, Proven: back.Get("state") != "", ClientSecret: secret.ClientSecret, Token: dated(token, f.Now())}, nil
 }
 
-// take finds what was begun by this browser and ends it: no answer counts twice.
+// take finds what was begun by this browser and ends it: no answer counts twice. What another browser began stays.
 func (f *Flow) take(ctx context.Context, state, binding string) (Pending, error) {
 	stateHash := ""
 	if state != "" {
@@ -143,7 +159,7 @@ func (f *Flow) take(ctx context.Context, state, binding string) (Pending, error)
 	}
 	p, err := f.Store.TakePending(ctx, stateHash, hash(binding), f.Now())
 	if errors.Is(err, ErrNotFound) {
-		return Pending{}, &Problem{Code: "expired", Sentence: "This authorisation took longer than ten minutes, or was completed already. Start again from Connections."}
+		return Pending{}, &Problem{Code: "expired", Sentence: "This authorisation was not started here, took longer than ten minutes, or was completed already. Start again from Connections."}
 	}
 	if err != nil {
 		return Pending{}, err

@@ -1,6 +1,7 @@
 package connection_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"crosswalk/internal/connection"
+	"crosswalk/internal/connection/connectiontest"
 	"crosswalk/internal/provider"
 )
 
@@ -115,7 +117,7 @@ func TestATokenAddressThatCannotBeReachedIsToldApart(t *testing.T) {
 		"http://169.254.169.254/token":  "private network",
 		"https://[fd00:ec2::254]/token": "private network",
 	} {
-		f := &connection.Flow{Store: b.store, Vault: b.vault, HTTP: &http.Client{Transport: connection.Transport(false)}, Now: b.flow().Now}
+		f := &connection.Flow{Store: b.store, Vault: b.vault, HTTP: &http.Client{Transport: connection.Transport(false, gone.URL)}, Now: b.flow().Now}
 		_, binding, err := f.Begin(t.Context(), connection.Intent{Provider: "p", ClientID: "c", ClientSecret: "s3cret-value", Endpoint: oauth2.Endpoint{AuthURL: "https://a.example.com", TokenURL: address}})
 		must(t, err)
 		_, p := refused(t, f, url.Values{"code": {"x"}}, binding, "unreachable")
@@ -219,5 +221,44 @@ func TestAReconnectionLeadsToTheSameAccount(t *testing.T) {
 	}
 	if g, err := b.grants.Load(t.Context(), first.ID); err != nil || g.Token.AccessToken != "two" || g.Generation != 2 {
 		t.Errorf("generation %d, %v", g.Generation, err)
+	}
+}
+
+// movedStore is a store whose authorisations somebody pointed elsewhere meanwhile.
+type movedStore struct {
+	*connectiontest.Store
+	to string
+}
+
+func (s movedStore) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
+	p, err := s.Store.TakePending(ctx, stateHash, bindingHash, now)
+	p.Endpoint.TokenURL = s.to
+	return p, err
+}
+
+// A database's words are not believed about where a sealed secret goes.
+func TestWhatWasBegunIsRedeemedWhereItWasBegun(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	f := b.flow()
+	f.Store = movedStore{connectiontest.NewStore(), b.tokens.URL + "/another"}
+	state, binding := b.begin(t, f)
+	if _, err := f.Complete(t.Context(), url.Values{"code": {"x"}, "state": {state}}, binding); err == nil || !strings.Contains(err.Error(), "not the one it was begun for") {
+		t.Errorf("%v", err)
+	}
+	in := connection.OAuthInput{Account: "acc", Authorised: connection.Authorised{
+		Pending: connection.Pending{Provider: "p", ClientID: "client", Endpoint: b.endpoint()}, ClientSecret: "client-secret", Token: &oauth2.Token{AccessToken: "a"},
+	}}
+	binding, err := f.Hold(t.Context(), in)
+	must(t, err)
+	a, _, err := f.Held(t.Context(), binding)
+	must(t, err)
+	a.Endpoint.TokenURL = b.tokens.URL + "/another"
+	must(t, f.PutBack(t.Context(), a))
+	if _, _, err := f.Held(t.Context(), binding); err == nil || !strings.Contains(err.Error(), "not the one it came from") {
+		t.Errorf("%v", err)
+	}
+	if b.calls.Load() != 0 {
+		t.Error("a code was redeemed")
 	}
 }

@@ -89,6 +89,15 @@ func (g *Gateway) Renew(ctx context.Context, c Connection, lead time.Duration) e
 	return b.tokens.Early(ctx, lead)
 }
 
+// Again tries a renewal of a connection once more that was left undone.
+func (g *Gateway) Again(ctx context.Context, c Connection) error {
+	b, err := g.built(c)
+	if err != nil || b.tokens == nil {
+		return err
+	}
+	return b.tokens.Again(ctx)
+}
+
 func (g *Gateway) built(c Connection) (built, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

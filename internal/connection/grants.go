@@ -54,7 +54,7 @@ func (g Grants) open(id record.ConnectionID, s SealedGrant) (Grant, error) {
 	if err := json.Unmarshal(plain, &grant); err != nil {
 		return Grant{}, fmt.Errorf("%w: of %s: unreadable", errSealed, id) // err would quote the secret
 	}
-	grant.Generation = s.Generation
+	grant.Generation, grant.Failures, grant.RetryAt = s.Generation, s.Failures, s.RetryAt
 	return grant, nil
 }
 

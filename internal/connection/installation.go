@@ -56,6 +56,42 @@ type Companies struct {
 
 	mu      sync.Mutex
 	keepers map[record.ConnectionID]*Tokens
+	unasked map[record.ConnectionID]bool // whose accounts are to be listed again
+}
+
+// listSoon has the keeper list the accounts of every company we hold.
+func (c *Companies) listSoon(ctx context.Context, p provider.ID) error {
+	if c == nil {
+		return nil
+	}
+	all, err := c.Store.Installations(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unasked == nil {
+		c.unasked = map[record.ConnectionID]bool{}
+	}
+	for _, i := range all {
+		if i.Provider == p && i.OfCompany() && i.State == Active {
+			c.unasked[i.ID] = true
+		}
+	}
+	return nil
+}
+
+// toList reports whether a company's accounts are to be listed; listed says that they were.
+func (c *Companies) toList(id record.ConnectionID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unasked[id]
+}
+
+func (c *Companies) listed(id record.ConnectionID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.unasked, id)
 }
 
 // keeper is the one that renews a company's token in this process.
@@ -141,7 +177,7 @@ func (s *Service) Adopt(ctx context.Context, in OAuthInput) (Installation, error
 	if err != nil {
 		return Installation{}, s.problem(in.connection(), err)
 	}
-	sealed, err := s.Grants.seal(i.ID, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret})
+	sealed, err := s.Grants.seal(i.ID, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: i.Endpoint.TokenURL})
 	if err != nil {
 		return Installation{}, err
 	}
@@ -154,6 +190,60 @@ func (s *Service) Adopt(ctx context.Context, in OAuthInput) (Installation, error
 	}
 	s.Companies.forget(i.ID)
 	return i, s.note(ctx, i, accounts)
+}
+
+// ForgetCompany gives a company's grant up: its token is destroyed, and so is the access of the accounts that live on it,
+// here and in other workspaces. Those with a grant of their own go on.
+func (s *Service) ForgetCompany(ctx context.Context, id record.ConnectionID) error {
+	company, err := s.Store.Installation(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !company.OfCompany() {
+		return ErrNotFound
+	}
+	all, err := s.Store.Installations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, i := range all {
+		if i.Provider != company.Provider || i.Account.CompanyID != company.Account.CompanyID || i.State == Uninstalled {
+			continue
+		}
+		if err := s.Store.RemoveInstallation(ctx, i.ID, s.Now()); err != nil {
+			return err
+		}
+		if s.Companies != nil {
+			s.Companies.forget(i.ID)
+		}
+	}
+	why := "The agency’s access was given up here, and this account had none of its own. Its work waits: connect it by itself, or install Crosswalk for the agency again."
+	return s.endMinted(ctx, company, why)
+}
+
+// endMinted ends what lives on a company's grant, in whatever workspace.
+func (s *Service) endMinted(ctx context.Context, company Installation, why string) error {
+	everywhere := s.Store
+	if s.whole != nil {
+		everywhere = s.whole.Store
+	}
+	connections, err := everywhere.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		if c.Provider != company.Provider || c.Auth != ByOAuth || c.Account.CompanyID != company.Account.CompanyID || c.State == Uninstalled {
+			continue
+		}
+		if grant, err := s.Grants.Load(ctx, c.ID); err == nil && grant.Token.RefreshToken != "" {
+			continue
+		}
+		if err := everywhere.UninstallConnection(ctx, c.ID, why, s.Now()); err != nil {
+			return err
+		}
+		s.Changed(ctx, c.ID)
+	}
+	return nil
 }
 
 // Sync lists a company's accounts again: a delivery that told of one may have been lost.
@@ -209,18 +299,32 @@ func (s *Service) noteAccount(ctx context.Context, company Installation, a provi
 // Installed takes a provider's word that our app was installed. It matters where we hold the company's grant, or knew
 // the account before; otherwise the person who installs comes to the callback. It answers whether it was noted.
 func (s *Service) Installed(ctx context.Context, p provider.ID, n provider.Notice) (noted bool, err error) {
-	if n.Account == "" || n.Company == "" {
+	if n.Account == "" {
 		return false, nil // a whole company: its grant comes with the callback
-	}
-	company, held, err := s.Store.InstallationOf(ctx, p, n.Company, "")
-	if err != nil {
-		return false, err
 	}
 	cn, known, err := s.Store.ConnectionByAccount(ctx, p, n.Account)
 	if err != nil {
 		return false, err
 	}
 	known = known && cn.Auth == ByOAuth
+	if n.Company == "" && known {
+		n.Company = cn.Account.CompanyID
+	}
+	if n.Company == "" {
+		// Whose it is is not told (reference/highlevel.md §2.6): the companies we hold are asked soon.
+		return false, s.Companies.listSoon(ctx, p)
+	}
+	company, held, err := s.Store.InstallationOf(ctx, p, n.Company, "")
+	if err != nil {
+		return false, err
+	}
+	old, had, err := s.Store.InstallationOf(ctx, p, n.Company, n.Account)
+	if err != nil {
+		return false, err
+	}
+	if had && old.State == Uninstalled && late(n, old.RemovedAt) {
+		return false, nil // it was uninstalled since
+	}
 	switch {
 	case held && company.State != Uninstalled:
 	case known:
@@ -246,7 +350,7 @@ func (s *Service) Uninstalled(ctx context.Context, p provider.ID, n provider.Not
 			continue
 		}
 		noted = true
-		if err := s.Store.RemoveInstallation(ctx, i.ID, s.Now()); err != nil {
+		if err := s.Store.RemoveInstallation(ctx, i.ID, s.happened(n)); err != nil {
 			return false, err
 		}
 		if s.Companies != nil {
@@ -280,6 +384,9 @@ func (s *Service) uninstalledAccount(ctx context.Context, p provider.ID, n provi
 		return false, err
 	}
 	if known && cn.Auth == ByOAuth && cn.State != Uninstalled && !late(n, cn.RotatedAt) {
+		if err := s.remember(ctx, cn, s.happened(n)); err != nil {
+			return false, err
+		}
 		if err := s.uninstall(ctx, cn); err != nil {
 			return false, err
 		}
@@ -293,12 +400,39 @@ func (s *Service) uninstalledAccount(ctx context.Context, p provider.ID, n provi
 		if i.Provider != p || i.Account.ID != n.Account || late(n, i.InstalledAt) {
 			continue
 		}
-		if err := s.Store.RemoveInstallation(ctx, i.ID, s.Now()); err != nil {
+		if err := s.Store.RemoveInstallation(ctx, i.ID, s.happened(n)); err != nil {
 			return false, err
 		}
 		noted = true
 	}
 	return noted, nil
+}
+
+// happened is when a notice says it happened: what comes late is measured by it.
+func (s *Service) happened(n provider.Notice) time.Time {
+	if n.OccurredAt.IsZero() {
+		return s.Now()
+	}
+	return n.OccurredAt
+}
+
+// remember keeps when an account was uninstalled that was never noted, so that what is told late does not revive it.
+func (s *Service) remember(ctx context.Context, cn Connection, at time.Time) error {
+	if cn.Account.CompanyID == "" {
+		return nil
+	}
+	_, known, err := s.Store.InstallationOf(ctx, cn.Provider, cn.Account.CompanyID, cn.Account.ID)
+	if err != nil || known {
+		return err
+	}
+	i := Installation{
+		ID: record.ConnectionID(s.NewID("in")), Workspace: cn.Workspace, Provider: cn.Provider, Account: cn.Account, State: Uninstalled,
+		BaseURL: cn.BaseURL, ClientID: cn.ClientID, Endpoint: cn.Endpoint, InstalledAt: cn.CreatedAt, RemovedAt: at,
+	}
+	if err := s.Store.SaveInstallation(ctx, i, nil); !errors.Is(err, ErrTaken) {
+		return err
+	}
+	return nil
 }
 
 // late reports that a notice speaks of a time before since. A notice without a time is believed.
@@ -308,7 +442,7 @@ func late(n provider.Notice, since time.Time) bool {
 
 func (s *Service) uninstall(ctx context.Context, c Connection) error {
 	why := "Crosswalk was uninstalled in " + s.Names[c.Provider] + ". Its work waits and goes on once it is installed again."
-	if err := s.Store.UninstallConnection(ctx, c.ID, why); err != nil {
+	if err := s.Store.UninstallConnection(ctx, c.ID, why, s.Now()); err != nil {
 		return err
 	}
 	s.Changed(ctx, c.ID)
@@ -335,7 +469,7 @@ func (s *Service) Unused(ctx context.Context) ([]Installation, error) {
 	}
 	used := map[account]bool{}
 	for _, c := range connections {
-		used[account{c.Provider, c.Account.ID}] = true
+		used[account{c.Provider, c.Account.Key()}] = true
 	}
 	var out []Installation
 	for _, i := range all {

@@ -68,15 +68,24 @@ type house struct {
 	agency  *agency
 	store   *connectiontest.Store
 	server  *tokenServer
+	wire    http.RoundTripper // to the token address; the server
 	gateway *connection.Gateway
 	keeper  *connection.Keeper
+	mu      sync.Mutex
 	changed []record.ConnectionID
 	log     strings.Builder
 }
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	h := &house{t: t, store: connectiontest.NewStore(), server: &tokenServer{valid: "refresh-0", takes: time.Second}, agency: &agency{life: 24 * time.Hour}}
+	return newHouseOn(t, connectiontest.NewStore())
+}
+
+// newHouseOn is one process of those that share a store.
+func newHouseOn(t *testing.T, st *connectiontest.Store) *house {
+	t.Helper()
+	h := &house{t: t, store: st, server: &tokenServer{valid: "refresh-0", takes: time.Second}, agency: &agency{life: 24 * time.Hour}}
+	h.wire = h.server
 	grants := connection.Grants{Store: h.store, Vault: aVault(t)}
 	h.Service = serviceOn(h.store, grants, works)
 	// Whoever is asked who they are is the account the connection is for.
@@ -85,10 +94,12 @@ func newHouse(t *testing.T) *house {
 	}
 	h.Changed = func(_ context.Context, id record.ConnectionID) {
 		h.gateway.Forget(id)
+		h.mu.Lock()
+		defer h.mu.Unlock()
 		h.changed = append(h.changed, id)
 	}
 	tokens := func(id record.ConnectionID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
-		return &connection.Tokens{Connection: id, Provider: "p", Grants: grants, App: app, HTTP: &http.Client{Transport: h.server}, Owner: "one", Now: time.Now, Wait: connection.Sleep}
+		return &connection.Tokens{Connection: id, Provider: "p", Grants: grants, App: app, HTTP: &http.Client{Transport: h.wire}, Owner: "one", Now: time.Now, Wait: connection.Sleep}
 	}
 	h.Companies = &connection.Companies{
 		Store: h.store, Grants: grants,
@@ -104,7 +115,7 @@ func newHouse(t *testing.T) *house {
 	h.gateway = &connection.Gateway{Store: h.store, Builders: h.Builders, Grants: grants, Broken: h.Break, Now: time.Now}
 	h.gateway.Tokens = func(c connection.Connection) *connection.Tokens {
 		t := tokens(c.ID, connection.AppOf(c))
-		t.Broken = h.Break
+		t.Broken, t.Recovered = h.Break, h.Changed
 		t.Restore = func(ctx context.Context, _ connection.Grant) (*oauth2.Token, error) { return h.Restore(ctx, c) }
 		return t
 	}
@@ -396,5 +407,118 @@ func TestAReinstalledAccountComesBackByItself(t *testing.T) {
 		if len(h.changed) == 0 || h.changed[0] != c.ID {
 			t.Errorf("what waited is not due: %v", h.changed)
 		}
+	})
+}
+
+func TestAnInstallationThatDoesNotSayWhoseItIs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.adopts("a")
+		c := h.uses("a")
+		time.Sleep(time.Minute)
+		_, err := h.Uninstalled(t.Context(), "p", h.notice("a", "", time.Now()))
+		must(t, err)
+		time.Sleep(time.Minute)
+		if noted, err := h.Installed(t.Context(), "p", h.notice("a", "", time.Now())); err != nil || !noted {
+			t.Fatalf("one we know: %v, %v", noted, err)
+		}
+		h.keeper.Sweep(t.Context())
+		h.is(c.ID, connection.Active)
+		// One that we do not know is found by asking.
+		h.agency.accounts = append(h.agency.accounts, provider.Account{ID: "future", Name: "Third Street"})
+		h.keeper.Sweep(t.Context())
+		if got := h.unused(); got != "" {
+			t.Errorf("unused: %q, and nobody told of it", got)
+		}
+		if noted, err := h.Installed(t.Context(), "p", h.notice("future", "", time.Now())); err != nil || noted {
+			t.Errorf("one we do not know: %v, %v", noted, err)
+		}
+		h.agency.said = &provider.Error{Kind: provider.Unavailable}
+		h.keeper.Sweep(t.Context())
+		h.agency.said = nil
+		time.Sleep(time.Minute)
+		h.keeper.Sweep(t.Context())
+		if got := h.unused(); got != "future" {
+			t.Errorf("unused: %q", got)
+		}
+	})
+}
+
+func TestWhatIsToldLateRevivesNothing(t *testing.T) {
+	t.Parallel()
+	for name, agency := range map[string]bool{"from an agency's grant": true, "with a grant of its own": false} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			var c connection.Connection
+			if agency {
+				h.adopts("a")
+				c = h.uses("a")
+			} else {
+				var err error
+				c, err = h.ConnectOAuth(t.Context(), h.granted("a", "co", time.Hour))
+				must(t, err)
+				h.Regain = func(context.Context, connection.Connection) (connection.OAuthInput, bool, error) {
+					return h.granted("a", "co", time.Hour), true, nil
+				}
+			}
+			time.Sleep(time.Minute)
+			installed := time.Now()
+			time.Sleep(time.Minute)
+			removed := time.Now()
+			time.Sleep(time.Minute)
+			_, err := h.Uninstalled(t.Context(), "p", h.notice("a", "", removed))
+			must(t, err)
+			if noted, err := h.Installed(t.Context(), "p", h.notice("a", "co", installed)); err != nil || noted {
+				t.Errorf("%s: what was before is noted: %v, %v", name, noted, err)
+			}
+			h.keeper.Sweep(t.Context())
+			h.is(c.ID, connection.Uninstalled)
+			// Told late, it may still have happened since.
+			if noted, err := h.Installed(t.Context(), "p", h.notice("a", "co", removed.Add(time.Second))); err != nil || !noted {
+				t.Errorf("%s: what was since is not noted: %v, %v", name, noted, err)
+			}
+			time.Sleep(time.Hour)
+			h.keeper.Sweep(t.Context())
+			h.is(c.ID, connection.Active)
+		})
+	}
+}
+
+func TestAnAgencyCanBeForgotten(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.adopts("a", "b")
+		minted := h.uses("a")
+		own, err := h.ConnectOAuth(t.Context(), h.granted("own", "co", time.Hour))
+		must(t, err)
+		company, _, err := h.store.InstallationOf(t.Context(), "p", "co", "")
+		must(t, err)
+		account, _, err := h.store.InstallationOf(t.Context(), "p", "co", "b")
+		must(t, err)
+		if err := h.ForgetCompany(t.Context(), account.ID); !errors.Is(err, connection.ErrNotFound) {
+			t.Errorf("one of its accounts: %v", err)
+		}
+		time.Sleep(time.Minute)
+		must(t, h.ForgetCompany(t.Context(), company.ID))
+		if c := h.is(minted.ID, connection.Uninstalled); !strings.Contains(c.Problem, "given up here") {
+			t.Errorf("it says %q", c.Problem)
+		}
+		h.is(own.ID, connection.Active)
+		for _, id := range []record.ConnectionID{company.ID, minted.ID} {
+			if _, err := h.store.LoadGrant(t.Context(), id); !errors.Is(err, connection.ErrNotFound) {
+				t.Errorf("the tokens of %s: %v", id, err)
+			}
+		}
+		if got := h.unused(); got != "" {
+			t.Errorf("unused: %q", got)
+		}
+		h.keeper.Sweep(t.Context())
+		h.is(minted.ID, connection.Uninstalled)
+		time.Sleep(time.Minute)
+		h.adopts("a", "b")
+		h.keeper.Sweep(t.Context())
+		h.is(minted.ID, connection.Active)
 	})
 }

@@ -46,7 +46,7 @@ func TestAProxyIsNotTheTarget(t *testing.T) {
 	} {
 		for _, allowPrivate := range []bool{false, true} {
 			before := asked.Load()
-			client := &http.Client{Transport: newGuard(allowPrivate, http.ProxyURL(at), resolve)}
+			client := &http.Client{Transport: newGuard(permit{private: allowPrivate}, http.ProxyURL(at), resolve)}
 			resp, err := client.Get(address)
 			if err == nil {
 				_ = resp.Body.Close()

@@ -68,14 +68,14 @@ func TestANameIsJudgedByWhereItLeads(t *testing.T) {
 	}
 	for _, ip := range [][4]byte{{127, 0, 0, 1}, {10, 0, 0, 1}, {169, 254, 169, 254}, {192, 168, 0, 1}} {
 		d := &net.Dialer{Timeout: 5 * time.Second, Resolver: namesLeadTo(t, ip)}
-		_, err := dial(d, false)(t.Context(), "tcp", net.JoinHostPort("api.example.com", port))
+		_, err := dial(d, permit{})(t.Context(), "tcp", net.JoinHostPort("api.example.com", port))
 		if b, ok := errors.AsType[*BlockedAddressError](err); !ok || b.Address != net.IP(ip[:]).String() {
 			t.Errorf("a name that leads to %v: %v", ip, err)
 		}
 	}
 	// The same name is dialled where private networks are allowed: the guard refused it, not the network.
 	d := &net.Dialer{Timeout: 5 * time.Second, Resolver: namesLeadTo(t, [4]byte{127, 0, 0, 1})}
-	c, err := dial(d, true)(t.Context(), "tcp", net.JoinHostPort("api.example.com", port))
+	c, err := dial(d, permit{private: true})(t.Context(), "tcp", net.JoinHostPort("api.example.com", port))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +29,9 @@ type Service struct {
 	Names    map[provider.ID]string // "HighLevel"
 	Now      func() time.Time
 	NewID    func(prefix string) string
+	// OwnHost reports whether an API address is the provider's own, or one the operator set: there a credential that works
+	// proves whose account it is. Nil: all are.
+	OwnHost func(p provider.ID, baseURL string) bool
 	// AllowPrivate lets base addresses point into a private network.
 	AllowPrivate bool
 	// Companies are the grants of whole companies; nil where no provider has them.
@@ -46,7 +51,7 @@ func (s *Service) In(part Store) *Service {
 	grants.Store = part
 	return &Service{
 		Store: part, Grants: grants, Builders: s.Builders, Names: s.Names, Now: s.Now, NewID: s.NewID,
-		AllowPrivate: s.AllowPrivate, Companies: s.Companies, Regain: s.Regain, Changed: s.Changed, whole: s,
+		OwnHost: s.OwnHost, AllowPrivate: s.AllowPrivate, Companies: s.Companies, Regain: s.Regain, Changed: s.Changed, whole: s,
 	}
 }
 
@@ -128,7 +133,7 @@ func (s *Service) ConnectOAuth(ctx context.Context, in OAuthInput) (Connection, 
 	if err != nil {
 		return Connection{}, err
 	}
-	return s.save(ctx, c, account, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret}, in.Authorised.Pending.Reconnect)
+	return s.save(ctx, c, account, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: c.Endpoint.TokenURL}, in.Authorised.Pending.Reconnect)
 }
 
 // try proves a credential before anything is saved.
@@ -171,7 +176,8 @@ func (s *Service) alone() (leave func()) {
 func (s *Service) save(ctx context.Context, c Connection, account provider.Account, grant Grant, reconnect record.ConnectionID) (Connection, error) {
 	defer s.alone()()
 	c.Account = merge(c.Account, account) // the provider's spelling of the ID is the one that is stored, so it is the one to look for
-	old, known, err := s.Store.ConnectionByAccount(ctx, c.Provider, c.Account.ID)
+	c.Account.Host = s.hostOf(c.Provider, c.BaseURL)
+	old, known, err := s.before(ctx, c)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -180,6 +186,7 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 	}
 	now := s.Now()
 	c.ID, c.Workspace, c.HookSecret, c.CreatedAt = old.ID, old.Workspace, old.HookSecret, old.CreatedAt
+	c.OldHookSecret, c.OldHookUntil = old.OldHookSecret, old.OldHookUntil
 	if !known {
 		c.ID, c.HookSecret, c.CreatedAt = record.ConnectionID(s.NewID("cn")), random(), now
 	}
@@ -194,12 +201,90 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 	}
 	err = s.Store.SaveConnection(ctx, c, sealed)
 	if errors.Is(err, ErrTaken) {
+		err = s.makeRoom(ctx, c, sealed)
+	}
+	if errors.Is(err, ErrTaken) {
 		return Connection{}, &Problem{Field: "account", Code: "taken", Sentence: "This account is connected already, in another workspace. One account lives in one workspace: disconnect it there first."}
 	}
 	if err != nil {
 		return Connection{}, err
 	}
 	s.Changed(ctx, c.ID)
+	return c, nil
+}
+
+// hostOf is the host an account is told apart by; empty where it is the provider's own.
+func (s *Service) hostOf(p provider.ID, baseURL string) string {
+	if s.OwnHost == nil || s.OwnHost(p, baseURL) {
+		return ""
+	}
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return baseURL
+	}
+	return placeOf(u)
+}
+
+// before finds the connection that c is made anew from. One that was saved before accounts were told apart by their
+// host, or while another address was the operator's, is found by where it is.
+func (s *Service) before(ctx context.Context, c Connection) (Connection, bool, error) {
+	old, known, err := s.Store.ConnectionByAccount(ctx, c.Provider, c.Account.Key())
+	if err != nil || known {
+		return old, known, err
+	}
+	all, err := s.Store.Connections(ctx)
+	if err != nil {
+		return Connection{}, false, err
+	}
+	i := slices.IndexFunc(all, func(old Connection) bool {
+		return old.Provider == c.Provider && old.Account.ID == c.Account.ID && s.hostOf(old.Provider, old.BaseURL) == c.Account.Host
+	})
+	if i < 0 {
+		return Connection{}, false, nil
+	}
+	return all[i], true, nil
+}
+
+// makeRoom saves c though its account seems taken, where whoever holds it is connected to another host: that one was
+// saved before accounts were told apart by it.
+func (s *Service) makeRoom(ctx context.Context, c Connection, sealed []byte) error {
+	everywhere := s.Store
+	if s.whole != nil {
+		everywhere = s.whole.Store
+	}
+	holder, known, err := everywhere.ConnectionByAccount(ctx, c.Provider, c.Account.Key())
+	if err != nil {
+		return err
+	}
+	host := s.hostOf(holder.Provider, holder.BaseURL)
+	if !known || host == holder.Account.Host {
+		return ErrTaken
+	}
+	holder.Account.Host = host
+	if err := everywhere.SaveConnection(ctx, holder, nil); err != nil {
+		return err
+	}
+	return s.Store.SaveConnection(ctx, c, sealed)
+}
+
+// HookGrace is how long a webhook address that was changed is still taken.
+const HookGrace = 24 * time.Hour
+
+// ChangeHook makes a new webhook address. The one before is taken for HookGrace: the provider has to be told first.
+func (s *Service) ChangeHook(ctx context.Context, id record.ConnectionID) (Connection, error) {
+	defer s.alone()()
+	c, err := s.Store.Connection(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	if c.gone() || c.HookSecret == "" {
+		return c, ErrNotFound
+	}
+	c.OldHookSecret, c.OldHookUntil, c.HookSecret = c.HookSecret, s.Now().Add(HookGrace), random()
+	if err := s.Store.SaveConnection(ctx, c, nil); err != nil {
+		return c, err
+	}
+	s.Changed(ctx, id)
 	return c, nil
 }
 
@@ -210,6 +295,7 @@ func merge(asked, said provider.Account) provider.Account {
 	if said.CompanyID == "" {
 		said.CompanyID = asked.CompanyID
 	}
+	said.Host = asked.Host // ours to know
 	return said
 }
 

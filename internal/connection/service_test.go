@@ -99,7 +99,7 @@ func TestACheckOfWhatWasUninstalledCallsNobody(t *testing.T) {
 	s, st := memory(t, works)
 	cn, err := s.ConnectKey(t.Context(), aKey)
 	must(t, err)
-	must(t, st.UninstallConnection(t.Context(), cn.ID, "It was uninstalled."))
+	must(t, st.UninstallConnection(t.Context(), cn.ID, "It was uninstalled.", time.Now()))
 	called := false
 	got, err := s.Check(t.Context(), cn.ID, checkingClient{checking: func(context.Context) error {
 		called = true
@@ -117,7 +117,7 @@ func TestACheckIsOvertakenByAnUninstall(t *testing.T) {
 	cn, err := s.ConnectKey(t.Context(), aKey)
 	must(t, err)
 	got, err := s.Check(t.Context(), cn.ID, checkingClient{checking: func(ctx context.Context) error {
-		must(t, st.UninstallConnection(ctx, cn.ID, "It was uninstalled."))
+		must(t, st.UninstallConnection(ctx, cn.ID, "It was uninstalled.", time.Now()))
 		return nil
 	}})
 	if err != nil || got.State != connection.Uninstalled || got.Problem != "It was uninstalled." {

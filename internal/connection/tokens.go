@@ -44,8 +44,11 @@ type Tokens struct {
 	Provider   provider.ID
 	Grants     Grants
 	// App is the OAuth app the grant belongs to; its secret may come from the grant itself.
-	App   func(Grant) *oauth2.Config
-	HTTP  *http.Client
+	App  func(Grant) *oauth2.Config
+	HTTP *http.Client
+	// Known reports whether a token address is the provider's own, or one the operator set. A grant that is bound to
+	// none is sent to no other; nil knows of none.
+	Known func(tokenURL string) bool
 	Owner string // of leases: this process
 	Now   func() time.Time
 	// Restore, when set, is asked for another way to a token once the refresh token is of no use: nil and no error when
@@ -53,6 +56,8 @@ type Tokens struct {
 	Restore func(ctx context.Context, g Grant) (*oauth2.Token, error)
 	// Broken is called when a person must reconnect.
 	Broken func(ctx context.Context, id record.ConnectionID, why string) error
+	// Recovered, when set, is called after a renewal worked that had failed before: what waited for it is due.
+	Recovered func(ctx context.Context, id record.ConnectionID)
 	// Wait pauses between looks at somebody else's renewal; tests replace it.
 	Wait func(ctx context.Context, d time.Duration) error
 
@@ -150,10 +155,28 @@ func (t *Tokens) Early(ctx context.Context, lead time.Duration) error {
 	return t.renew(ctx, grant.Generation)
 }
 
+// Again tries a renewal once more that was left undone, if that is due and nobody else is at it.
+func (t *Tokens) Again(ctx context.Context) error {
+	leave, err := t.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	grant, err := t.Grants.Load(ctx, t.Connection)
+	if err != nil {
+		return t.fail(kindOfLoss(err), "read the credential", err)
+	}
+	if grant.RetryAt.IsZero() || t.Now().Before(grant.RetryAt) {
+		return nil
+	}
+	return t.renew(ctx, grant.Generation)
+}
+
 // Refresh renews the token although it looked fresh, after the provider refused it. When somebody renewed it
 // meanwhile, that one is taken. A provider that refuses whatever it gives us needs a person, not another renewal.
 func (t *Tokens) Refresh(ctx context.Context) error {
-	used := t.known().Generation
+	// Generations tell nothing here: a connection that was uninstalled and made again counts them from the start.
+	used := t.known().Token.AccessToken
 	leave, err := t.enter(ctx)
 	if err != nil {
 		return err
@@ -163,14 +186,14 @@ func (t *Tokens) Refresh(ctx context.Context) error {
 	if t.fresh(known) && len(t.refusals) > 0 && t.Now().Sub(t.refusals[len(t.refusals)-1]) < settleFor {
 		return nil
 	}
-	if t.fresh(known) && known.Generation > used {
+	if t.fresh(known) && known.Token.AccessToken != used {
 		return nil // renewed while we queued
 	}
 	grant, err := t.Grants.Load(ctx, t.Connection)
 	if err != nil {
 		return t.fail(kindOfLoss(err), "read the credential", err)
 	}
-	if grant.Generation > used && t.fresh(grant) {
+	if grant.Token.AccessToken != used && t.fresh(grant) {
 		t.know(grant)
 		t.refused()
 		return nil
@@ -210,6 +233,9 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 		now := t.Now()
 		grant, ok, err := t.Grants.Lease(ctx, t.Connection, t.lessee, now, now.Add(leaseFor))
 		if err != nil {
+			if errors.Is(err, errSealed) {
+				err = errors.Join(err, t.release(ctx)) // trying again opens it no better
+			}
 			return t.fail(kindOfLoss(err), "renew the credential", err)
 		}
 		if ok && grant.Generation > from && t.fresh(grant) {
@@ -222,6 +248,9 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 			err := t.exchange(ctx, grant)
 			if provider.IsKind(err, provider.Unavailable) {
 				t.failed, t.failedAt = err, t.Now()
+			}
+			if err == nil && grant.Failures > 0 && t.Recovered != nil {
+				t.Recovered(context.WithoutCancel(ctx), t.Connection)
 			}
 			return err
 		}
@@ -253,6 +282,9 @@ func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
 		return t.restore(ctx, asking, grant, "The provider gave no way to renew the access, and it has run out.")
 	}
 	app := t.App(grant)
+	if !grant.isFor(app.Endpoint.TokenURL, t.Known) {
+		return t.broken(ctx, "The token address of this connection is not the one the access was granted at, so nothing was sent there.")
+	}
 	// oauth2 renews when the token it is given has expired; its own source keeps nothing, so we store it.
 	stale := &oauth2.Token{RefreshToken: grant.Token.RefreshToken, Expiry: time.Unix(1, 0)}
 	next, err := app.TokenSource(context.WithValue(asking, oauth2.HTTPClient, direct(t.HTTP)), stale).Token()
@@ -262,7 +294,7 @@ func (t *Tokens) exchange(ctx context.Context, grant Grant) error {
 	if next.RefreshToken == "" {
 		next.RefreshToken = grant.Token.RefreshToken
 	}
-	grant.Token = *dated(next, t.Now())
+	grant.Token, grant.TokenURL = *dated(next, t.Now()), app.Endpoint.TokenURL
 	return t.keep(ctx, grant)
 }
 
@@ -292,7 +324,7 @@ func (t *Tokens) keep(ctx context.Context, next Grant) error {
 		if !errors.Is(err, ErrMoved) && !errors.Is(err, ErrNotFound) {
 			t.unsaved = &next
 		}
-		return t.fail(provider.Unavailable, "store the renewed credential", errors.Join(err, t.release(ctx)))
+		return t.fail(provider.Unavailable, "store the renewed credential", errors.Join(err, t.postpone(ctx, next)))
 	}
 	next.Generation++
 	t.know(next)
@@ -303,27 +335,33 @@ func (t *Tokens) release(ctx context.Context) error {
 	return t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Connection, t.lessee)
 }
 
-func (t *Tokens) later(ctx context.Context, why error) error {
-	return t.fail(provider.Unavailable, "renew the credential", errors.Join(why, t.release(ctx)))
+// postpone gives the lease back and writes down when to try again: whoever outlives us knows of it.
+func (t *Tokens) postpone(ctx context.Context, g Grant) error {
+	failures := g.Failures + 1
+	return t.Grants.Store.PostponeGrant(context.WithoutCancel(ctx), t.Connection, t.lessee, failures, t.Now().Add(patience(failures)))
+}
+
+func (t *Tokens) later(ctx context.Context, g Grant, why error) error {
+	return t.fail(provider.Unavailable, "renew the credential", errors.Join(why, t.postpone(ctx, g)))
 }
 
 // denied reads why the provider did not renew. Only a dead credential is given up; everything else is tried again.
 func (t *Tokens) denied(ctx, asking context.Context, grant Grant, err error) error {
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok || e.Response == nil {
-		return t.later(ctx, errors.New("no usable answer from the token address"))
+		return t.later(ctx, grant, errors.New("no usable answer from the token address"))
 	}
 	status := e.Response.StatusCode
 	switch {
 	case strings.Contains(strings.ToLower(string(e.Body)), "location is not active"):
 		// The same refresh token works again once the account is active (reference/highlevel.md §2.3).
-		return t.later(ctx, errors.New("the account is not active at the moment"))
+		return t.later(ctx, grant, errors.New("the account is not active at the moment"))
 	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusUnprocessableEntity,
 		status < 500 && status != http.StatusTooManyRequests && e.ErrorCode != "":
 		return t.restore(ctx, asking, grant, "The provider no longer accepts our access; it was revoked, or replaced elsewhere.")
 	}
 	// Not an authorisation server speaking: an outage, a limit, or something that stands in front of it.
-	return t.later(ctx, fmt.Errorf("the token address answered %d", status))
+	return t.later(ctx, grant, fmt.Errorf("the token address answered %d", status))
 }
 
 // restore tries what is left before a person is asked.
@@ -338,7 +376,7 @@ func (t *Tokens) restore(ctx, asking context.Context, grant Grant, why string) e
 	}
 	next, err := t.Restore(asking, grant)
 	if err != nil {
-		return t.later(ctx, err)
+		return t.later(ctx, grant, err)
 	}
 	if next == nil {
 		return t.broken(ctx, why)

@@ -238,6 +238,33 @@ func TestAfterARefusalSomebodyElsesNewerTokenIsTaken(t *testing.T) {
 	})
 }
 
+// An uninstalled connection has no grant, so what is connected again counts its renewals from the start.
+func TestAfterAReinstallationTheNewAccessIsTakenAndNotRenewed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeping(t, time.Hour)
+		one, two := k.keeper("one"), k.keeper("two")
+		k.gives(one, "access-0")
+		must(t, one.Refresh(t.Context()))
+		must(t, two.Refresh(t.Context()))
+		k.gives(two, "access-1")
+		asked := k.server.count()
+		must(t, k.store.UninstallConnection(t.Context(), k.cn.ID, "gone", time.Now()))
+		_, err := serviceOn(k.store, k.grants, works).ConnectOAuth(t.Context(), connection.OAuthInput{
+			Account: "acc_1",
+			Authorised: connection.Authorised{
+				Pending: connection.Pending{Provider: "p", BaseURL: "https://api.example.com", ClientID: "client"},
+				Token:   &oauth2.Token{AccessToken: "access-new", RefreshToken: "refresh-new", Expiry: time.Now().Add(time.Hour)},
+			},
+		})
+		must(t, err)
+		time.Sleep(time.Minute)
+		must(t, two.Refresh(t.Context()))
+		k.gives(two, "access-new")
+		k.asked(asked)
+	})
+}
+
 func TestALostAnswerIsTriedAgainAndThenTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -508,4 +535,47 @@ func TestAServerThatKeepsItsRefreshTokenIsUnderstood(t *testing.T) {
 		k.gives(one, "short")
 		k.asked(2)
 	})
+}
+
+func TestWhatIsSealedForOneTokenAddressIsSentToNoOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeeping(t, -time.Minute)
+		k.cn.Endpoint.TokenURL = "https://elsewhere.example.com/token" // as whoever can write to the database would have it
+		k.fails(k.keeper("one"), provider.Revoked, 1)
+		k.asked(0)
+		if strings.Join(k.broken, "") == "" || !strings.Contains(k.broken[0], "nothing was sent there") {
+			t.Errorf("a person is told %q", k.broken)
+		}
+	})
+}
+
+// Grants of the time before their token address was sealed with them are not sent wherever the database says, but to the
+// provider's own address, and are bound to it with that.
+func TestAGrantBoundToNoTokenAddressIsSentToAKnownOneOnly(t *testing.T) {
+	t.Parallel()
+	for name, known := range map[string]string{"a known one": "https://t.example.com/token", "another": "https://elsewhere.example.com/token"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newKeeping(t, -time.Minute)
+				old, err := k.grants.Load(t.Context(), k.cn.ID)
+				must(t, err)
+				old.TokenURL = ""
+				_, _, err = k.grants.Lease(t.Context(), k.cn.ID, "old", time.Now(), time.Now().Add(time.Minute))
+				must(t, err)
+				must(t, k.grants.Rotate(t.Context(), k.cn.ID, old.Generation, old, time.Now()))
+				keeper := k.keeper("one")
+				keeper.Known = func(tokenURL string) bool { return tokenURL == known }
+				if name == "another" {
+					k.fails(keeper, provider.Revoked, 1)
+					k.asked(0)
+					return
+				}
+				k.gives(keeper, "access-1")
+				if now, err := k.grants.Load(t.Context(), k.cn.ID); err != nil || now.TokenURL != known {
+					t.Errorf("it is bound to %q, %v", now.TokenURL, err)
+				}
+			})
+		})
+	}
 }

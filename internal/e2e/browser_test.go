@@ -3,11 +3,15 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,40 +34,108 @@ type browser struct {
 	complaints chan string
 }
 
-func chromium(t *testing.T) string {
-	t.Helper()
+func chromiumPath() (string, error) {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return path
+			return path, nil
 		}
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("there is no Chromium, and CI skips nothing")
-	}
-	t.Skip("there is no Chromium on this machine: install the package 'chromium'")
-	return ""
+	return "", errors.New("there is no Chromium on this machine: install the package 'chromium'")
 }
 
-func openBrowser(t *testing.T, s *site) *browser {
+// chromium skips a test where there is none.
+func chromium(t *testing.T) {
 	t.Helper()
-	path := chromium(t)
-	axe, err := os.ReadFile("../../node_modules/axe-core/axe.min.js")
-	if err != nil {
-		t.Fatalf("axe-core is not there (make generate brings it): %v", err)
+	_, err := chromiumPath()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatal("there is no Chromium, and CI skips nothing")
+	default:
+		t.Skip(err)
 	}
+}
+
+// axe is the script that looks for barriers.
+var axe = sync.OnceValues(func() (string, error) {
+	b, err := os.ReadFile("../../node_modules/axe-core/axe.min.js")
+	if err != nil {
+		return "", fmt.Errorf("axe-core is not there (make generate brings it): %w", err)
+	}
+	return string(b), nil
+})
+
+// running is the one Chromium of this package: starting one takes longer than most of what is tested in it. Every window
+// is of a profile of its own, so that nobody sees another's cookies.
+var (
+	running = sync.OnceValues(startChromium)
+	ends    []func()
+)
+
+func startChromium() (context.Context, error) {
+	path, err := chromiumPath()
+	if err != nil {
+		return nil, err
+	}
+	profile, err := os.MkdirTemp("", "crosswalk-e2e-chromium-")
+	if err != nil {
+		return nil, err
+	}
+	ends = append(ends, func() { _ = os.RemoveAll(profile) })
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true),
 		// A frame of another site shares the page's process, so that it can be looked into; what it may do is the same.
 		chromedp.Flag("disable-site-isolation-trials", true), chromedp.Flag("disable-features", "site-per-process,IsolateOrigins,Translate"),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 	)
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, stop := chromedp.NewContext(alloc)
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(func() { cancel(); stop(); stopAlloc() })
-	b := &browser{t: t, ctx: ctx, axe: string(axe), site: s, complaints: make(chan string, 100)}
-	b.do(chromedp.Navigate("about:blank"))
+	ends = append(ends, func() { stop(); stopAlloc() })
+	return ctx, chromedp.Do(ctx, chromedp.Navigate("about:blank"))
+}
+
+// closeChromium ends it after the last test.
+func closeChromium() {
+	for _, end := range slices.Backward(ends) {
+		end()
+	}
+}
+
+// desks are the places at which browsers are worked with: one for each processor, since pages compute and a page that
+// waits for its turn looks like one that does not answer.
+var desks = make(chan struct{}, max(2, goruntime.GOMAXPROCS(0)))
+
+// seated are the tests that have a desk; one test may open several windows.
+var seated sync.Map
+
+func takeDesk(t *testing.T) {
+	if _, has := seated.LoadOrStore(t, true); has {
+		return
+	}
+	desks <- struct{}{}
+	t.Cleanup(func() { <-desks })
+}
+
+// openBrowser opens a window of its own, in which nobody is signed in.
+func openBrowser(t *testing.T, s *site) *browser {
+	t.Helper()
+	chromium(t)
+	script, err := axe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	takeDesk(t)
+	root, err := running()
+	if err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	ctx, stop := chromedp.NewContext(root, chromedp.WithNewBrowserContext())
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	t.Cleanup(func() { cancel(); stop() })
+	b := &browser{t: t, ctx: ctx, axe: script, site: s, complaints: make(chan string, 100)}
+	// Each window behaves as if it were the one in front.
+	b.do(chromedp.Navigate("about:blank"), chromedp.EmulateViewport(1280, 900), call(emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}))
 	if err := chromedp.Listen(ctx, func(ev any) {
 		switch e := ev.(type) {
 		case *runtime.EventExceptionThrown:
@@ -119,29 +191,36 @@ func (b *browser) eval(script string) string {
 
 func (b *browser) text() string { return b.eval("document.body ? document.body.innerText : ''") }
 
+// call is a command of the browser's protocol of which nothing but success is of interest.
+func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, command, params)
+		return err
+	})
+}
+
+// look shows the page in a theme and at a width.
+func (b *browser) look(theme string, width int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, 900), call(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}))
+	// Under emulation Chromium keeps rules of the width before, until everything is styled anew.
+	b.eval(`(() => { const e = document.documentElement; e.style.display = "none"; e.offsetHeight; e.style.display = ""; return e.offsetHeight; })()`)
+}
+
 // pictures keeps the page as it looks on a desk and on a phone, in both themes.
 func (b *browser) pictures(name string) {
 	if os.Getenv("CROSSWALK_TEST_PICTURES") == "" {
 		return
 	}
-	theme := func(t string) chromedp.Action[chromedp.Void] {
-		return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: t}, {Name: "prefers-reduced-motion", Value: "reduce"},
-			}})
-			return err
-		})
-	}
-	for _, t := range []string{"dark", "light"} {
-		b.do(theme(t))
+	for _, theme := range []string{"dark", "light"} {
 		for _, width := range []int64{390, 1280} {
-			b.do(chromedp.EmulateViewport(width, 900))
-			// Under emulation Chromium keeps rules of the width before, until everything is styled anew.
-			b.eval(`(() => { const e = document.documentElement; e.style.display = "none"; e.offsetHeight; e.style.display = ""; return e.offsetHeight; })()`)
-			b.picture(fmt.Sprintf("%s-%d-%s", name, width, t))
+			b.look(theme, width)
+			b.picture(fmt.Sprintf("%s-%d-%s", name, width, theme))
 		}
 	}
-	b.do(chromedp.ResetViewport())
+	b.do(chromedp.EmulateViewport(1280, 900))
 }
 
 // picture keeps a screenshot where CROSSWALK_TEST_PICTURES says.
@@ -158,7 +237,7 @@ func (b *browser) picture(name string) {
 // wait waits until a script answers true.
 func (b *browser) wait(what, script string) {
 	b.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for b.eval("(() => { try { return Boolean("+script+") } catch { return false } })()") != "true" {
 		if time.Now().After(deadline) {
 			b.picture("failed")
@@ -260,10 +339,7 @@ func (b *browser) drag(from, to string) {
 
 // insert types a text at once.
 func insert(value string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, input.InsertText, input.InsertTextParams{Text: value})
-		return err
-	})
+	return call(input.InsertText, input.InsertTextParams{Text: value})
 }
 
 // tabTo walks with the Tab key until the focus is on the element.
@@ -299,8 +375,13 @@ func (b *browser) enterAt(words string) {
 // accessible runs axe on the page as it is and fails on anything serious.
 func (b *browser) accessible(name string) {
 	b.t.Helper()
+	// While a request is on its way its button is dimmed, which nobody has to read, and afterwards it brightens up.
+	b.wait("the page is at rest", `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added") &&
+		document.getAnimations().every(a => a.playState !== "running" || a.effect.getComputedTiming().endTime === Infinity)`)
 	b.pictures(name)
-	b.do(chromedp.Evaluate[chromedp.Void](b.axe + "\n; void 0"))
+	if b.eval(`typeof axe`) != "object" {
+		b.do(chromedp.Evaluate[chromedp.Void](b.axe + "\n; void 0"))
+	}
 	raw, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations
 		.filter(v => v.impact === "serious" || v.impact === "critical")
 		.map(v => v.id + ": " + v.help + " at " + v.nodes.map(n => n.target.join(" ")).slice(0, 3).join(", "))))`, chromedp.EvalAwaitPromise))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -20,6 +21,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
 )
 
 // canaries are secrets by name, which nothing that comes out may hold, in whatever spelling.
@@ -122,6 +126,30 @@ func between(t *testing.T, twin string, c *canaries, name string, blabs *atomic.
 type listener struct {
 	mu    sync.Mutex
 	heard map[string][]byte // by address
+
+	canaries *canaries
+	planted  atomic.Int64
+}
+
+// meant are the outputs in which a secret is shown on purpose, by the beginnings of their names: once to whoever made it, or
+// to those who have to copy it somewhere. Anywhere else it is a leak.
+var meant = map[string][]string{
+	"TOTP secret":             {"GET /settings/two-step", "POST /settings/two-step"}, // until the first code was typed
+	"recovery code":           {"POST /settings/two-step/confirm"},
+	"invite token":            {"POST /invites"},
+	"cookie crosswalk_invite": {"POST /invites"},                                        // which holds the token
+	"reset token":             {"crosswalk users reset", "GET /reset/", "POST /reset/"}, // a form leads to its own address
+	"identity code":           {"POST /embedded/highlevel", "POST /settings/identities"},
+	"Gleap's hook secret":     {"GET /settings", "GET /connections", "POST /connections/", "the file crosswalk.db"},
+}
+
+func isMeant(found, from string) bool {
+	for secret, places := range meant {
+		if strings.HasPrefix(found, secret) && slices.ContainsFunc(places, func(place string) bool { return strings.HasPrefix(from, place) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -135,8 +163,16 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body.Close()
 	resp.Body = io.NopCloser(bytes.NewReader(body))
+	// A cookie is how a session comes out, and the only way.
+	for _, cookie := range resp.Cookies() {
+		if name := cookie.Name; cookie.Value != "" && (strings.Contains(name, "session") || strings.Contains(name, "embedded") || strings.Contains(name, "invite")) {
+			l.canaries.plant(fmt.Sprintf("cookie %s %d", name, l.planted.Add(1)), cookie.Value)
+		}
+	}
+	rest := resp.Header.Clone()
+	rest.Del("Set-Cookie")
 	var head bytes.Buffer
-	_ = resp.Header.Write(&head)
+	_ = rest.Write(&head)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := r.Method + " " + r.URL.Path
@@ -146,6 +182,97 @@ func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var linkTo = regexp.MustCompile(`(?:href|action)="(/[^"#]*)"`)
 
+// planted takes a secret off a page, which shows it to whoever made it.
+func (s *site) planted(c *canaries, name, page, pattern string) string {
+	s.t.Helper()
+	m := regexp.MustCompile(pattern).FindStringSubmatch(page)
+	if m == nil {
+		s.t.Fatalf("there is no %s on the page:\n%s", name, tail(text(page), 600))
+	}
+	c.plant(name, m[1])
+	return m[1]
+}
+
+// usesItsSecrets makes every secret that people and providers are given, and uses each, rightly and wrongly.
+func (s *site) usesItsSecrets(c *canaries, hl twinReady, shared string) {
+	s.t.Helper()
+	_, list := s.get("/connections")
+	for _, m := range regexp.MustCompile(`href="(/connections/cn_[a-z0-9]+)"`).FindAllStringSubmatch(list, -1) {
+		if _, page := s.get(m[1]); strings.Contains(page, "/hooks/gleap/") {
+			hook := s.planted(c, "Gleap's hook secret", page, `/hooks/gleap/([A-Za-z0-9_-]{16,})`)
+			for _, body := range []map[string]any{{"event": "contact.sneezed", "data": map[string]any{"id": "nobody"}}, {"event": 1}, {"project": map[string]any{"id": "another"}, "event": "ticket.created"}} {
+				postJSON(s.t, s.url("/hooks/gleap/"+hook), nil, body)
+				postJSON(s.t, s.url("/hooks/gleap"), http.Header{"Authorization": {"Bearer " + hook}}, body)
+			}
+		}
+	}
+	page, _ := s.mustPost("/invites", url.Values{"role": {"viewer"}})
+	invite := s.planted(c, "invite token", page, `/invite/([A-Za-z0-9_-]{16,})`)
+	stranger := &http.Client{Transport: s.client.Transport}
+	for _, path := range []string{"/invite/" + invite, "/invite/x" + invite} {
+		resp, err := stranger.Get(s.url(path))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+
+	// Coming in from inside HighLevel: a code first, then straight in.
+	comes := func() (page string) {
+		s.t.Helper()
+		var place struct {
+			Location struct {
+				CompanyID string `json:"companyId"`
+			} `json:"location"`
+		}
+		getJSON(s.t, hl.URL+"/locations/"+hl.LocationID, http.Header{"Authorization": {"Bearer " + hl.Token}, "Version": {"2021-07-28"}}, &place)
+		context := sealContext(shared, map[string]string{
+			"userId": "usr0123456789abcdefg", "companyId": place.Location.CompanyID, "role": "admin", "type": "location", "userName": "Jane Doe", "email": "somebody@else.example", "activeLocation": hl.LocationID,
+		})
+		req, err := http.NewRequest(http.MethodPost, s.url("/embedded/highlevel"), strings.NewReader(url.Values{"context": {context}}.Encode()))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		resp, err := (&http.Client{Transport: s.client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Do(req)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		if len(resp.Cookies()) == 0 && resp.StatusCode >= 300 {
+			s.t.Fatalf("coming in answers %d: %s", resp.StatusCode, tail(text(string(body)), 400))
+		}
+		return string(body)
+	}
+	code := s.planted(c, "identity code", comes(), `offer-code[^>]*>\s*(?:<[a-z]+[^>]*>\s*)*([A-Z0-9-]{8,})`)
+	s.mustPost("/settings/identities", url.Values{"code": {code}, "confirm": {"yes"}, "current_password": {password}})
+	comes()
+
+	// Two-step sign-in, with a code that is wrong first, and in again with a recovery code.
+	page, _ = s.mustPost("/settings/two-step", url.Values{"current_password": {password}})
+	secret := s.planted(c, "TOTP secret", page, `id="secret"[^>]*value="([A-Z2-7]{16,})"`)
+	s.post("/settings/two-step/confirm", url.Values{"code": {"000000"}})
+	now, err := totp.GenerateCode(secret, time.Now())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	page, _ = s.mustPost("/settings/two-step/confirm", url.Values{"code": {now}})
+	codes := regexp.MustCompile(`<code>([a-zA-Z0-9-]{10,})</code>`).FindAllStringSubmatch(page, -1)
+	if len(codes) < 10 {
+		s.t.Fatalf("%d recovery codes are shown: %s", len(codes), tail(text(page), 600))
+	}
+	for i, m := range codes {
+		c.plant(fmt.Sprintf("recovery code %d", i+1), m[1])
+	}
+	s.mustPost("/sign-out", nil)
+	s.post("/sign-in", url.Values{"email": {password}, "password": {password}}) // as it happens
+	s.mustPost("/sign-in", url.Values{"email": {email}, "password": {password}})
+	s.post("/sign-in/code", url.Values{"code": {codes[1][1] + "x"}})
+	s.mustPost("/sign-in/code", url.Values{"code": {codes[0][1]}})
+}
+
 // TestNoSecretComesOut runs the product with secrets that are known, through refusals in which the provider repeats them, looks at
 // every page, file and command there is, at the log in full detail, and at the bytes on the disk.
 func TestNoSecretComesOut(t *testing.T) {
@@ -154,10 +281,11 @@ func TestNoSecretComesOut(t *testing.T) {
 		t.Skip("CROSSWALK_TEST_SHORT is set: this builds and runs the real binary")
 	}
 	hl, gl := startTwin(t, "highlevel", "--contacts", "5"), startTwin(t, "gleap", "--contacts", "5")
+	const shared, mail = "canary-of-the-shared-secret", "canary-of-the-mail-password"
 	const key, metrics = "Y2FuYXJ5LWtleS1jYW5hcnkta2V5LWNhbmFyeS1rZSE=", "canary-of-the-metrics-token"
 	c := &canaries{secrets: map[string]string{
 		"password": password, "set-up token": setupToken, "HighLevel's client secret": hl.ClientSecret, "private token": hl.Token, "API key": gl.Token,
-		"key of the vault": key, "metrics token": metrics, "Gleap's client secret": gl.ClientSecret,
+		"key of the vault": key, "metrics token": metrics, "HighLevel's shared secret": shared, "mail password": mail, "Gleap's client secret": gl.ClientSecret,
 	}}
 	var blabs, gleapBlabs atomic.Bool
 	hlURL, glURL := between(t, hl.URL, c, "HighLevel", &blabs), between(t, gl.root(), c, "Gleap", &gleapBlabs)
@@ -167,9 +295,10 @@ func TestNoSecretComesOut(t *testing.T) {
 		"CROSSWALK_HIGHLEVEL_CLIENT_ID=" + hl.ClientID, "CROSSWALK_HIGHLEVEL_CLIENT_SECRET=" + hl.ClientSecret,
 		"CROSSWALK_HIGHLEVEL_WEBHOOK_PUBLIC_KEY=" + hl.WebhookPublicKey, "CROSSWALK_GLEAP_BASE_URL=" + glURL + "/v3", "CROSSWALK_POLL_EVERY=1s",
 		"CROSSWALK_KEY=" + key, "CROSSWALK_METRICS_TOKEN=" + metrics, "CROSSWALK_LOG_LEVEL=debug",
+		"CROSSWALK_HIGHLEVEL_SHARED_SECRET=" + shared, "CROSSWALK_MAIL_SERVER=smtp://postman:" + mail + "@127.0.0.1:1",
 	}
 	s := newSite(t, data, env...)
-	ear := &listener{heard: map[string][]byte{}}
+	ear := &listener{heard: map[string][]byte{}, canaries: c}
 	s.client.Transport = ear
 	s.signUp()
 
@@ -194,13 +323,7 @@ func TestNoSecretComesOut(t *testing.T) {
 	if !strings.Contains(text(string(page)), "HighLevel is connected") {
 		t.Fatalf("%d at %s: %s", resp.StatusCode, resp.Request.URL.Path, tail(text(string(page)), 600))
 	}
-	for u, _ := url.Parse(s.url("/")); u != nil; u = nil {
-		for _, cookie := range s.client.Jar.Cookies(u) {
-			if strings.Contains(cookie.Name, "session") {
-				c.plant("session", cookie.Value)
-			}
-		}
-	}
+	s.usesItsSecrets(c, hl, shared)
 
 	// Work that succeeds, and work whose refusal repeats the credential.
 	id := s.automationOn("gleap-contact-to-highlevel")
@@ -211,10 +334,10 @@ func TestNoSecretComesOut(t *testing.T) {
 		}
 	}
 	add("Mary Jackson")
-	until(t, wait20, "Mary is in HighLevel", func() bool { return find(t, hl, "mary@example.com") != nil })
+	until(t, patience, "Mary is in HighLevel", func() bool { return find(t, hl, "mary@example.com") != nil })
 	add("Dorothy Vaughan")
 	blabs.Store(true)
-	until(t, wait20, "a refusal is told", func() bool {
+	until(t, patience, "a refusal is told", func() bool {
 		_, p := s.get("/runs")
 		return strings.Contains(text(p), "refused as it was sent")
 	})
@@ -224,7 +347,7 @@ func TestNoSecretComesOut(t *testing.T) {
 		s.post(m[1]+"/test", nil)
 		s.post(m[1]+"/check", nil)
 	}
-	until(t, wait20, "the refusals are remembered", func() bool {
+	until(t, patience, "the refusals are remembered", func() bool {
 		_, p := s.get(regexp.MustCompile(`/connections/cn_[a-z0-9]+`).FindString(list))
 		return strings.Contains(text(p), "The request was refused")
 	})
@@ -263,10 +386,15 @@ func TestNoSecretComesOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"secrets", "status", "--json"}, {"users", "--json"}, {"users", "reset", email}, {"person", "export", "mary@example.com"}, {"doctor"}, {"doctor", "--data", data}, {"version"}} {
+	for _, args := range [][]string{{"secrets", "status", "--json"}, {"secrets", "rotate"}, {"users", "--json"}, {"users", "reset", email}, {"person", "export", "mary@example.com"}, {"doctor"}, {"doctor", "--data", data}, {"version"}} {
 		cmd := exec.Command(path, args...)
 		cmd.Env = append(cleanEnv(), append(env, "CROSSWALK_DATA="+data)...)
 		out, _ := cmd.CombinedOutput() // one that fails must keep secrets too
+		if m := regexp.MustCompile(`/reset/(\S+)`).FindSubmatch(out); m != nil {
+			c.plant("reset token", string(m[1]))
+			s.get("/reset/" + string(m[1]))
+			s.post("/reset/"+string(m[1]), url.Values{"password": {"short"}, "password_again": {"shorter"}})
+		}
 		ear.heard["crosswalk "+strings.Join(args, " ")] = out
 	}
 	s.proc.kill()
@@ -287,13 +415,18 @@ func TestNoSecretComesOut(t *testing.T) {
 	for from, output := range ear.heard {
 		sent += len(output)
 		for _, found := range c.sing(output) {
-			if strings.HasPrefix(found, "session ") && strings.Contains(string(output), "Set-Cookie:") {
-				continue // a cookie is how a session comes out
+			if isMeant(found, from) {
+				continue
 			}
 			t.Errorf("%s holds the %s", from, found)
 		}
 	}
-	if len(c.secrets) < 11 || sent < 1<<20 {
+	for _, name := range []string{"TOTP secret", "recovery code 1", "invite token", "reset token", "Gleap's hook secret", "identity code", "cookie crosswalk_session", "cookie crosswalk_embedded"} {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(c.secrets)), func(planted string) bool { return strings.HasPrefix(planted, name) }) {
+			t.Errorf("no %s was planted", name)
+		}
+	}
+	if len(c.secrets) < 30 || sent < 1<<20 {
 		t.Errorf("%d secrets were looked for in %d bytes of %d outputs", len(c.secrets), sent, len(ear.heard))
 	}
 	t.Logf("%d secrets, %d pages, %d outputs, %d bytes", len(c.secrets), len(seen), len(ear.heard), sent)

@@ -87,14 +87,14 @@ func TestUninstalledThereAndInstalledAgain(t *testing.T) {
 	address := b.healthOf("HighLevel")
 
 	tell(t, http.MethodPost, hl.root()+"/_twin/uninstall", `{}`)
-	until(t, wait20, "the connection knows", func() bool {
+	until(t, patience, "the connection knows", func() bool {
 		_, page := s.get(address)
 		return strings.Contains(text(page), "uninstalled in this account")
 	})
 	if status, body := postJSON(t, gl.root()+"/_twin/contacts", nil, map[string]any{"name": "Dorothy Vaughan", "email": "dorothy@example.com"}); status >= 400 {
 		t.Fatal(status, body)
 	}
-	until(t, wait20, "Dorothy waits", func() bool {
+	until(t, patience, "Dorothy waits", func() bool {
 		_, page := s.get(address)
 		return strings.Contains(text(page), "1 record waits")
 	})
@@ -107,7 +107,7 @@ func TestUninstalledThereAndInstalledAgain(t *testing.T) {
 	b.accessible("uninstalled-reconnect")
 	b.connectByConsent("Continue to HighLevel")
 	b.waitText("HighLevel is connected again")
-	until(t, wait20, "Dorothy is in HighLevel", func() bool { return find(t, hl, "dorothy@example.com") != nil })
+	until(t, patience, "Dorothy is in HighLevel", func() bool { return find(t, hl, "dorothy@example.com") != nil })
 	if at := b.eval("location.pathname"); at != address {
 		t.Errorf("it is another connection: %s, was %s", at, address)
 	}
@@ -131,7 +131,7 @@ func TestRevokedThenGuidedBackAndHeldWorkFlows(t *testing.T) {
 			t.Fatal(status, body)
 		}
 	}
-	until(t, wait20, "three records wait", func() bool {
+	until(t, patience, "three records wait", func() bool {
 		_, page := s.get(address)
 		return strings.Contains(text(page), "3 records wait")
 	})
@@ -149,13 +149,13 @@ func TestRevokedThenGuidedBackAndHeldWorkFlows(t *testing.T) {
 	b.connectByConsent("Continue to HighLevel")
 	b.waitText("HighLevel is connected again")
 	for _, mail := range []string{"mary@example.com", "dorothy@example.com", "katherine@example.com"} {
-		until(t, wait20, mail+" is in HighLevel", func() bool { return find(t, hl, mail) != nil })
+		until(t, patience, mail+" is in HighLevel", func() bool { return find(t, hl, mail) != nil })
 	}
-	until(t, wait20, "nothing waits", func() bool {
+	until(t, patience, "nothing waits", func() bool {
 		_, page := s.get(address + "?draining=1")
 		return strings.Contains(text(page), "Working. 1 automation uses it.") && !strings.Contains(text(page), "being worked on")
 	})
-	until(t, wait20, "the refusals are remembered", func() bool {
+	until(t, patience, "the refusals are remembered", func() bool {
 		_, page := s.get(address)
 		return strings.Contains(text(page), "The access was not accepted")
 	})
@@ -237,7 +237,7 @@ func TestAKeyIsRefusedAndReplacedAndHeldWorkFlows(t *testing.T) {
 			t.Fatal(status, body)
 		}
 	}
-	until(t, wait20, "two records wait", func() bool {
+	until(t, patience, "two records wait", func() bool {
 		_, page := s.get(address)
 		return strings.Contains(text(page), "Needs you: Gleap refuses our key") && strings.Contains(text(page), "2 records wait")
 	})
@@ -258,7 +258,7 @@ func TestAKeyIsRefusedAndReplacedAndHeldWorkFlows(t *testing.T) {
 		t.Errorf("it is another connection: %s, was %s", at, address)
 	}
 	for _, mail := range people {
-		until(t, wait20, mail+" is in Gleap", func() bool { return session(t, gl, mail) != nil })
+		until(t, patience, mail+" is in Gleap", func() bool { return session(t, gl, mail) != nil })
 	}
 	b.open(address + "?draining=1")
 	b.waitText("Working. 2 automations use it.")

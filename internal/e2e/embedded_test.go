@@ -93,6 +93,7 @@ func TestComingInFromInsideHighLevel(t *testing.T) {
 	own.waitText("Is this you?")
 	own.waitText("Jane Doe")
 	own.accessible("identity-link")
+	own.fill("current_password", password)
 	own.press("Yes, link it")
 	own.waitText("is signed in here as you")
 	own.quiet()
@@ -131,7 +132,7 @@ func TestComingInFromInsideHighLevel(t *testing.T) {
 func (b *browser) inFrame(what, script string) (said string) {
 	b.t.Helper()
 	script = "(() => { const d = document; return String((" + script + ") || ''); })()"
-	until(b.t, wait20, what+" inside the frame", func() bool {
+	until(b.t, patience, what+" inside the frame", func() bool {
 		var err error
 		said, err = chromedp.Run(b.ctx, func(ctx context.Context, t *chromedp.Target) (string, error) {
 			tree, err := cdp.Call(ctx, t, page.GetFrameTree, cdp.Empty{})

@@ -12,7 +12,7 @@ func TestTheFirstSyncStepByStep(t *testing.T) {
 	t.Parallel()
 	hl := startTwin(t, "highlevel", "--instant")
 	gl := startTwin(t, "gleap", "--instant")
-	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_POLL_EVERY=1s")
+	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_GLEAP_BASE_URL="+gl.URL, "CROSSWALK_POLL_EVERY=1s")
 	s.signUp()
 	s.mustPost("/connections/highlevel", url.Values{"token": {hl.Token}, "location_id": {hl.LocationID}})
 	s.mustPost("/connections/gleap", url.Values{"region": {"custom"}, "base_url": {gl.URL}, "api_key": {gl.Token}, "project_id": {gl.ProjectID}})
@@ -47,6 +47,10 @@ func TestTheFirstSyncStepByStep(t *testing.T) {
 	b.click(useRecipe("Keep contacts in sync"))
 	b.waitPath("/map")
 	b.accessible("two-way-map")
+	b.choose(`document.getElementById("key-source")`, b.eval(`[...document.querySelectorAll("#key-source option")].find(o => o.text == "Support ID").value`))
+	b.choose(`document.getElementById("key-target")`, "userId")
+	b.press("Recognise by these too")
+	b.waitText("Compared letter by letter")
 	id := strings.Split(b.eval("location.pathname"), "/")[2]
 	b.open("/automations/" + id + "/live")
 	b.press("First sync")
@@ -83,6 +87,22 @@ func TestTheFirstSyncStepByStep(t *testing.T) {
 	b.waitPath("/live")
 	b.press("Switch on")
 	b.waitText("It is on")
+
+	// What is edited from now on waits: it is tried over everyone, and then put live.
+	b.open("/automations/" + id + "/map")
+	b.press("Later")
+	b.waitText("Changes that are not live yet")
+	b.accessible("not-live-yet")
+	b.pictures("not-live-yet")
+	b.press("Try against everyone")
+	b.waitText("Version 3 against 2")
+	b.waitText("Nothing has been written.")
+	b.open("/automations/" + id + "/live")
+	b.press("Put live")
+	b.waitText("counts from the next event")
+	if strings.Contains(b.text(), "Changes that are not live yet") {
+		t.Error("what was put live still waits")
+	}
 	b.open("/reviews")
 	b.waitText("Kim")
 	b.quiet()

@@ -54,7 +54,7 @@ func TestTwoAutomationsFacingEachOtherComeToRest(t *testing.T) {
 	if status, body := postJSON(t, hl.root()+"/_twin/contacts", nil, map[string]any{"firstName": "Mary", "lastName": "Jackson", "email": "mary@example.com"}); status >= 400 {
 		t.Fatal(status, body)
 	}
-	until(t, wait20, "Mary is in Gleap", func() bool { return session(t, gl, "mary@example.com") != nil })
+	until(t, patience, "Mary is in Gleap", func() bool { return session(t, gl, "mary@example.com") != nil })
 	if got := session(t, gl, "mary@example.com")["name"]; got != "Mary Jackson" {
 		t.Errorf("her name is %v", got)
 	}
@@ -62,12 +62,12 @@ func TestTwoAutomationsFacingEachOtherComeToRest(t *testing.T) {
 	if status, body := postJSON(t, gl.root()+"/_twin/contacts", nil, map[string]any{"name": "Dorothy Vaughan", "email": "dorothy@example.com"}); status >= 400 {
 		t.Fatal(status, body)
 	}
-	until(t, wait20, "Dorothy is in HighLevel", func() bool { return find(t, hl, "dorothy@example.com") != nil })
+	until(t, patience, "Dorothy is in HighLevel", func() bool { return find(t, hl, "dorothy@example.com") != nil })
 
 	// At rest: three polls on, nobody has written anything more.
 	writes := func() float64 { return stats(t, hl)["writes"] + stats(t, gl)["writes"] }
 	calm, last := time.Now(), writes()
-	until(t, 60*time.Second, "both sides come to rest", func() bool {
+	until(t, patience, "both sides come to rest", func() bool {
 		if now := writes(); now != last {
 			calm, last = time.Now(), now
 		}
@@ -138,7 +138,7 @@ func TestAWorkerOfItsOwnGoesOnWhenTheServerIsGone(t *testing.T) {
 	}
 	hl, gl := startTwin(t, "highlevel", "--instant"), startTwin(t, "gleap", "--instant")
 	data := t.TempDir()
-	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_POLL_EVERY=1s", "CROSSWALK_DATABASE_URL=" + postgrestest.URL(t)}
+	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_GLEAP_BASE_URL=" + gl.URL, "CROSSWALK_POLL_EVERY=1s", "CROSSWALK_DATABASE_URL=" + postgrestest.URL(t)}
 	if p := start(t, env, "work", "--data", data); p.cmd.Wait() == nil || !strings.Contains(p.log.String(), "crosswalk migrate") {
 		t.Errorf("a worker without a schema said %s", p.log.String())
 	}
@@ -154,7 +154,7 @@ func TestAWorkerOfItsOwnGoesOnWhenTheServerIsGone(t *testing.T) {
 		t.Fatal(status, body)
 	}
 	// The worker polls once it leads, which it does when the dead server's claim to lead has run out.
-	until(t, 2*time.Minute, "the worker carries Annie across", func() bool { return find(t, hl, "annie@example.com") != nil })
+	until(t, 2*patience, "the worker carries Annie across", func() bool { return find(t, hl, "annie@example.com") != nil })
 	if got := stats(t, hl)["contacts"]; got != 1 {
 		t.Errorf("HighLevel holds %v contacts", got)
 	}

@@ -1,15 +1,12 @@
 package e2e_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 
 	"crosswalk/static"
 	"crosswalk/web/gallery"
@@ -38,37 +35,32 @@ func TestEveryStateIsAccessible(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	families := map[string][]gallery.State{}
+	// Each window takes the next state when it is done with one. What the dark theme changes are colours, whose contrast
+	// static/contrast_test.go reckons for both.
+	next := make(chan gallery.State, len(states))
 	for _, st := range gallery.States() {
-		families[st.Family] = append(families[st.Family], st)
+		next <- st
 	}
-	look := func(t *testing.T, scheme string, width int64) *browser {
-		b := openBrowser(t, &site{t: t, addr: strings.TrimPrefix(server.URL, "http://")})
-		b.do(chromedp.EmulateViewport(width, 900), chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-			_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-				{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-			}})
-			return err
-		}))
-		return b
-	}
-	for family, states := range families {
-		t.Run("light/"+family, func(t *testing.T) {
-			b := look(t, "light", 1280)
-			for _, st := range states {
-				b.open("/" + st.Name)
-				b.accessible(st.Name)
+	close(next)
+	at := &site{t: t, addr: strings.TrimPrefix(server.URL, "http://")}
+	var windows sync.WaitGroup
+	for range max(2, runtime.GOMAXPROCS(0)) {
+		window := openBrowser(t, at)
+		windows.Go(func() {
+			for st := range next {
+				t.Run(st.Family+"/"+st.Name, func(t *testing.T) {
+					b := *window
+					b.t = t
+					b.look("light", 1280)
+					b.open("/" + st.Name)
+					b.accessible(st.Name)
+					b.look("dark", 320)
+					if b.eval("document.documentElement.scrollWidth > innerWidth") != "false" {
+						t.Errorf("%s sticks out sideways", st.Name)
+					}
+				})
 			}
 		})
 	}
-	// What the dark theme changes are colours, whose contrast static/contrast_test.go reckons for both.
-	t.Run("dark and narrow", func(t *testing.T) {
-		b := look(t, "dark", 320)
-		for _, st := range gallery.States() {
-			b.open("/" + st.Name)
-			if b.eval("document.documentElement.scrollWidth > innerWidth") != "false" {
-				t.Errorf("%s sticks out sideways", st.Name)
-			}
-		}
-	})
+	windows.Wait()
 }

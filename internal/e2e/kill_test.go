@@ -38,8 +38,8 @@ func contacts(t *testing.T, hl twinReady) []map[string]any {
 	}
 }
 
-// TestKilledAtAnyMomentNothingIsLostOrDoubled kills the server again and again while contacts arrive, on both
-// databases, and then looks at what HighLevel holds.
+// TestKilledAtAnyMomentNothingIsLostOrDoubled kills the server again and again while contacts arrive and people of both
+// sides edit them, on both databases, and then looks at what the two hold.
 func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("CROSSWALK_TEST_SHORT") != "" {
@@ -47,21 +47,26 @@ func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	}
 	// A hundred kills. Most are on the embedded database: on PostgreSQL a key that was claimed when its worker died is
 	// free again only when its lease ends, so that each server there takes two minutes to come to rest.
+	// What a plan for everyone has claimed is free after five, so that one is killed on the embedded database only.
 	for i, server := range []struct {
-		database      string
-		kills, people int
-	}{{"sqlite", 40, 120}, {"sqlite", 40, 120}, {"postgres", 20, 80}} {
+		database             string
+		kills, people, first int
+	}{{"sqlite", 40, 120, 60}, {"postgres", 10, 40, 1}} {
 		t.Run(fmt.Sprintf("%s %d", server.database, i+1), func(t *testing.T) {
 			t.Parallel()
 			killLoop(t, server.database, server.kills, server.people, uint64(i))
 		})
+		t.Run("both ways, "+server.database, func(t *testing.T) {
+			t.Parallel()
+			killWhilePeopleEdit(t, server.database, server.kills, server.first, uint64(i))
+		})
 	}
 }
 
-func killLoop(t *testing.T, database string, kills, people int, seed uint64) {
-	hl := startTwin(t, "highlevel", "--instant", "--allow-duplicates")
-	gl := startTwin(t, "gleap", "--instant")
-	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_POLL_EVERY=1s"}
+// killable is a server with its first account that goes by the twins.
+func killable(t *testing.T, database string, hl, gl twinReady) *site {
+	t.Helper()
+	env := []string{"CROSSWALK_HIGHLEVEL_BASE_URL=" + hl.URL, "CROSSWALK_GLEAP_BASE_URL=" + gl.URL, "CROSSWALK_POLL_EVERY=1s"}
 	if database == "postgres" {
 		env = append(env, "CROSSWALK_DATABASE_URL="+postgrestest.URL(t))
 	}
@@ -74,6 +79,13 @@ func killLoop(t *testing.T, database string, kills, people int, seed uint64) {
 	}
 	s := newSite(t, data, env...)
 	s.signUp()
+	return s
+}
+
+func killLoop(t *testing.T, database string, kills, people int, seed uint64) {
+	hl := startTwin(t, "highlevel", "--instant", "--allow-duplicates")
+	gl := startTwin(t, "gleap", "--instant")
+	s := killable(t, database, hl, gl)
 	s.automate(hl, gl)
 
 	random := rand.New(rand.NewPCG(seed, uint64(kills)))

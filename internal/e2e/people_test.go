@@ -10,7 +10,7 @@ func TestAViewerIsInvitedAndLooks(t *testing.T) {
 	t.Parallel()
 	hl := startTwin(t, "highlevel", "--instant")
 	gl := startTwin(t, "gleap", "--instant")
-	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL)
+	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_GLEAP_BASE_URL="+gl.URL)
 	s.signUp()
 	s.mustPost("/connections/highlevel", url.Values{"token": {hl.Token}, "location_id": {hl.LocationID}})
 	s.mustPost("/connections/gleap", url.Values{"region": {"custom"}, "base_url": {gl.URL}, "api_key": {gl.Token}, "project_id": {gl.ProjectID}})

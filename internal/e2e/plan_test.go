@@ -32,7 +32,7 @@ func TestAPlanIsShownCarriedOutAndTakenBack(t *testing.T) {
 	t.Parallel()
 	hl := startTwin(t, "highlevel", "--instant")
 	gl := startTwin(t, "gleap", "--instant")
-	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_POLL_EVERY=1s")
+	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_GLEAP_BASE_URL="+gl.URL, "CROSSWALK_POLL_EVERY=1s")
 	s.signUp()
 	s.mustPost("/connections/highlevel", url.Values{"token": {hl.Token}, "location_id": {hl.LocationID}})
 	s.mustPost("/connections/gleap", url.Values{"region": {"custom"}, "base_url": {gl.URL}, "api_key": {gl.Token}, "project_id": {gl.ProjectID}})
@@ -54,7 +54,8 @@ func TestAPlanIsShownCarriedOutAndTakenBack(t *testing.T) {
 	if count() != before {
 		t.Fatal("showing a plan wrote something")
 	}
-	out, err = s.command("apply", planID.FindString(out))
+	first := planID.FindString(out)
+	out, err = s.command("apply", first)
 	if err != nil || !strings.Contains(out, fmt.Sprintf("%d written", people)) || count() != before+people {
 		t.Fatalf("apply: %v, %d contacts\n%s", err, count(), out)
 	}
@@ -67,17 +68,17 @@ func TestAPlanIsShownCarriedOutAndTakenBack(t *testing.T) {
 	done := func(path string, words string) string {
 		t.Helper()
 		page := ""
-		until(t, wait20, words, func() bool {
+		until(t, patience, words, func() bool {
 			_, page = s.get(path)
 			return strings.Contains(text(page), words)
 		})
 		return page
 	}
 	done(at, "Nothing has been written.")
-	if status, body := s.get(at + "?format=csv"); status != 200 || strings.Count(body, "\n") != people+1 {
+	if status, body := s.get(at + "?format=csv"); status != 200 || strings.Count(body, "\n") != people+before+1 {
 		t.Errorf("CSV: %d\n%s", status, tail(body, 300))
 	}
-	if status, body := s.get(at + "?format=json"); status != 200 || strings.Count(body, `"outcome"`) != people {
+	if status, body := s.get(at + "?format=json"); status != 200 || strings.Count(body, `"outcome"`) != people+before {
 		t.Errorf("JSON: %d\n%s", status, tail(body, 300))
 	}
 	_, drift := s.get("/drift")
@@ -99,5 +100,13 @@ func TestAPlanIsShownCarriedOutAndTakenBack(t *testing.T) {
 	done(at, "1 record written")
 	if got := count(); got != before+people-1 {
 		t.Errorf("%d contacts, want %d", got, before+people-1)
+	}
+
+	// And from the command line: all that is left of the first plan goes back.
+	if out, err = s.command("undo", "plan", first); err != nil || !strings.Contains(out, "Nothing has been written.") || count() != before+people-1 {
+		t.Fatalf("undo, shown: %v, %d contacts\n%s", err, count(), out)
+	}
+	if out, err = s.command("undo", "plan", first, "--created", "delete", "--yes"); err != nil || !strings.Contains(out, fmt.Sprintf("%d taken back", people-1)) || count() != before {
+		t.Fatalf("undo: %v, %d contacts, want %d\n%s", err, count(), before, out)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,7 +29,11 @@ const (
 	setupToken = "set-up-token-of-the-test"
 	email      = "founder@example.com"
 	password   = "a long enough password"
-	wait20     = 20 * time.Second
+	// patience is how long a test waits for what must come. Only a failure takes that long: on a machine that does much
+	// else besides, what is right must not look wrong.
+	patience = 2 * time.Minute
+	// atOnce is how many tests of this package run at the same time. Most of them wait for a server, a poll or a lease.
+	atOnce = 8
 )
 
 // binary builds the program once for all tests of this package.
@@ -45,7 +51,12 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if given := flag.Lookup("test.parallel"); given.Value.String() == given.DefValue {
+		_ = given.Value.Set(strconv.Itoa(atOnce))
+	}
 	code := postgrestest.Run(m)
+	closeChromium()
 	if path, err := binary(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
@@ -183,7 +194,7 @@ func newSite(t *testing.T, data string, env ...string) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, addr: freeAddr(t), client: &http.Client{Jar: jar, Timeout: 20 * time.Second}}
+	s := &site{t: t, addr: freeAddr(t), client: &http.Client{Jar: jar, Timeout: patience}}
 	s.env = append([]string{"CROSSWALK_SETUP_TOKEN=" + setupToken}, env...)
 	s.args = []string{"serve", "--addr", s.addr, "--data", data}
 	s.up()
@@ -195,7 +206,7 @@ func (s *site) up() {
 	s.t.Helper()
 	s.proc = start(s.t, s.env, s.args...)
 	go func(p *process) { _, _ = io.Copy(io.Discard, p.out) }(s.proc)
-	until(s.t, 20*time.Second, "the server is ready", func() bool {
+	until(s.t, patience, "the server is ready", func() bool {
 		resp, err := http.Get(s.url("/readyz"))
 		if err != nil {
 			return false
@@ -207,17 +218,16 @@ func (s *site) up() {
 
 func (s *site) url(path string) string { return "http://" + s.addr + path }
 
-// until polls an oracle with a deadline; nothing in a test waits a fixed time.
+// until asks an oracle until a deadline, at first often and then less and less: some of them ask the provider, whose call
+// limit the server under test has to live on too.
 func until(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(limit)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
+	for pause := 25 * time.Millisecond; !ok(); pause = min(pause*5/4, 500*time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited %s in vain: %s", limit, what)
 		}
-		<-tick.C
+		<-time.After(pause)
 	}
 }
 
@@ -303,24 +313,12 @@ func stats(t *testing.T, twin twinReady) map[string]float64 {
 
 func getJSON(t *testing.T, address string, header http.Header, out any) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
+	status, body := answered(t, http.MethodGet, address, header, nil)
+	if status != http.StatusOK {
+		t.Fatalf("GET %s: %d %s", address, status, tail(body, 300))
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %d %v %s", address, resp.StatusCode, err, tail(string(body), 300))
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		t.Fatalf("GET %s: %v in %s", address, err, tail(string(body), 300))
+	if err := json.Unmarshal([]byte(body), out); err != nil {
+		t.Fatalf("GET %s: %v in %s", address, err, tail(body, 300))
 	}
 }
 
@@ -330,21 +328,38 @@ func postJSON(t *testing.T, address string, header http.Header, in any) (int, st
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
+	header = header.Clone()
+	if header == nil {
+		header = http.Header{}
 	}
-	for k, v := range header {
-		req.Header[k] = v
+	header.Set("Content-Type", "application/json")
+	return answered(t, http.MethodPost, address, header, body)
+}
+
+// answered sends a request. A provider that says it is asked too often is asked again, as any client would.
+func answered(t *testing.T, method, address string, header http.Header, body []byte) (int, string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; <-time.After(time.Second) {
+		req, err := http.NewRequest(method, address, bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range header {
+			req.Header[k] = v
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatalf("%s %s: %v", method, address, err)
+		}
+		if resp.StatusCode != http.StatusTooManyRequests || time.Now().After(deadline) {
+			return resp.StatusCode, string(answer)
+		}
 	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	answer, _ := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(answer)
 }
 
 func decode(t *testing.T, body string, out any) {

@@ -179,7 +179,7 @@ func TestTheWholeStoryByMouse(t *testing.T) {
 	}
 	b.waitText("Ada Lovelace")
 	b.accessible("runs")
-	until(t, wait20, "Ada is in HighLevel", func() bool { return find(t, hl, "ada@example.com") != nil })
+	until(t, patience, "Ada is in HighLevel", func() bool { return find(t, hl, "ada@example.com") != nil })
 	if c := find(t, hl, "ada@example.com"); c["firstName"] != "Ada" || c["lastName"] != "Lovelace" || c["city"] != "Paying" {
 		t.Errorf("Ada arrived as %v", c)
 	}
@@ -273,7 +273,7 @@ func TestTheStoryByKeyboardAlone(t *testing.T) {
 	b.typeAt("new-name", "Grace Hopper")
 	b.typeAt("new-email", "grace@example.com")
 	enter()
-	until(t, wait20, "Grace is in HighLevel", func() bool { return find(t, hl, "grace@example.com") != nil })
+	until(t, patience, "Grace is in HighLevel", func() bool { return find(t, hl, "grace@example.com") != nil })
 	b.open("/runs")
 	b.waitText("Grace Hopper")
 	b.enterAt("Grace Hopper")

@@ -13,7 +13,7 @@ func TestContactsAreKeptInSyncBothWays(t *testing.T) {
 	t.Parallel()
 	hl := startTwin(t, "highlevel", "--instant")
 	gl := startTwin(t, "gleap", "--instant")
-	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_POLL_EVERY=1s")
+	s := newSite(t, t.TempDir(), "CROSSWALK_HIGHLEVEL_BASE_URL="+hl.URL, "CROSSWALK_GLEAP_BASE_URL="+gl.URL, "CROSSWALK_POLL_EVERY=1s")
 	s.signUp()
 	s.mustPost("/connections/highlevel", url.Values{"token": {hl.Token}, "location_id": {hl.LocationID}})
 	s.mustPost("/connections/gleap", url.Values{"region": {"custom"}, "base_url": {gl.URL}, "api_key": {gl.Token}, "project_id": {gl.ProjectID}})
@@ -38,16 +38,16 @@ func TestContactsAreKeptInSyncBothWays(t *testing.T) {
 		}
 		return nil
 	}
-	until(t, wait20, "Jane is in HighLevel", func() bool { return jane() != nil })
-	until(t, wait20, "Omar is in Gleap", func() bool { return stats(t, gl)["sessions"] >= 2 })
+	until(t, patience, "Jane is in HighLevel", func() bool { return jane() != nil })
+	until(t, patience, "Omar is in Gleap", func() bool { return stats(t, gl)["sessions"] >= 2 })
 
 	// A label in HighLevel reaches Gleap, and nothing comes back of it.
 	must(postJSON(t, hl.URL+"/contacts/"+fmt.Sprint(jane()["id"])+"/tags", api, map[string]any{"tags": []string{"met at fair"}}))
-	until(t, wait20, "the run that carried the label", func() bool {
+	until(t, patience, "the run that carried the label", func() bool {
 		_, page := s.get("/records?q=jane%40example.com")
 		return strings.Contains(text(page), "Jane Roe")
 	})
-	until(t, wait20, "both sides agree", func() bool {
+	until(t, patience, "both sides agree", func() bool {
 		out, err := s.command("plan", id)
 		return err == nil && strings.Contains(out, "2 of 2 linked pairs agree in every mapped field")
 	})

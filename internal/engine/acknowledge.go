@@ -46,6 +46,9 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 			if f.Action != automation.Set || !record.Same(f.Kind, now, f.After, c.locale) && record.Same(f.Kind, now, f.Before, c.locale) {
 				continue
 			}
+			if c.agreedSince(at.base, ch, f, side, now) {
+				continue
+			}
 			key, value := f.BaseKey(), now
 			if !alike(now, f.After) {
 				if ch.Op == automation.Update && (c.askedFor(open, ch, f, now) || c.asks(f)) {
@@ -68,6 +71,22 @@ func (c *Compiled) acknowledge(at found, source record.Record, open []automation
 		return at.base
 	}
 	return &base
+}
+
+// agreedSince reports that both sides agreed on what a field holds after a write to it was sent: whatever became of that
+// write, it is past.
+func (c *Compiled) agreedSince(base *automation.Base, ch automation.Change, f automation.FieldPlan, side automation.Side, now record.Value) bool {
+	if base == nil || !base.AgreedAt.After(ch.IntendedAt) {
+		return false
+	}
+	key := f.BaseKey()
+	if side == automation.SourceSide && f.Key != automation.BackKey(f.Field) {
+		v, ok := c.gives(f, now)
+		agreed, met := base.Fields[key]
+		return ok && met && record.Same(f.Kind, agreed, v, c.locale)
+	}
+	held, met := base.Target[key]
+	return met && record.Same(f.Kind, held, now, c.locale)
 }
 
 // askedFor reports that a value is what another of the writes without an answer asked for: then it is ours, and late.

@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -18,15 +21,19 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 			return res, err
 		}
 	}
+	if err := x.readAgain(ctx, c, &source, &at); err != nil {
+		return x.fail(ctx, err, c.Source.Label)
+	}
+	x.tell(c, source, at)
 	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}
 	if at.kin != nil {
-		in.Parent, in.ParentMissing = at.kin.parent, at.kin.waits
+		in.Parent, in.ParentMissing, in.Awaits = at.kin.parent, at.kin.waits, at.kin.awaits
 	} else if in.Target == nil && in.Identity.How == automation.NotFound {
 		parent, waits, err := x.parentOf(ctx, c, source)
 		if err != nil {
 			return x.fail(ctx, err, c.Source.Label)
 		}
-		in.Parent, in.ParentMissing = parent, waits
+		in.Parent, in.ParentMissing, in.Awaits = parent, waits, x.awaited(c)
 	}
 	p := c.Plan(in)
 	if len(p.Asks()) > 0 {
@@ -48,6 +55,11 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 	x.decided(p.Outcome, p.Code, p.Reason)
 	if !p.Writes() {
 		return x.withoutWriting(ctx, c, p, in, at)
+	}
+	if x.shown != nil && !within(p, *x.shown) {
+		x.moved = &p
+		x.decided(automation.Skip, codeMoved, "It looks otherwise than it was shown, so nothing is written.")
+		return x.finish(ctx, automation.Succeeded, Finish{})
 	}
 	if p.Outcome == automation.Create {
 		if wait := x.soon(); wait > 0 {
@@ -73,7 +85,7 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 		end.Sever = at.link
 	case (p.Outcome == automation.Same || p.Outcome == automation.Linked) && at.target != nil:
 		x.remember(&end, c, p, in, Answers{}, at)
-	case p.Outcome == automation.Decide && p.Code == automation.CodeConflict && at.target != nil:
+	case p.Outcome == automation.Decide && (p.Code == automation.CodeConflict || p.Code == automation.CodeVanished) && at.target != nil:
 		// What does agree is remembered all the same.
 		x.remember(&end, c, p, in, Answers{}, at)
 	}
@@ -84,6 +96,12 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 		}
 	}
 	state := automation.Succeeded
+	if x.arrived && p.Outcome == automation.Blocked && p.Code == codeUnmappable && at.target != nil {
+		// An earlier attempt has written the rest, as one that was answered would have.
+		x.remember(&end, c, p, in, Answers{}, at)
+		x.decided(automation.Update, "update", "What can be carried over is written. "+p.Reason)
+		return x.finish(ctx, state, end)
+	}
 	if p.Outcome == automation.Blocked || p.Outcome == automation.Decide {
 		state = automation.Failed
 	}
@@ -163,6 +181,7 @@ func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan
 		}
 		if p.Outcome == automation.Create {
 			x.run.Target = answer.Ref
+			change.After = c.allOf(change.After, answer)
 		}
 		if side == automation.SourceSide {
 			done.Source = &answer
@@ -232,7 +251,8 @@ func (x *execution) limits() automation.Limits {
 		return automation.Limits{}
 	case e.Kind == automation.Backfill:
 		// Everyone was asked for, unseen: nobody has agreed to deletes.
-		return automation.Limits{DeletesPerHour: x.a.Definition.Limits.Effective().DeletesPerHour}
+		eff := x.a.Definition.Limits.Effective()
+		return automation.Limits{DeletesPerHour: eff.DeletesPerHour, DeleteShare: eff.DeleteShare}
 	}
 	return x.a.Definition.Limits.Effective()
 }
@@ -319,7 +339,7 @@ func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan,
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}
-		next, err := finder{c, x.Links, target, x.Gateway, false}.find(ctx, in.Source)
+		next, err := finder{compiled: c, links: x.Links, target: target, gateway: x.Gateway}.find(ctx, in.Source)
 		if err != nil {
 			return x.fail(ctx, err, label)
 		}
@@ -328,9 +348,10 @@ func (x *execution) refused(ctx context.Context, c *Compiled, p automation.Plan,
 	return x.fail(ctx, err, label)
 }
 
-// existing links a record the provider says is there already, where nobody else is linked with it.
+// existing looks at the record a refused create ran into. The provider's word says that the two share a detail, which is
+// no more than a match key says: what speaks against a match speaks against this, and a person's answer holds.
 func (x *execution) existing(ctx context.Context, c *Compiled, source record.Record, at found, e *provider.Error) (Result, error) {
-	x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The provider says it exists already", Detail: "It is linked instead of made twice.", Code: "duplicate", Words: e.Detail})
+	x.step(automation.Step{Kind: automation.StepWrite, OK: false, Title: "The provider says it exists already", Detail: "It is looked at instead of made twice.", Code: "duplicate", Words: e.Detail})
 	target, err := x.Gateway.Client(ctx, c.Def.Target.Connection)
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
@@ -339,15 +360,46 @@ func (x *execution) existing(ctx context.Context, c *Compiled, source record.Rec
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
-	next, err := decide(automation.Identity{}, []hit{{existing, []string{"details, says the provider"}}}, func(ref record.Ref) (record.Ref, bool, error) {
-		l, _, ok, err := x.Links.FindLink(ctx, ref, source.Ref.Connection, source.Ref.Type, x.a.ID)
-		return other(l, ref), ok, err
-	}, source.Ref)
+	f := finder{compiled: c, links: x.Links, target: target, gateway: x.Gateway}
+	next, err := f.refusedFor(ctx, source, existing)
 	if err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
+	asked, ok, err := x.answerTo(ctx, source.Ref, automation.ReviewIdentity)
+	switch {
+	case err != nil:
 		return Result{}, err
+	case !ok:
+	case asked.Decision.CreateNew && candidates(asked.Plan.Identity, existing.Ref):
+		return x.noSecond(ctx, c, source, existing, at)
+	case asked.Decision.Counterpart == existing.Ref || asked.Decision.Ignore:
+		if next, err = x.answered(ctx, c, target, source.Ref, next); err != nil {
+			return x.fail(ctx, err, c.Target.Label)
+		}
+	}
+	if c.turned != nil && x.shown == nil && next.target != nil && next.identity.How == automation.ByMatch {
+		// Seen from the target it is a meeting like any other: the pair has the key of its source.
+		return x.meet(ctx, c, source, next.identity, next.target.Ref, nil)
 	}
 	next.gone = at.gone
 	return x.apply(ctx, c, source, next, true)
+}
+
+func candidates(id automation.Identity, ref record.Ref) bool {
+	return slices.ContainsFunc(id.Candidates, func(c automation.Candidate) bool { return c.Ref == ref })
+}
+
+// noSecond ends the attempt where a person wants a new record and the provider takes no second one with these details.
+// The answer stays: it is carried out once it can be.
+func (x *execution) noSecond(ctx context.Context, c *Compiled, source, existing record.Record, at found) (Result, error) {
+	shared := "details"
+	if by := c.agreeing(existing, c.Keys(source, c.Map(source))); len(by) > 0 {
+		shared = strings.ToLower(strings.Join(by, " and "))
+	}
+	why := fmt.Sprintf("Somebody chose to make a new %s, and the account takes no second one with the same %s: %s has it already and was left alone. Give one of the two another %s, allow duplicates in the settings of the account, or choose otherwise under “Needs you”.", c.Target.Label, shared, existing.Title, shared)
+	x.step(automation.Step{Kind: automation.StepPlan, OK: false, Title: "A new one cannot be made", Detail: why, Code: automation.CodeNoSecond})
+	x.decided(automation.Blocked, automation.CodeNoSecond, why)
+	return x.finish(ctx, automation.Failed, Finish{Unlink: at.gone})
 }
 
 func (x *execution) write(ctx context.Context, c *Compiled, p automation.Plan, side automation.Side, ref record.Ref) (record.Record, error) {
@@ -408,6 +460,9 @@ func (x *execution) remember(end *Finish, c *Compiled, p automation.Plan, in Inp
 		mapped, held = c.turned.Met(p, in, *done.Target)
 	}
 	end.Base = &automation.Base{Link: link.ID, Automation: x.a.ID, Version: c.Version, Fields: mapped, Target: held, AgreedAt: now}
+	if c.turned == nil {
+		end.Base.SourceAt = in.Source.UpdatedAt
+	}
 }
 
 func before(fields []automation.FieldPlan) record.Fields {

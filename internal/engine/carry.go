@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,10 +27,10 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	source, err := client.Get(ctx, x.work.Source)
+	source, carried, err := x.readSource(ctx, c, client)
 	if provider.IsKind(err, provider.NotFound) {
 		x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label, Detail: "It is not there any more."})
-		return x.sourceGone(ctx, c, client)
+		return x.sourceGone(ctx, c, client, c.guardsSources() && provider.WentWithParent(err))
 	}
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
@@ -38,7 +39,11 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 		return x.elsewhere(ctx, source.Ref, x.work.Event)
 	}
 	x.run.Title = source.Title
-	x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"})
+	read := automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"}
+	if carried {
+		read.Title, read.Detail = "Took the "+c.Source.Label+" from the webhook", "This automation saves calls: the webhook held all that is mapped."
+	}
+	x.step(read)
 	return x.carry(ctx, c, source)
 }
 
@@ -65,7 +70,7 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	}
 	// A write without an answer may have moved the counterpart, though nothing moved here any more.
 	look := x.work.Event.Change == provider.Deleted || len(x.recovered) > 0
-	at, err := finder{c, x.Links, target, x.Gateway, look}.find(ctx, source)
+	at, err := finder{compiled: c, links: x.Links, target: target, gateway: x.Gateway, told: look, unseen: x.unseen(c)}.find(ctx, source)
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
@@ -88,6 +93,11 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 // deletes nothing.
 func (c *Compiled) guardsParents() bool {
 	return c.TargetObject.ParentRequired && c.Def.Deletes.Policy == automation.DeleteDelete
+}
+
+// guardsSources is the same for a source that is gone, of which the provider tells.
+func (c *Compiled) guardsSources() bool {
+	return c.SourceObject.ParentRequired && c.Def.Deletes.Policy == automation.DeleteDelete
 }
 
 // withItsParent tells a child that somebody deleted from one that went along with its parent, or moved with it when that
@@ -125,7 +135,7 @@ func (x *execution) takeMoved(ctx context.Context, c *Compiled, children []recor
 		}
 		if free {
 			at.gone, at.link, at.base, at.target, at.targetGone = at.link, nil, nil, &r, false
-			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what its counterpart held before it moved", Value: record.TextOf(r.Title), Found: 1}}}
+			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: evidenceBeforeMove, Value: record.TextOf(r.Title), Found: 1}}}
 			return nil
 		}
 	}
@@ -167,6 +177,67 @@ func (x *execution) recover(ctx context.Context, c *Compiled) error {
 		Detail: "The " + c.Target.Label + " is looked up to see whether it happened, before anything is repeated.",
 	})
 	return nil
+}
+
+// tell says of each write without an answer whether it has arrived, as far as the records show: such a one is written
+// like any other, and whoever takes back what was written must know of it.
+func (x *execution) tell(c *Compiled, source record.Record, at found) {
+	made := false
+	for i, ch := range slices.Backward(x.recovered) {
+		var on *record.Record
+		switch {
+		case at.target == nil || at.assumed || ch.State != automation.Settled:
+		case ch.Op == automation.Update && ch.Target == source.Ref && !at.sourceGone:
+			on = &source
+		case ch.Op == automation.Update && ch.Target == at.target.Ref:
+			on = at.target
+		case ch.Op == automation.Create && !made && ch.Source != at.target.Ref && !at.target.CreatedAt.IsZero() && !madeBefore(*at.target, ch):
+			on = at.target
+		}
+		if on == nil || !c.arrived(*on, ch.Fields) {
+			continue
+		}
+		ch.State, ch.Error, ch.Target, ch.After = automation.Done, "", on.Ref, c.keptAll(ch.Fields, *on)
+		if ch.Op == automation.Create {
+			made, x.run.Target = true, on.Ref
+			ch.After = c.allOf(ch.After, *on)
+		}
+		x.recovered[i], x.arrived = ch, true
+	}
+}
+
+// arrived reports whether a record has all that a write asked for.
+func (c *Compiled) arrived(r record.Record, asked []automation.FieldPlan) bool {
+	some := false
+	for _, f := range asked {
+		now := r.Fields[f.Field]
+		switch f.Action {
+		case automation.AddTo:
+			have := elements(now)
+			if len(common(f.Add, have, nil)) < len(f.Add) || len(common(f.Remove, have, nil)) > 0 {
+				return false
+			}
+		case automation.Set:
+			if !c.took(f, now) {
+				return false
+			}
+		default:
+			continue
+		}
+		some = true
+	}
+	return some
+}
+
+// allOf adds what nobody asked for to what a create left: whoever takes it back must know whether anybody has worked on
+// the record, be it on what is not mapped.
+func (c *Compiled) allOf(after record.Fields, made record.Record) record.Fields {
+	for key, v := range made.Fields {
+		if _, ours := after[key]; !ours {
+			after[key] = v
+		}
+	}
+	return after
 }
 
 // free reports whether a record is nobody else's counterpart.
@@ -216,7 +287,7 @@ func (x *execution) answered(ctx context.Context, c *Compiled, target provider.C
 		if err != nil {
 			return at, err
 		}
-		at.identity = automation.Identity{How: automation.ByMatch, Evidence: append(at.identity.Evidence, automation.Evidence{Field: "somebody's choice", Value: record.TextOf(rec.Title), Found: 1})}
+		at.identity = automation.Identity{How: automation.ByMatch, Evidence: append(at.identity.Evidence, automation.Evidence{Field: evidenceChoice, Value: record.TextOf(rec.Title), Found: 1})}
 		at.target = &rec
 	}
 	return at, nil
@@ -224,20 +295,26 @@ func (x *execution) answered(ctx context.Context, c *Compiled, target provider.C
 
 // decision is what a person answered about a key, if anything.
 func (x *execution) decision(ctx context.Context, key record.Ref, kind automation.ReviewKind) (automation.Decision, bool, error) {
+	r, ok, err := x.answerTo(ctx, key, kind)
+	return r.Decision, ok, err
+}
+
+// answerTo is the question about a key that a person has answered, if there is one.
+func (x *execution) answerTo(ctx context.Context, key record.Ref, kind automation.ReviewKind) (automation.Review, bool, error) {
 	reviews, err := x.Journal.Reviews(ctx, x.a.ID, key)
 	if err != nil {
-		return automation.Decision{}, false, err
+		return automation.Review{}, false, err
 	}
 	for _, r := range reviews {
 		if r.Kind == kind && r.State == automation.ReviewDecided {
-			return r.Decision, true, nil
+			return r, true, nil
 		}
 	}
-	return automation.Decision{}, false, nil
+	return automation.Review{}, false, nil
 }
 
 // sourceGone follows a source record that is not there any more, which a direct read has just told (I8).
-func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provider.Client) (Result, error) {
+func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provider.Client, withParent bool) (Result, error) {
 	end := c.Def.Target
 	link, base, ok, err := x.Links.FindLink(ctx, x.work.Source, end.Connection, end.Object, x.a.ID)
 	if err != nil {
@@ -261,7 +338,7 @@ func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provide
 		return x.fail(ctx, err, c.Target.Label)
 	}
 	target, err := targets.Get(ctx, link.Target)
-	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base, sourceGone: true}
+	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base, sourceGone: true, parentGone: withParent}
 	switch {
 	case provider.IsKind(err, provider.NotFound):
 		x.decided(automation.Skip, "both_gone", "Both records are gone; their link is forgotten.")
@@ -406,7 +483,7 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	at, err := finder{c.flipped, x.Links, sources, x.Gateway, false}.find(ctx, target)
+	at, err := finder{compiled: c.flipped, links: x.Links, target: sources, gateway: x.Gateway}.find(ctx, target)
 	if err == nil {
 		at, err = x.lookUpCreate(ctx, c.flipped, sources, at)
 	}
@@ -427,6 +504,7 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if at.target == nil {
 		return x.apply(ctx, c.flipped, target, at, false)
 	}
+	x.tell(c.flipped, target, at)
 	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref, x.agreedByCreate(c, *at.target))
 }
 
@@ -545,19 +623,27 @@ func (x *execution) parentOf(ctx context.Context, c *Compiled, source record.Rec
 	return record.Ref{}, waits, nil
 }
 
-// reserve keeps two keys from making the same record at once: what neither has found, both would make. The names are
-// given up only by time, so that whoever comes next finds what was made instead.
+// awaited is the record whose link a record waits for: the one among those it lives under that would be its parent.
+func (x *execution) awaited(c *Compiled) record.Ref {
+	for _, r := range x.awaits {
+		if r.Type == c.TargetObject.Parent {
+			return r
+		}
+	}
+	return record.Ref{}
+}
+
+// reserve keeps two keys from making the same record at once: what neither has found, both would make, and so would two
+// automations over the same objects. The names are given up only by time, so that whoever comes next finds what was made
+// instead.
 func (x *execution) reserve(ctx context.Context, c *Compiled, source record.Record) (bool, error) {
-	var names []string
+	names := []string{strings.Join([]string{string(c.Def.Target.Connection), string(c.Def.Target.Object), "of", source.Ref.String()}, "\x1f")}
 	for _, k := range c.Keys(source, c.Map(source)) {
 		names = append(names, strings.Join([]string{string(c.Def.Target.Connection), string(c.Def.Target.Object), k.Field.Key, c.Normal(k.Field, k.Value)}, "\x1f"))
-	}
-	if len(names) == 0 {
-		return true, nil
 	}
 	return x.Journal.Reserve(ctx, names, string(x.a.ID)+"/"+x.work.Source.String(), x.Now().Add(Lease))
 }
 
 func brakeWords(b *Brake) string {
-	return fmt.Sprintf("This automation has reached its limit of %d %s an hour, so it is paused. Look at what it wants to do, then let it go on or raise the limit.", b.Limit, b.What)
+	return fmt.Sprintf("This automation has reached its limit of %s, so it is paused. Look at what it wants to do, then let it go on or raise the limit.", b.words())
 }

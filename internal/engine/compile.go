@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -31,6 +32,7 @@ type Compiled struct {
 	turned  *Compiled        // of a flipped one, the definition as it is written
 	rule    *rule.Program
 	locale  record.Locale
+	heals   bool // what was edited on a side that does not own it is brought back
 }
 
 // Side is what a definition needs to know of one of its ends: the fields, and what the provider can do.
@@ -72,6 +74,27 @@ func compileOneWay(a automation.Automation, d automation.Definition, source, tar
 	}
 	c.program, c.MappingProblems = d.Mapping.Compile(c.Source, c.Target, c.locale)
 	return c
+}
+
+// Unfit says why a definition cannot be carried out as it is, or nothing.
+func (c *Compiled) Unfit() string {
+	if len(c.Def.Mapping.Rows) == 0 {
+		return "Nothing is mapped."
+	}
+	for _, p := range c.MappingProblems {
+		if p.Severity == mapping.Error {
+			return strings.TrimSpace(p.Message + " " + p.Suggestion)
+		}
+	}
+	for _, p := range c.RuleProblems {
+		return strings.TrimSpace(p.Message + " " + p.Suggestion)
+	}
+	for _, p := range c.KeyProblems() {
+		if p.Key == EveryKey {
+			return strings.TrimSpace(p.Message + " " + p.Suggestion)
+		}
+	}
+	return ""
 }
 
 // TwoWay reports whether changes of the target are carried to the source.
@@ -147,8 +170,39 @@ func (c *Compiled) Keys(source record.Record, rows []mapping.RowResult) []MatchV
 			continue
 		}
 		keys = append(keys, MatchValue{Field: spec, Value: v})
+		if own, ok := c.Source.Field(m.Source); ok {
+			keys = c.furtherKeys(keys, own, source.Fields, spec)
+		}
 	}
 	return keys
+}
+
+// furtherKeys adds the further values of a field to the keys, for a record that answers to several addresses may be known
+// by any of them.
+func (c *Compiled) furtherKeys(keys []MatchValue, own record.FieldSpec, in record.Fields, to record.FieldSpec) []MatchValue {
+	for _, one := range furtherOf(own, in) {
+		v, err := record.Coerce(record.TextOf(one), to, c.locale)
+		known := slices.ContainsFunc(keys, func(k MatchValue) bool { return k.Field.Key == to.Key && record.Same(to.Kind, k.Value, v, c.locale) })
+		if err == nil && !v.IsEmpty() && !known {
+			keys = append(keys, MatchValue{Field: to, Value: v})
+		}
+	}
+	return keys
+}
+
+// furtherOf are the other values of a field that a record answers to.
+func furtherOf(spec record.FieldSpec, in record.Fields) []string {
+	if spec.Further == "" {
+		return nil
+	}
+	return elements(in[spec.Further])
+}
+
+// isFurther reports whether a record answers to a value besides the one its field holds.
+func (c *Compiled) isFurther(spec record.FieldSpec, in record.Fields, v record.Value) bool {
+	return !v.IsEmpty() && slices.ContainsFunc(furtherOf(spec, in), func(one string) bool {
+		return record.Same(spec.Kind, record.TextOf(one), v, c.locale)
+	})
 }
 
 // Normal is the comparable form of a value of a target field.
@@ -166,6 +220,9 @@ func (c *Compiled) KeysBack(target record.Record) []MatchValue {
 		}
 		if v, err := record.Coerce(target.Fields[m.Target], spec, c.locale); err == nil && !v.IsEmpty() {
 			keys = append(keys, MatchValue{Field: spec, Value: v})
+		}
+		if there, ok := c.Target.Field(m.Target); ok {
+			keys = c.furtherKeys(keys, there, target.Fields, spec)
 		}
 	}
 	return keys

@@ -86,19 +86,10 @@ func (d *Definitions) Compile(ctx context.Context, a automation.Automation) (*Co
 	if ok && e.compiled.Version == a.Version && d.Now().Before(e.until) {
 		return e.compiled, nil
 	}
-	source, err := d.Schema(ctx, a.Definition.Source.Connection, a.Definition.Source.Object)
+	c, err := d.Try(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	target, err := d.Schema(ctx, a.Definition.Target.Connection, a.Definition.Target.Object)
-	if err != nil {
-		return nil, err
-	}
-	side := func(e automation.Endpoint, schema record.Schema) Side {
-		object, _ := d.Descriptors[e.Provider].Object(e.Object)
-		return Side{Schema: schema, Object: object}
-	}
-	c := Compile(a, side(a.Definition.Source, source), side(a.Definition.Target, target))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.ready == nil {
@@ -106,4 +97,26 @@ func (d *Definitions) Compile(ctx context.Context, a automation.Automation) (*Co
 	}
 	d.ready[a.ID] = readyEntry{c, d.Now().Add(schemaLife)}
 	return c, nil
+}
+
+// Try compiles a definition that may not be saved yet, and remembers only the schemas.
+func (d *Definitions) Try(ctx context.Context, a automation.Automation) (*Compiled, error) {
+	source, err := d.side(ctx, a.Definition.Source)
+	if err != nil {
+		return nil, err
+	}
+	target, err := d.side(ctx, a.Definition.Target)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(a, source, target), nil
+}
+
+func (d *Definitions) side(ctx context.Context, e automation.Endpoint) (Side, error) {
+	schema, err := d.Schema(ctx, e.Connection, e.Object)
+	if err != nil {
+		return Side{}, err
+	}
+	object, _ := d.Descriptors[e.Provider].Object(e.Object)
+	return Side{Schema: schema, Object: object}, nil
 }

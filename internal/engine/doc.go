@@ -11,5 +11,6 @@
 //	I5  One key (automation, record) is worked on by one worker at a time.
 //	I6  A dry run and a live run decide with the same function, Plan.
 //	I7  Nothing unmapped is ever written; sets are changed by element, never overwritten.
-//	I8  "Not found" is believed only from a direct look-up, never from a listing or a search index.
+//	I8  "Not found" is believed only from a direct look-up, never from a listing or a search index. A match key that
+//	    only an index can look up may find somebody; nothing is made because it found nobody.
 package engine

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"fmt"
+
 	"crosswalk/internal/automation"
 )
 
 // Drift says how a record and its counterpart stand to each other.
-type Drift string
+type Drift = automation.Drift
 
 // The ways two sides can stand.
 const (
@@ -17,14 +19,27 @@ const (
 	Apart     Drift = "apart"      // let go their own ways: passed by, severed, left alone
 )
 
+// Healing marks (in Of) a plan that also brings back what was edited on a side that does not own it, which live work
+// leaves alone. It is shown first, and carried out like any other.
+const Healing = "heal"
+
 // Tally is what a comparison of everyone came to.
 type Tally struct {
 	Drift map[Drift]int `json:"drift,omitempty"`
-	// Fields counts by label in how many records a field differs, and Kept in how many of them it is left so.
+	// Fields counts by label in how many records a field differs, and Kept in how many of them it is left so by all but
+	// a plan that heals.
 	Fields map[string]int `json:"fields,omitempty"`
 	Kept   map[string]int `json:"kept,omitempty"`
 	// Matching counts how sure it is who belongs together.
 	Matching map[automation.Matching]int `json:"matching,omitempty"`
+	// Changed and Deleted count the linked records that a fill has written to, Braked are the limits at which it was
+	// stopped, in words, and Agreed those beyond which a person has let it go on.
+	Changed int      `json:"changed,omitempty"`
+	Deleted int      `json:"deleted,omitempty"`
+	Braked  []string `json:"braked,omitempty"`
+	// Passed is how many records were looked at up to the cursor where carrying out goes on.
+	Passed int      `json:"passed,omitempty"`
+	Agreed []string `json:"agreed,omitempty"`
 }
 
 // DriftOf tells how a plan's two records stand. fromTarget: the plan was made for a target record that nobody on the
@@ -45,10 +60,16 @@ func DriftOf(p automation.Plan, fromTarget bool) Drift {
 	return Differs
 }
 
-// count takes a plan in, and answers how it matched.
-func (t *Tally) count(p automation.Plan, fromTarget bool) automation.Matching {
+// count takes a plan in, and answers how it matched, and how the two stand.
+func (t *Tally) count(p automation.Plan, fromTarget bool) (automation.Matching, Drift) {
+	// Each by itself: an empty one is not stored, and is missing where a walk goes on.
+	for _, counts := range []*map[string]int{&t.Fields, &t.Kept} {
+		if *counts == nil {
+			*counts = map[string]int{}
+		}
+	}
 	if t.Drift == nil {
-		t.Drift, t.Fields, t.Kept = map[Drift]int{}, map[string]int{}, map[string]int{}
+		t.Drift = map[Drift]int{}
 	}
 	if t.Matching == nil {
 		t.Matching = map[automation.Matching]int{}
@@ -58,7 +79,7 @@ func (t *Tally) count(p automation.Plan, fromTarget bool) automation.Matching {
 	d := DriftOf(p, fromTarget)
 	t.Drift[d]++
 	if d != Differs {
-		return matching
+		return matching, d
 	}
 	apart := map[string]bool{}
 	for _, key := range p.Apart {
@@ -68,21 +89,46 @@ func (t *Tally) count(p automation.Plan, fromTarget bool) automation.Matching {
 		switch {
 		case f.Action == automation.Set || f.Action == automation.AddTo:
 			t.Fields[f.Label]++
+			if f.Code == codeHeal {
+				t.Kept[f.Label]++
+			}
 		case apart[f.BaseKey()]:
 			t.Fields[f.Label]++
 			t.Kept[f.Label]++
 		}
 	}
-	return matching
+	return matching, d
 }
 
-// ShareOf is how many of a hundred linked records a plan that was shown would change or delete, and whether that is
-// over the automation's limit: then a person must say so once more.
-func ShareOf(p Population, l automation.Limits) (percent int, over bool) {
-	linked, limit := p.Tally.Drift[InSync]+p.Tally.Drift[Differs], l.Effective().Share
-	if linked < automation.ShareFloor || limit == 0 || p.Mode != ModeShow {
-		return 0, false
+// Beyond tells in words which of the automation's limits of one run a plan that was shown goes beyond: then a person must
+// say so once more.
+func Beyond(p Population, l automation.Limits) []string {
+	if p.Mode != ModeShow {
+		return nil
 	}
-	percent = 100 * (p.Counts[automation.Update] + p.Counts[automation.Delete]) / linked
-	return percent, percent > limit
+	return beyond(l, p.Tally.Drift[InSync]+p.Tally.Drift[Differs], p.Counts[automation.Update], p.Counts[automation.Delete])
+}
+
+// beyond are the limits of one run that changing and deleting some of the linked records goes beyond.
+func beyond(l automation.Limits, linked, changed, deleted int) (words []string) {
+	eff := l.Effective()
+	share := func(n, most int, what string) {
+		if automation.BeyondShare(n, linked, most) {
+			words = append(words, fmt.Sprintf("%d%% of the linked records %s in one run", most, what))
+		}
+	}
+	count := func(n, most int, what string) {
+		if most > 0 && n > most {
+			noun := "records"
+			if most == 1 {
+				noun = "record"
+			}
+			words = append(words, fmt.Sprintf("%d %s %s in one run", most, noun, what))
+		}
+	}
+	share(changed+deleted, eff.Share, "changed or deleted")
+	share(deleted, eff.DeleteShare, "deleted")
+	count(changed+deleted, eff.ChangesPerRun, "changed or deleted")
+	count(deleted, eff.DeletesPerRun, "deleted")
+	return words
 }

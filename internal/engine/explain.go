@@ -17,9 +17,17 @@ type Explanation struct {
 	Words                 string // the provider's own words
 }
 
+// refusal is why a plan for everyone cannot be made, or gone on with: no provider has anything to do with it.
+type refusal struct{ title, detail string }
+
+func (r *refusal) Error() string { return r.title + ": " + r.detail }
+
 // Explain puts a failure into words. side is what it concerns, e.g. "HighLevel contact"; labels turn field
 // keys of a complaint into names people know.
 func Explain(err error, side string, label func(field string) string) Explanation {
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return Explanation{Title: r.title, Detail: r.detail, Code: provider.Invalid.String()}
+	}
 	e, ok := errors.AsType[*provider.Error](err)
 	if !ok {
 		return Explanation{

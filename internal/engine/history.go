@@ -29,6 +29,7 @@ type HourCount struct {
 type PlanFilter struct {
 	Outcomes []automation.Outcome // any of these
 	Matching automation.Matching
+	Drift    Drift
 	State    ItemState
 	Search   string
 	After    int64
@@ -75,4 +76,9 @@ type Choice struct {
 	Outcomes  []automation.Outcome
 	Matchings []automation.Matching
 	Positions []int64
+	// Moved is of a plan that was carried out: what had changed since it was shown, as it is shown by now.
+	Moved bool
 }
+
+// Writable are the outcomes that carrying out does something about.
+var Writable = []automation.Outcome{automation.Create, automation.Update, automation.Linked, automation.Delete}

@@ -20,7 +20,7 @@ type found struct {
 	gone *automation.Link
 	// targetGone: the linked record was deleted, and nothing took its place.
 	targetGone bool
-	// parentGone: it went along with the record it lived under.
+	// parentGone: what is gone went along with the record it lived under.
 	parentGone bool
 	// sourceGone: the record the key stands for was deleted.
 	sourceGone bool
@@ -30,6 +30,8 @@ type found struct {
 	ignored bool
 	// unsure: an unanswered create may have made one of the candidates.
 	unsure bool
+	// assumed: the target was not read; it is taken to be as it was when the two last agreed.
+	assumed bool
 	// kin is what a new counterpart would live under, where that was found out already.
 	kin *parentage
 }
@@ -42,6 +44,8 @@ type finder struct {
 	gateway  Gateway
 	// told: the counterpart is said to be gone, or may have been written to, so it is read even though nothing moved.
 	told bool
+	// unseen: where the memory of the pair tells enough, the counterpart is not read.
+	unseen bool
 }
 
 // find reads the counterpart as it is now. When a link says that nothing moved it is not read at all.
@@ -59,6 +63,12 @@ func (f finder) find(ctx context.Context, source record.Record) (found, error) {
 	out := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base}
 	if link.Severed || !f.told && !c.Moved(rows, &base) {
 		return out, nil
+	}
+	if f.unseen && !f.told {
+		if out.target = c.assume(link, base, rows); out.target != nil {
+			out.assumed = true
+			return out, nil
+		}
 	}
 	target, err := f.target.Get(ctx, link.Target)
 	if err == nil {
@@ -106,7 +116,7 @@ func (f finder) match(ctx context.Context, source record.Record, keys []MatchVal
 		if err != nil {
 			return found{}, err
 		}
-		id.Evidence = append(id.Evidence, automation.Evidence{Field: k.Field.Label, Value: k.Value, Found: len(records)})
+		id.Evidence = append(id.Evidence, automation.Evidence{Field: k.Field.Label, Key: k.Field.Key, Value: k.Value, Found: len(records)})
 		for _, r := range records {
 			hits = addHit(hits, r, k.Field.Label)
 		}
@@ -117,6 +127,11 @@ func (f finder) match(ctx context.Context, source record.Record, keys []MatchVal
 	if but := f.compiled.contradicted(hits, keys); but != "" {
 		return found{identity: doubtful(id, hits[0], but)}, nil
 	}
+	return f.settled(ctx, source, id, hits)
+}
+
+// settled makes an identity of hits that no better key speaks against: that of one record, if it is nobody else's.
+func (f finder) settled(ctx context.Context, source record.Record, id automation.Identity, hits []hit) (found, error) {
 	var dead *automation.Link
 	out, err := decide(id, hits, func(target record.Ref) (record.Ref, bool, error) {
 		link, _, ok, err := f.links.FindLink(ctx, target, source.Ref.Connection, source.Ref.Type, f.compiled.ID)
@@ -136,6 +151,44 @@ func (f finder) match(ctx context.Context, source record.Record, keys []MatchVal
 		return out, err
 	}
 	return f.compiled.withoutRival(ctx, f.gateway, source, out)
+}
+
+// refusedFor judges the record a create was refused for as a match is judged: one that no match key points at, or that a
+// better one speaks against, is for a person.
+func (f finder) refusedFor(ctx context.Context, source, existing record.Record) (found, error) {
+	keys := f.compiled.Keys(source, f.compiled.Map(source))
+	h := hit{existing, f.compiled.agreeing(existing, keys)}
+	id := automation.Identity{How: automation.NotFound}
+	for _, k := range keys {
+		n := 0
+		if slices.Contains(h.by, k.Field.Label) {
+			n = 1
+		}
+		id.Evidence = append(id.Evidence, automation.Evidence{Field: k.Field.Label, Key: k.Field.Key, Value: k.Value, Found: n})
+	}
+	but := f.compiled.contradicted([]hit{h}, keys)
+	if len(h.by) == 0 {
+		h.by = []string{"details, says the provider"}
+		if but == "" {
+			but = "none of what it is looked for by"
+		}
+	}
+	if but != "" {
+		return found{identity: doubtful(id, h, but)}, nil
+	}
+	return f.settled(ctx, source, id, []hit{h})
+}
+
+// agreeing are the labels of the keys a record has the value of.
+func (c *Compiled) agreeing(r record.Record, keys []MatchValue) []string {
+	var by []string
+	for _, k := range keys {
+		agrees := record.Same(k.Field.Kind, r.Fields[k.Field.Key], k.Value, c.locale) || c.isFurther(k.Field, r.Fields, k.Value)
+		if agrees && !slices.Contains(by, k.Field.Label) {
+			by = append(by, k.Field.Label)
+		}
+	}
+	return by
 }
 
 // withoutRival makes a match doubtful when what was matched is somebody else's by a better key: the phone is the
@@ -164,16 +217,20 @@ func (c *Compiled) withoutRival(ctx context.Context, gateway Gateway, source rec
 		}
 		for _, r := range records {
 			if r.Ref != source.Ref {
-				label := strings.ToLower(k.Field.Label)
-				why := "its " + label + " is that of " + r.Title
-				id := at.identity
-				id.How = automation.Doubtful
-				id.Candidates = append(id.Candidates, automation.Candidate{Ref: at.target.Ref, Title: at.target.Title, Why: "same " + strings.ToLower(foundBy(id)) + ", but " + why, Taken: true})
-				return found{identity: id}, nil
+				return at.claimedBy(k, r.Title), nil
 			}
 		}
 	}
 	return at, nil
+}
+
+// claimedBy makes a match doubtful, since somebody else has a better claim to what was matched.
+func (at found) claimedBy(k MatchValue, title string) found {
+	id := at.identity
+	id.How = automation.Doubtful
+	why := "its " + strings.ToLower(k.Field.Label) + " is that of " + title
+	id.Candidates = append(id.Candidates, automation.Candidate{Ref: at.target.Ref, Title: at.target.Title, Why: "same " + strings.ToLower(foundBy(id)) + ", but " + why, Taken: true})
+	return found{identity: id}
 }
 
 // betterKeys are the match keys above the one a match was found by that the target has and the source has not.
@@ -184,7 +241,7 @@ func (c *Compiled) betterKeys(source record.Record, at found) []MatchValue {
 		if !known {
 			continue
 		}
-		if slices.ContainsFunc(at.identity.Evidence, func(e automation.Evidence) bool { return e.Found > 0 && e.Field == there.Label }) {
+		if slices.ContainsFunc(at.identity.Evidence, func(e automation.Evidence) bool { return e.Found > 0 && e.Key == there.Key }) {
 			return keys
 		}
 		here, known := c.Source.Field(m.Source)
@@ -233,7 +290,7 @@ func (c *Compiled) contradicted(hits []hit, keys []MatchValue) string {
 			return "" // found by this key, and no better one spoke against it
 		}
 		theirs := hits[0].record.Fields[k.Field.Key]
-		if !theirs.IsEmpty() && !record.Same(k.Field.Kind, theirs, k.Value, c.locale) {
+		if !theirs.IsEmpty() && !record.Same(k.Field.Kind, theirs, k.Value, c.locale) && !c.isFurther(k.Field, hits[0].record.Fields, k.Value) {
 			return "another " + strings.ToLower(k.Field.Label)
 		}
 	}
@@ -256,7 +313,9 @@ type hit struct {
 func addHit(hits []hit, r record.Record, label string) []hit {
 	for i := range hits {
 		if hits[i].record.Ref == r.Ref {
-			hits[i].by = append(hits[i].by, label)
+			if !slices.Contains(hits[i].by, label) {
+				hits[i].by = append(hits[i].by, label)
+			}
 			return hits
 		}
 	}

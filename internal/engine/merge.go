@@ -14,18 +14,21 @@ import (
 type merger struct {
 	*Compiled
 	in      Input
-	back    []mapping.RowResult // what the target gives for the source
+	back    []mapping.RowResult // what the target gives for the source, in the order of the rows
+	next    int                 // of back: the first that no row has looked at
 	plan    *automation.Plan
 	changed int // fields that are written
 	asks    int
 	broken  int
+	hollow  []automation.Side // from which everything both had agreed on is gone at once
+	unsure  string            // what a person is asked about that, once somebody is
 }
 
 func (c *Compiled) merger(p *automation.Plan, in Input, rows, back []mapping.RowResult) *merger {
 	m := &merger{Compiled: c, in: in, plan: p, back: back}
 	size := max(len(rows), len(m.back))
-	p.Base, p.Held = make(record.Fields, size), make(record.Fields, size)
-	p.Fields = make([]automation.FieldPlan, 0, size+2)
+	p.Base = make(record.Fields, size)
+	p.Fields = make([]automation.FieldPlan, 0, size) // a field that is written on both sides takes two, which is rare
 	return m
 }
 
@@ -40,6 +43,9 @@ func byRow(rows []mapping.RowResult) map[string]*mapping.RowResult {
 // merge decides every row. One side moved: carry it. Both moved alike: they agree. Both moved apart: a person's choice,
 // the first-meeting policy or the row's owner decides.
 func (m *merger) merge(rows []mapping.RowResult) {
+	if m.in.Target != nil {
+		m.hollow = m.hollowSides(m.in.Source, *m.in.Target, m.in.Base)
+	}
 	for i := range rows {
 		r := &rows[i]
 		if r.Row.Direction == mapping.Both {
@@ -50,17 +56,17 @@ func (m *merger) merge(rows []mapping.RowResult) {
 		}
 		m.oneWay(r, automation.TargetSide, r.Target.Key, m.in.Target.Fields, r.Row.Owner)
 	}
-	written := map[string]bool{}
-	for _, f := range m.plan.Fields {
-		if f.Side == automation.TargetSide && (f.Action == automation.Set || f.Action == automation.AddTo) {
-			written[f.Field] = true
-		}
+	forth := m.plan.Fields
+	written := func(key string) bool {
+		return slices.ContainsFunc(forth, func(f automation.FieldPlan) bool {
+			return f.Side == automation.TargetSide && f.Field == key && (f.Action == automation.Set || f.Action == automation.AddTo)
+		})
 	}
 	for i := range m.back {
 		b := &m.back[i]
 		switch {
 		case b.Row.Direction == mapping.Both:
-		case len(b.Row.Sources) > 0 && written[b.Row.Sources[0]]:
+		case len(b.Row.Sources) > 0 && written(b.Row.Sources[0]):
 			// What it would carry back is about to be overwritten from where it would go.
 			m.overtaken(b)
 		default:
@@ -76,20 +82,25 @@ func (m *merger) overtaken(b *mapping.RowResult) {
 	f.Before = m.in.Source.Fields[b.Target.Key]
 	f.After = f.Before
 	f.Action, f.Code, f.Reason = automation.Keep, "overtaken", fmt.Sprintf("The %s is written from here at the same time.", m.Target.Label)
-	m.agree(key, b.Value, f.Before)
+	m.agree(key, b.Value)
 	m.add(f)
 }
 
 // backsOf finds the ways back of a row, one for each field it joins; none where one of them is broken.
 func (m *merger) backsOf(row *mapping.Row) []mapping.RowResult {
-	n := slices.IndexFunc(m.back, func(r mapping.RowResult) bool { return r.Row.ID == row.ID })
-	if n < 0 {
+	// Both ways are in the order of the rows, so the search goes on where the last one ended.
+	n := m.next
+	for n < len(m.back) && m.back[n].Row.ID != row.ID {
+		n++
+	}
+	if n == len(m.back) {
 		return nil
 	}
 	end := n + 1
 	for end < len(m.back) && m.back[end].Row.ID == row.ID {
 		end++
 	}
+	m.next = end
 	if end-n != max(len(row.Sources), 1) {
 		return nil
 	}
@@ -97,16 +108,16 @@ func (m *merger) backsOf(row *mapping.Row) []mapping.RowResult {
 }
 
 // agree remembers what both sides hold now.
-func (m *merger) agree(key string, mapped, held record.Value) {
-	m.plan.Base[key], m.plan.Held[key] = mapped, held
+func (m *merger) agree(key string, mapped record.Value) {
+	m.plan.Base[key] = mapped
 }
 
 // stand leaves the memory where it is, or the edit that is kept would be overwritten by the next change of the other
 // side, whatever the row's owner.
 func (m *merger) stand(key string) {
 	m.plan.Apart = append(m.plan.Apart, key)
-	if old, held, met := lastAgreed(m.in.Base, key); met {
-		m.agree(key, old, held)
+	if old, _, met := lastAgreed(m.in.Base, key); met {
+		m.agree(key, old)
 	}
 }
 
@@ -162,7 +173,7 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 	keep := func(agree bool, code, reason string) {
 		f.Action, f.Code, f.Reason = automation.Keep, code, reason
 		if agree {
-			m.agree(key, r.Value, f.Before)
+			m.agree(key, r.Value)
 		} else {
 			f.Offered = r.Value
 			m.stand(key)
@@ -189,20 +200,34 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 	toMoved := !met || !record.Same(kind, held, f.Before, m.locale)
 	from, to := m.label(opposite(side)), m.label(side)
 	choice, chosen := m.chosen(key, kind, r.Value, f.Before)
+	leftApart := !fromMoved && !toMoved && wasTakenBack(m.in.Base, key)
+	healing := m.heals && !fromMoved && (toMoved || leftApart) && m.owns(r, side, owner)
 	switch {
-	case !fromMoved && toMoved:
+	case !fromMoved && toMoved && !healing:
 		keep(false, "target_moved", fmt.Sprintf("Changed in the %s since; the %s did not change.", to, from))
 		return
-	case !fromMoved:
+	case leftApart && !healing:
+		keep(false, codeTakenBack, takenBackWords)
+		return
+	case !fromMoved && !healing:
 		keep(true, "same", "As both sides last agreed.")
+		return
+	case m.isFurther(*r.Target, there, r.Value):
+		keep(true, "further", fmt.Sprintf("The %s answers to it as well, and keeps what it has here.", to))
+		return
+	case toMoved && len(r.Row.Sources) == 1 && m.answersTo(opposite(side), r.Row.Sources[0], f.Before):
+		keep(true, "further", fmt.Sprintf("The %s answers to what the %s has here as well.", from, to))
 		return
 	case r.Value.IsEmpty() && (!met || !r.Row.ClearWhenEmpty):
 		// At a first meeting nothing was emptied: the source may never have known.
 		keep(!toMoved, "empty_source", fmt.Sprintf("Empty in the %s; left as it is.", from))
 		return
+	case !chosen && m.isHollow(opposite(side)):
+		keep(false, automation.CodeConflict, m.vanished(from))
+		return
 	case chosen && choice.Take == automation.TakeValue:
 		f.Action, f.After = automation.Set, choice.Value
-		m.agree(key, r.Value, choice.Value)
+		m.agree(key, r.Value)
 		m.add(f)
 		return
 	case chosen && (choice.Take == automation.TakeTarget) == (side == automation.TargetSide):
@@ -240,9 +265,42 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 		keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
 		return
 	}
+	if healing {
+		f.Code, f.Reason = codeHeal, fmt.Sprintf("Changed in the %s since; it is brought back to what the %s gives.", to, from)
+		if leftApart {
+			f.Reason = leftApartWords(from)
+		}
+	}
 	f.Action, f.After = automation.Set, r.Value
-	m.agree(key, r.Value, r.Value)
+	m.agree(key, r.Value)
 	m.add(f)
+}
+
+func leftApartWords(from string) string {
+	return fmt.Sprintf("An undo has left it apart; it is brought back to what the %s gives.", from)
+}
+
+// owns reports whether the side a value comes from is the only one to say what a field holds: it has the last word, and
+// no other row takes an edit of the field to where the value comes from.
+func (m *merger) owns(r *mapping.RowResult, side automation.Side, owner mapping.Owner) bool {
+	if owner != "" && owner != mapping.OwnerSource {
+		return false
+	}
+	return !slices.ContainsFunc(m.Def.Mapping.Rows, func(other mapping.Row) bool {
+		if side == automation.TargetSide {
+			return other.Target == r.Target.Key && other.Direction.ToSource()
+		}
+		return slices.Contains(other.Sources, r.Target.Key) && other.Direction.ToTarget()
+	})
+}
+
+// answersTo reports whether a side's record has a value among the further ones of a field.
+func (m *merger) answersTo(side automation.Side, key string, v record.Value) bool {
+	spec, _ := m.spec(side, key)
+	if side == automation.SourceSide {
+		return m.isFurther(spec, m.in.Source.Fields, v)
+	}
+	return m.isFurther(spec, m.in.Target.Fields, v)
 }
 
 // newer is the side whose record was changed later; the source when nobody can say.
@@ -276,8 +334,18 @@ func (m *merger) oneWaySet(f automation.FieldPlan, r *mapping.RowResult, key str
 	}
 	f.Add, f.Remove = record.SetDiff(want, have, base)
 	refused, _ := record.SetDiff(base, elements(held), nil)
+	if m.heals && m.owns(r, f.Side, owner) {
+		if left := leftLabels(m.in.Base, key, want, have); len(left) > 0 {
+			refused, _ = record.SetDiff(refused, left, nil)
+			f.Remove = append(f.Remove, common(left, have, slices.Concat(want, f.Remove))...)
+			f.Code, f.Reason = codeHeal, leftApartWords(m.label(opposite(f.Side)))
+		}
+	}
 	f.Add, _ = record.SetDiff(f.Add, refused, nil)
 	switch {
+	case len(f.Add) == 0 && len(f.Remove) == 0 && len(leftLabels(m.in.Base, key, want, have)) > 0:
+		keep(false, codeTakenBack, takenBackWords)
+		return
 	case len(f.Add) == 0 && len(f.Remove) == 0:
 		keep(true, "same", "Nothing to add or take away.")
 		return
@@ -286,8 +354,22 @@ func (m *merger) oneWaySet(f automation.FieldPlan, r *mapping.RowResult, key str
 		keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
 		return
 	}
+	if from := opposite(f.Side); len(f.Remove) > 0 && m.isHollow(from) {
+		switch choice, chosen := m.chosen(key, record.Set, r.Value, f.Before); {
+		case !chosen:
+			f.Add, f.Remove = nil, nil
+			keep(false, automation.CodeConflict, m.vanished(m.label(from)))
+			return
+		case choice.Take == automation.TakeValue:
+			f.Add, f.Remove = record.SetDiff(elements(choice.Value), have, have)
+		case (choice.Take == automation.TakeTarget) == (f.Side == automation.TargetSide):
+			f.Add, f.Remove = nil, nil
+			keep(true, "chosen", "Somebody chose to leave it.")
+			return
+		}
+	}
 	f.Action, f.After = automation.AddTo, changedSet(have, f.Add, f.Remove)
-	m.agree(key, r.Value, f.After)
+	m.agree(key, r.Value)
 	m.add(f)
 }
 
@@ -321,6 +403,16 @@ func (m *merger) bothWays(forth *mapping.RowResult, backs []mapping.RowResult) {
 		return
 	}
 	switch {
+	case sourceMoved && m.isFurther(*forth.Target, m.in.Target.Fields, forth.Value):
+		e.keep(true, "further", fmt.Sprintf("The %s answers to it as well, and keeps what it has here.", m.Target.Label))
+	case targetMoved && len(backs) == 1 && m.isFurther(*backs[0].Target, m.in.Source.Fields, backs[0].Value):
+		e.keep(true, "further", fmt.Sprintf("The %s answers to what the %s has here as well.", m.Source.Label, m.Target.Label))
+	case met && sourceSays && sourceEmpty && m.isHollow(automation.SourceSide):
+		e.ask(m.Source.Label)
+	case met && targetSays && targetEmpty && m.isHollow(automation.TargetSide):
+		e.ask(m.Target.Label)
+	case !sourceSays && !targetSays && !sourceMoved && !targetMoved && wasTakenBack(m.in.Base, key):
+		e.keep(false, codeTakenBack, takenBackWords)
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved:
 		e.keep(true, "same", "As both sides last agreed.")
 	case !sourceSays && !targetSays && sourceMoved:
@@ -349,7 +441,7 @@ type exchange struct {
 func (e *exchange) keep(agree bool, code, reason string) {
 	e.to.Action, e.to.Code, e.to.Reason = automation.Keep, code, reason
 	if agree {
-		e.agree(e.to.Field, e.forth.Value, e.to.Before)
+		e.agree(e.to.Field, e.forth.Value)
 	} else {
 		e.to.Offered = e.forth.Value
 		e.stand(e.to.Field)
@@ -370,7 +462,7 @@ func (e *exchange) carry() {
 		return
 	}
 	e.to.Action, e.to.After = automation.Set, e.forth.Value
-	e.agree(e.to.Field, e.forth.Value, e.forth.Value)
+	e.agree(e.to.Field, e.forth.Value)
 	e.add(e.to)
 }
 
@@ -404,7 +496,7 @@ func (e *exchange) carryBack() {
 		e.keep(true, "same", "The parts are the same on both sides.")
 		return
 	}
-	e.agree(e.to.Field, e.to.Before, e.to.Before)
+	e.agree(e.to.Field, e.to.Before)
 }
 
 // fill sets the fields of the source, and reports whether any is written.
@@ -425,18 +517,33 @@ func (e *exchange) fill() bool {
 	return wrote
 }
 
+// decided carries out what a person chose, if anybody did.
+func (e *exchange) decided() bool {
+	choice, ok := e.chosen(e.to.Field, e.to.Kind, e.forth.Value, e.to.Before)
+	if !ok {
+		return false
+	}
+	switch choice.Take {
+	case automation.TakeSource:
+		e.carry()
+	case automation.TakeTarget:
+		e.carryBack()
+	case automation.TakeValue:
+		e.typed(choice.Value)
+	}
+	return true
+}
+
+// ask leaves a row to a person, of whose values one is gone from a record together with all others.
+func (e *exchange) ask(label string) {
+	if !e.decided() {
+		e.keep(false, automation.CodeConflict, e.vanished(label))
+	}
+}
+
 // apart decides a row that both sides moved to different values.
 func (e *exchange) apart(met bool) {
-	key, kind := e.to.Field, e.to.Kind
-	if choice, ok := e.chosen(key, kind, e.forth.Value, e.to.Before); ok {
-		switch choice.Take {
-		case automation.TakeSource:
-			e.carry()
-		case automation.TakeTarget:
-			e.carryBack()
-		case automation.TakeValue:
-			e.typed(choice.Value)
-		}
+	if e.decided() {
 		return
 	}
 	if !met && e.Def.First == automation.FillEmpty {
@@ -477,7 +584,7 @@ func (e *exchange) typed(v record.Value) {
 			e.add(f)
 		}
 	}
-	e.agree(e.to.Field, v, v)
+	e.agree(e.to.Field, v)
 	if record.Same(e.to.Kind, e.to.Before, v, e.locale) {
 		return
 	}
@@ -504,15 +611,21 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	}
 	agreed, held, met := lastAgreed(m.in.Base, key)
 	if met && agreed.Equal(forth.Value) && held.Equal(to.Before) {
+		if len(leftLabels(m.in.Base, key, elements(forth.Value), elements(to.Before))) > 0 {
+			to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeTakenBack, takenBackWords, forth.Value
+			m.stand(key)
+			m.add(to)
+			return
+		}
 		to.Action, to.Code, to.Reason = automation.Keep, "same", "Nothing to add or take away."
-		m.agree(key, forth.Value, to.Before)
+		m.agree(key, forth.Value)
 		m.add(to)
 		return
 	}
 	there, here := elements(forth.Value), elements(to.Before) // both in the target's terms
 	if !met && (m.Def.First == automation.LinkOnly || (m.Def.First == automation.FillEmpty || forth.Row.Owner == mapping.OwnerOnlyIfEmpty) && len(there) > 0 && len(here) > 0) {
 		to.Action, to.Code, to.Reason = automation.Keep, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried."
-		m.agree(key, forth.Value, to.Before)
+		m.agree(key, forth.Value)
 		m.add(to)
 		return
 	}
@@ -529,7 +642,33 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	from.Add, _ = record.SetDiff(from.Add, m.elementsBack(back, to.Remove), nil)
 	from.Remove = common(m.elementsBack(back, lostHere), own, m.elementsBack(back, gained))
 
-	m.agree(key, forth.Value, to.Before)
+	hollow := ""
+	switch {
+	case len(to.Remove) > 0 && m.isHollow(automation.SourceSide):
+		hollow = m.Source.Label
+	case len(from.Remove) > 0 && m.isHollow(automation.TargetSide):
+		hollow = m.Target.Label
+	}
+	if hollow != "" {
+		choice, chosen := m.chosen(key, record.Set, forth.Value, to.Before)
+		to.Add, to.Remove, from.Add, from.Remove = nil, nil, nil, nil
+		switch {
+		case !chosen:
+			to.Action, to.Code, to.Reason, to.Offered = automation.Keep, automation.CodeConflict, m.vanished(hollow), forth.Value
+			m.stand(key)
+			m.add(to)
+			return
+		case choice.Take == automation.TakeSource:
+			to.Add, to.Remove = record.SetDiff(there, here, here)
+		case choice.Take == automation.TakeTarget:
+			from.Add, from.Remove = record.SetDiff(m.elementsBack(back, here), own, own)
+		default:
+			want := elements(choice.Value)
+			to.Add, to.Remove = record.SetDiff(want, here, here)
+			from.Add, from.Remove = record.SetDiff(m.elementsBack(back, want), own, own)
+		}
+	}
+	m.agree(key, forth.Value)
 	wrote := false
 	if len(to.Add)+len(to.Remove) > 0 {
 		to.Action, to.After = automation.AddTo, changedSet(here, to.Add, to.Remove)
@@ -598,8 +737,9 @@ type Answers struct{ Target, Source *record.Record }
 // made of it, since it may trim or re-format; of any other what was read, since an answer may hold an edit made in
 // between, which nobody has looked at yet. Rows whose write is still to come stay as they were.
 func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, held record.Fields) {
-	mapped, held = p.Base.Clone(), p.Held.Clone()
-	pending := func(key string) {
+	mapped = p.Base.Clone()
+	held = make(record.Fields, len(mapped))
+	asBefore := func(key string) {
 		old, oldHeld, met := lastAgreed(in.Base, key)
 		if !met {
 			delete(mapped, key)
@@ -607,22 +747,39 @@ func (c *Compiled) Remember(p automation.Plan, in Input, done Answers) (mapped, 
 			return
 		}
 		mapped[key], held[key] = old, oldHeld
+		if wasTakenBack(in.Base, key) {
+			held[takenBackKey(key)] = in.Base.Target[takenBackKey(key)]
+		}
 	}
 	source, target, odd, waiting := c.composed(p, in, done)
+	for _, key := range p.Apart {
+		asBefore(key)
+	}
 	for _, r := range c.Map(source) {
 		key := r.Target.Key
-		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
-			mapped[key], held[key] = r.Value, target.Fields[key]
+		if _, agreed := mapped[key]; !agreed || slices.Contains(p.Apart, key) {
+			continue
+		}
+		if held[key] = target.Fields[key]; r.Err == nil {
+			mapped[key] = r.Value
 		}
 	}
 	for _, r := range c.MapBack(target) {
 		key := automation.BackKey(r.Target.Key)
-		if _, agreed := mapped[key]; agreed && r.Err == nil && !slices.Contains(p.Apart, key) {
-			mapped[key], held[key] = r.Value, source.Fields[r.Target.Key]
+		if _, agreed := mapped[key]; !agreed || slices.Contains(p.Apart, key) {
+			continue
+		}
+		if held[key] = source.Fields[r.Target.Key]; r.Err == nil {
+			mapped[key] = r.Value
+		}
+	}
+	for key := range labelsTakenBack(in.Base) {
+		if left := leftLabels(in.Base, key, elements(mapped[key]), elements(held[key])); len(left) > 0 {
+			held[takenBackKey(key)] = record.ListOf(left) // whatever was carried of the others
 		}
 	}
 	for _, key := range waiting {
-		pending(key)
+		asBefore(key)
 	}
 	for key, n := range odd {
 		held[key] = n

@@ -38,6 +38,8 @@ type couple struct {
 	base           *automation.Base
 	// lost are values that were overwritten, as the journal's before-images have them.
 	lost []string
+	// journal is what was written, in the order it was.
+	journal []automation.Change
 	// between is what a person does while a write is on its way; it runs once. So does before, which is what a person
 	// does before what was written is read back.
 	between, before func()
@@ -85,11 +87,17 @@ func (p *couple) reconcile(t *rapid.T) automation.Plan {
 			p.before = nil
 		}
 		answer := record.Record{Fields: there.Clone()}
+		change := automation.Change{ID: "ch_1", Automation: "au_1", Source: plan.Source, Target: plan.Target, Op: automation.Update, Fields: fields, State: automation.Done, Before: record.Fields{}, After: p.c.Kept(fields, answer)}
+		for _, f := range fields {
+			change.Before[f.Field] = f.Before
+		}
 		if side == automation.SourceSide {
 			done.Source = &answer
+			change.Source, change.Target = change.Target, change.Source
 		} else {
 			done.Target = &answer
 		}
+		p.journal = append(p.journal, change)
 	}
 	p.link, p.base = agreed(p.c.Remember(plan, in, done))
 	return plan

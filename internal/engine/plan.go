@@ -25,11 +25,13 @@ type Input struct {
 	Identity automation.Identity
 	// SourceGone and TargetGone: a direct read says that the linked record was deleted.
 	SourceGone, TargetGone bool
-	// ParentGone: the target went along with the record it lived under, which nobody meant as a delete of the target.
+	// ParentGone: what is gone went along with the record it lived under, which nobody meant as a delete of it.
 	ParentGone bool
 	// Parent is what a new counterpart would live under; ParentMissing: it needs one, and there is none yet.
 	Parent        record.Ref
 	ParentMissing bool
+	// Awaits is the record on this side whose counterpart that parent would be.
+	Awaits record.Ref
 	// Choices are a person's decisions about fields, by base key.
 	Choices map[string]automation.Choice
 }
@@ -53,7 +55,7 @@ func (c *Compiled) Plan(in Input) automation.Plan {
 		p.Target = in.Link.Target
 	}
 	if in.Link != nil && in.Link.Severed {
-		return settle(p, automation.Skip, "severed", "Its counterpart was deleted, and the two go separate ways since.")
+		return settle(p, automation.Skip, "severed", "The two go separate ways: one was deleted, or somebody unlinked them.")
 	}
 	if in.SourceGone || in.TargetGone {
 		// The rule judges what is there; a record that is gone is a matter of policy.
@@ -91,7 +93,18 @@ var mappings = sync.Pool{New: func() any { return new(mappedRows) }}
 const (
 	codeDoubtful = "doubtful"
 	codeNoParent = "no_parent"
+	codeMoved    = "moved_since"
+	// codeTakenBack is that of a field an undo has left apart.
+	codeTakenBack = "taken_back"
+	// codeHeal is that of a field that is left as it is by all but a plan that heals.
+	codeHeal = "heal"
+	// codeUnmappable is that of a plan of which nothing can be carried.
+	codeUnmappable = "unmappable"
+	// codeOnlyThere is that of a target record nobody on the other side answers to, where nothing leads back.
+	codeOnlyThere = "only_there"
 )
+
+const takenBackWords = "An undo took it back, and it stays apart until somebody edits one of the two."
 
 func settle(p automation.Plan, o automation.Outcome, code, reason string) automation.Plan {
 	p.Outcome, p.Code, p.Reason = o, code, reason
@@ -110,7 +123,7 @@ func doubt(id automation.Identity) string {
 }
 
 func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowResult) automation.Plan {
-	p.Base, p.Held = record.Fields{}, record.Fields{}
+	p.Base = record.Fields{}
 	problems := 0
 	for i := range rows {
 		r := &rows[i]
@@ -122,14 +135,14 @@ func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowRes
 		case r.Value.IsEmpty():
 			f.Action, f.Code, f.Reason = automation.Keep, "empty_source", "Empty in the "+c.Source.Label+"."
 			// Agreed too: what a person fills in later is an edit on one side, not a first meeting.
-			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
+			p.Base[r.Target.Key] = r.Value
 		case r.Target.Kind == record.Set:
 			f.Action, f.After = automation.AddTo, r.Value
 			f.Add, _ = r.Value.AsList()
-			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
+			p.Base[r.Target.Key] = r.Value
 		default:
 			f.Action, f.After = automation.Set, r.Value
-			p.Base[r.Target.Key], p.Held[r.Target.Key] = r.Value, r.Value
+			p.Base[r.Target.Key] = r.Value
 		}
 		p.Fields = append(p.Fields, f)
 	}
@@ -139,7 +152,12 @@ func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowRes
 	if blocked := c.missing(p.Fields); blocked != "" {
 		return settle(p, automation.Blocked, "required", blocked)
 	}
+	if c.unproven(in.Identity) {
+		// I8: an index that is late must not be taken at its word.
+		return settle(p, automation.Blocked, "unproven", "Nobody was found by "+evidenceWords(in.Identity)+", and that search may be late: it does not prove that there is no such "+c.Target.Label+" yet. "+c.proof()+" and it is looked for again.")
+	}
 	if in.ParentMissing {
+		p.Awaits = in.Awaits
 		return settle(p, automation.Blocked, codeNoParent, fmt.Sprintf("It waits for its %[1]s: a %[2]s lives under a %[1]s, and this one’s is not linked yet.", c.TargetObject.Parent, c.Target.Label))
 	}
 	p.Parent = in.Parent
@@ -187,8 +205,11 @@ func (c *Compiled) missing(fields []automation.FieldPlan) string {
 func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.RowResult) automation.Plan {
 	m := c.merger(&p, in, rows, back)
 	m.merge(rows)
-	waiting := ""
-	if m.asks > 0 {
+	waiting, code := "", automation.CodeConflict
+	switch {
+	case m.unsure != "":
+		waiting, code = m.unsure, automation.CodeVanished
+	case m.asks > 0:
 		waiting = count(m.asks, "field changed", "fields changed") + " on both sides."
 	}
 	switch {
@@ -199,14 +220,17 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.
 		if m.broken > 0 {
 			reason += " " + count(m.broken, "more needs", "more need") + " attention and would be left out."
 		}
-		if m.asks > 0 {
+		switch {
+		case m.unsure != "":
+			reason += " " + waiting
+		case m.asks > 0:
 			reason += " Besides, " + waiting
 		}
 		return settle(p, automation.Update, "update", reason)
 	case m.asks > 0:
-		return settle(p, automation.Decide, automation.CodeConflict, waiting)
+		return settle(p, automation.Decide, code, waiting)
 	case m.broken > 0:
-		return settle(p, automation.Blocked, "unmappable", count(m.broken, "field cannot be carried over.", "fields cannot be carried over."))
+		return settle(p, automation.Blocked, codeUnmappable, count(m.broken, "field cannot be carried over.", "fields cannot be carried over."))
 	}
 	outcome, words := automation.Same, "Nothing to do: "
 	if in.Link == nil {
@@ -230,12 +254,12 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.
 // planGone decides what becomes of the record that is left when its counterpart was deleted, which a direct read has
 // confirmed (I8). left is the side that is still there.
 func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
-	gone, left, side := c.Source.Label, c.Target.Label, automation.TargetSide
+	gone, left, side, on := c.Source.Label, c.Target.Label, automation.TargetSide, automation.SourceSide
 	object, markField, rest := c.TargetObject, c.Def.Deletes.Field, in.Target
 	if in.SourceGone {
 		p.Identity = in.Identity
 	} else {
-		gone, left, side = c.Target.Label, c.Source.Label, automation.SourceSide
+		gone, left, side, on = c.Target.Label, c.Source.Label, automation.SourceSide, automation.TargetSide
 		object, markField, rest = c.SourceObject, c.Def.Deletes.SourceField, &in.Source
 	}
 	was := "The " + gone + " was deleted. "
@@ -245,7 +269,15 @@ func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
 	}
 	if in.ParentGone {
 		p.Sever = true
-		return settle(p, automation.Skip, "parent_gone", "The "+gone+" is gone together with the "+string(c.TargetObject.Parent)+" it lived under. The "+left+" stays and is left alone from now on.")
+		parent := c.TargetObject.Parent
+		if in.SourceGone {
+			parent = c.SourceObject.Parent
+		}
+		return settle(p, automation.Skip, "parent_gone", "The "+gone+" is gone together with the "+string(parent)+" it lived under. The "+left+" stays and is left alone from now on.")
+	}
+	if policy := c.Def.Deletes.Policy; (policy == automation.DeleteMark || policy == automation.DeleteDelete) && !c.Def.DeletionCounts(on) {
+		p.Sever = true
+		return settle(p, automation.Skip, "deleted_there", was+"This automation does not follow the deletion of a "+gone+", so the "+left+" stays and is left alone from now on.")
 	}
 	switch c.Def.Deletes.Policy {
 	case automation.DeleteUnlink:
@@ -264,6 +296,9 @@ func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
 		}
 		f := automation.FieldPlan{Field: spec.Key, Label: spec.Label, Kind: spec.Kind, Side: side, Before: rest.Fields[spec.Key]}
 		mark := record.TextOf(c.Def.Deletes.Value)
+		if c.Def.MarksInFront(side, spec) {
+			mark = inFront(c.Def.Deletes.Value, spec, f.Before)
+		}
 		if spec.Kind == record.Set {
 			f.Add, _ = record.SetDiff([]string{mark.String()}, elements(f.Before), nil)
 			f.Action, f.After = automation.AddTo, changedSet(elements(f.Before), f.Add, nil)
@@ -291,6 +326,19 @@ func (c *Compiled) planGone(p automation.Plan, in Input) automation.Plan {
 		return settle(p, automation.Delete, "delete", was+"The "+left+" would be deleted too.")
 	}
 	return settle(p, automation.Skip, "source_gone", was+"This automation does nothing about deleted records.")
+}
+
+// inFront is a text with a mark in front of it, once.
+func inFront(mark string, spec record.FieldSpec, text record.Value) record.Value {
+	switch {
+	case text.IsEmpty():
+		return record.TextOf(mark)
+	case strings.HasPrefix(text.String(), mark):
+		return text
+	case spec.Kind == record.LongText:
+		return record.TextOf(mark + "\n\n" + text.String())
+	}
+	return record.TextOf(mark + ": " + text.String())
 }
 
 // mapped are the fields of one side that the mapping reads, fills or matches by.

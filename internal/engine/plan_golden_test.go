@@ -40,6 +40,7 @@ type side struct {
 type bond struct {
 	How        automation.How         `json:"how"`
 	Candidates []automation.Candidate `json:"candidates"`
+	Evidence   []automation.Evidence  `json:"evidence"`
 	Version    int                    `json:"version"`
 	Mapped     record.Fields          `json:"mapped"` // nil: no link
 	Held       record.Fields          `json:"held"`
@@ -85,7 +86,7 @@ func readStory(t *testing.T, a *txtar.Archive) story {
 		case "link.json":
 			var b bond
 			read(&b)
-			s.input.Identity = automation.Identity{How: b.How, Candidates: b.Candidates}
+			s.input.Identity = automation.Identity{How: b.How, Candidates: b.Candidates, Evidence: b.Evidence}
 			if b.Mapped != nil {
 				s.input.Link, s.input.Base = agreed(b.Mapped, b.Held)
 				s.input.Base.Version = b.Version
@@ -172,7 +173,11 @@ func pairs(f record.Fields) string {
 }
 
 // deletable is the usual object of a provider that lets us delete.
-var deletable = func() provider.Object { o := object; o.Delete = true; return o }()
+var deletable = func() provider.Object {
+	o := object
+	o.Delete, o.MatchFields, o.MatchCustom = true, []string{"email", "phone"}, true
+	return o
+}()
 
 func TestPlansReadAsTheirFilesSay(t *testing.T) {
 	t.Parallel()
@@ -188,12 +193,13 @@ func TestPlansReadAsTheirFilesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := readStory(t, archive)
-			to := targetSchema
-			to.Fields = slices.Clone(to.Fields)
+			from, to := sourceSchema, targetSchema
+			from.Fields = append(slices.Clone(from.Fields), record.FieldSpec{Key: "userId", Label: "User ID", Kind: record.Text})
+			to.Fields = append(slices.Clone(to.Fields), record.FieldSpec{Key: "custom.x", Label: "External ID", Kind: record.Text, Custom: true})
 			for i := range to.Fields {
 				to.Fields[i].Required = slices.Contains(s.required, to.Fields[i].Key)
 			}
-			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: sourceSchema, Object: deletable}, engine.Side{Schema: to, Object: deletable})
+			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: from, Object: deletable}, engine.Side{Schema: to, Object: deletable})
 			p := c.Plan(s.input)
 			got := told(s, p)
 			w := engine.WriteOf(p, automation.TargetSide)

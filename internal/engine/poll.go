@@ -26,11 +26,15 @@ type Poller struct {
 	Gateway Gateway
 	// Quota tells how a connection stands with its call limit; nil: nothing is known.
 	Quota func(record.ConnectionID) (QuotaState, bool)
-	Now   func() time.Time
-	NewID func(prefix string) string
+	// Deliveries tells what webhooks told of; nil: nobody counts those that never came.
+	Deliveries Deliveries
+	Now        func() time.Time
+	NewID      func(prefix string) string
 
 	mu   sync.Mutex
-	seen map[shelf]map[string]string // of records that do not say when they changed: id → digest as last polled
+	seen map[shelf]listing // of records that do not say when they changed
+	// silent are changes whose webhooks may still be under way.
+	silent map[shelf][]silence
 }
 
 // shelf is one object of one connection.
@@ -45,6 +49,11 @@ type Watch struct {
 	Object     record.ObjectType
 	// Told: webhooks tell of its changes. Polling then only makes up for those that get lost.
 	Told bool
+	// Tells are the changes webhooks tell of here; of others none can be missed.
+	Tells  provider.Told
+	Parent record.ObjectType // what its records live under
+	// Touches is the object type above it that borrows of it; empty: nobody minds.
+	Touches record.ObjectType
 	// Every is how often, while the call limit lets it; see Pace.
 	Every time.Duration
 	// Shares is how many watches share the connection's call limit; 0 means one.
@@ -54,7 +63,7 @@ type Watch struct {
 // Polled is what a poll found.
 type Polled struct {
 	Fresh  int // changes nobody had heard of
-	Missed int // those among them a webhook should have told of
+	Missed int // changes a webhook should have told of and none did, now that it would have come
 }
 
 // Due reports whether it is time to poll; ticks is how often that is asked, so that none is passed over for a moment.
@@ -86,7 +95,7 @@ func (p *Poller) Poll(ctx context.Context, w Watch) (Polled, error) {
 		defer counting.Unlock()
 		calls++
 	})
-	found, until, err := p.list(ctx, cursor, w.Told)
+	found, until, err := p.list(ctx, cursor, w)
 	cursor.PolledAt, cursor.Problem, cursor.Missed = now, "", cursor.Missed+found.Missed
 	switch {
 	case err != nil:
@@ -111,7 +120,7 @@ func (p *Poller) Poll(ctx context.Context, w Watch) (Polled, error) {
 }
 
 // list stores what changed; until is how far everything was seen.
-func (p *Poller) list(ctx context.Context, cursor PollCursor, told bool) (found Polled, until time.Time, err error) {
+func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Polled, until time.Time, err error) {
 	client, err := p.Gateway.Client(ctx, cursor.Connection)
 	if err != nil {
 		return found, until, err
@@ -121,7 +130,9 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, told bool) (found 
 		since = since.Add(-pollOverlap)
 	}
 	var held time.Time // the oldest change left to its webhook
-	before, undated := p.recall(cursor), map[string]string{}
+	before, undated := p.recall(cursor), listing{p.Now(), map[string]sight{}}
+	var silent []silence
+	counted := p.Deliveries != nil && !cursor.Since.IsZero()
 	for page, err := range client.List(ctx, provider.Query{Type: cursor.Object, ChangedSince: since}) {
 		if err != nil {
 			return found, until, err
@@ -138,6 +149,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, told bool) (found 
 			return found, until, err
 		}
 		batch := make([]automation.Delivery, 0, len(changed))
+		var above []automation.Delivery
 		for _, rec := range changed {
 			if rec.UpdatedAt.After(until) {
 				until = rec.UpdatedAt
@@ -146,28 +158,64 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, told bool) (found 
 			case rec.UpdatedAt.IsZero():
 			case !heard[rec.Ref].IsZero() && !heard[rec.Ref].Before(rec.UpdatedAt):
 				continue // it was, or will be, read as it is since this change
-			case told && p.Now().Sub(rec.UpdatedAt) < webhookGrace:
+			case w.Told && p.Now().Sub(rec.UpdatedAt) < webhookGrace:
 				if held.IsZero() || rec.UpdatedAt.Before(held) {
 					held = rec.UpdatedAt
 				}
 				continue
 			}
-			batch = append(batch, automation.Delivery{Event: p.event(rec, cursor, before, undated)})
+			if rec.UpdatedAt.IsZero() {
+				undated.of[rec.Ref.ID] = w.sight(rec)
+			} else if d, ok := w.dated(rec, cursor.Since); ok && counted {
+				silent = append(silent, d)
+			}
+			e := p.event(rec, cursor, before.of)
+			batch = append(batch, automation.Delivery{Event: e})
+			if rec.Parent.Type == w.Touches && w.Touches != "" {
+				above = append(above, automation.Delivery{Event: Touch(p.NewID("ev"), rec.Parent, e, string(rec.Ref.Type))})
+			}
 		}
+		above = append(above, p.turned(page.Records, since, w)...)
 		n, err := p.Inbox.Accept(ctx, batch...)
 		if err != nil {
 			return found, until, err
 		}
+		if _, err := p.Inbox.Accept(ctx, above...); err != nil {
+			return found, until, err
+		}
 		found.Fresh += n
-		if told && !cursor.Since.IsZero() {
-			found.Missed += n
+		if counted && before.of != nil {
+			silent = append(silent, w.undated(changed, before, p.Now())...)
 		}
 	}
 	p.remember(cursor, undated)
+	if counted && before.of != nil {
+		silent = append(silent, w.gone(before, undated)...)
+	}
+	if counted {
+		if found.Missed, err = p.judge(ctx, w, silent, undated.of); err != nil {
+			return found, until, err
+		}
+	}
 	if !held.IsZero() && held.Before(until) {
 		until = held
 	}
 	return found, until, nil
+}
+
+// turned are the events of the records above those whose time came: nobody changed anything, so no webhook tells of it.
+// Seen again it is the same event.
+func (p *Poller) turned(records []record.Record, since time.Time, w Watch) []automation.Delivery {
+	var above []automation.Delivery
+	now := p.Now()
+	for _, rec := range records {
+		if w.Touches == "" || rec.Parent.Type != w.Touches || rec.TurnsAt.IsZero() || rec.TurnsAt.Before(since) || rec.TurnsAt.After(now) {
+			continue
+		}
+		by := automation.Event{DedupeKey: "turn/" + string(rec.Ref.Type) + "/" + rec.Ref.ID + "/" + rec.TurnsAt.UTC().Format(time.RFC3339Nano), ReceivedAt: now}
+		above = append(above, automation.Delivery{Event: Touch(p.NewID("ev"), rec.Parent, by, string(rec.Ref.Type))})
+	}
+	return above
 }
 
 // heard is the newest change of each record that an event told of. Where everyone is asked for it does not matter.
@@ -188,18 +236,18 @@ func (p *Poller) heard(ctx context.Context, records []record.Record, cursor Poll
 }
 
 // recall is what this process saw last of the records that do not say when they changed.
-func (p *Poller) recall(at PollCursor) map[string]string {
+func (p *Poller) recall(at PollCursor) listing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[shelf{at.Connection, at.Object}]
 }
 
 // remember takes the place of what was seen before: such records are listed as a whole every time.
-func (p *Poller) remember(at PollCursor, undated map[string]string) {
+func (p *Poller) remember(at PollCursor, undated listing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.seen == nil {
-		p.seen = map[shelf]map[string]string{}
+		p.seen = map[shelf]listing{}
 	}
 	p.seen[shelf{at.Connection, at.Object}] = undated
 }
@@ -207,7 +255,7 @@ func (p *Poller) remember(at PollCursor, undated map[string]string) {
 // event is one record's event. A record that does not say when it changed is known by its digest, which is the same
 // again once an edit is taken back; so one that looks otherwise than this process saw it last is an event of its own.
 // After a restart the digest alone must do, and what was taken back meanwhile is left to the daily comparison.
-func (p *Poller) event(rec record.Record, cursor PollCursor, before, undated map[string]string) automation.Event {
+func (p *Poller) event(rec record.Record, cursor PollCursor, before map[string]sight) automation.Event {
 	change := provider.Updated
 	if !rec.CreatedAt.IsZero() && !rec.CreatedAt.Before(cursor.Since) {
 		change = provider.Created
@@ -216,8 +264,7 @@ func (p *Poller) event(rec record.Record, cursor PollCursor, before, undated map
 	if rec.UpdatedAt.IsZero() {
 		version = digest(rec.Fields)
 		last, known := before[rec.Ref.ID]
-		undated[rec.Ref.ID] = version
-		if known && last != version {
+		if known && last.digest != version {
 			version += "/" + p.Now().UTC().Format(time.RFC3339Nano)
 		}
 	}

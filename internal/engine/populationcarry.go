@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/provider"
@@ -17,21 +20,31 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 	if err != nil {
 		return err
 	}
-	shown, err := s.shown(ctx, records, keyOf)
+	shown, err := s.shown(ctx, records, keyOf, fromTarget)
 	if err != nil {
 		return err
 	}
-	total := len(records)
+	total, again := len(records), 0
 	// Only what is to be written, and was not written before a crash, is claimed and brought up to date.
+	var unmet error
 	records = slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool {
 		item, ok := shown[r.Ref]
 		done := ok && (item.State != "" || !toDo(item.Plan) && s.p.Mode != ModeFill)
+		if pair := keyOf(r.Ref).Source; done && pair != r.Ref && (s.came == nil || s.came.has(s.known.hash(pair.ID))) {
+			again++ // made in an earlier part of this walk: its source has been counted
+		}
 		if done {
-			s.known.meet(item.Plan)
+			unmet = errors.Join(unmet, s.known.meet(item.Plan))
+			if s.c.TwoWay() && !fromTarget {
+				unmet = errors.Join(unmet, s.known.seen(s.c, r))
+			}
 		}
 		return done
 	})
-	s.p.Done += total - len(records)
+	if unmet != nil {
+		return unmet
+	}
+	s.p.Done += total - again - len(records)
 	if len(records) == 0 {
 		return s.save(ctx, s.p, nil)
 	}
@@ -43,23 +56,27 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 	if err != nil {
 		return err
 	}
-	ids := slices.Collect(maps.Values(claimed))
-	defer func() {
-		// What cannot be released is due again when its lease ends.
-		_ = s.Works.ReleaseKeys(context.WithoutCancel(ctx), ids, s.Owner)
-	}()
+	defer s.claim.hold(s, slices.Collect(maps.Values(claimed)), populationLease)(ctx)
 	var results []ItemResult
+	var busy []record.Record
 	records = slices.DeleteFunc(records, func(r record.Record) bool {
 		_, ours := claimed[keyOf(r.Ref)]
 		if !ours {
-			results = append(results, ItemResult{Position: shown[r.Ref].Position, State: ItemLive})
+			busy = append(busy, r)
+			results = append(results, ItemResult{Position: shown[r.Ref].Position, State: ItemLive, Run: shown[r.Ref].Run})
 		}
 		return !ours
 	})
+	if err := s.leaveToLive(ctx, busy, keyOf, fromTarget); err != nil {
+		return err
+	}
 	if records, err = s.refresh(ctx, records, fromTarget); err != nil {
 		return err
 	}
 	done, err := s.writeAll(ctx, records, shown, fromTarget)
+	if err == nil {
+		done, err = s.writeLate(ctx, records, done, shown, keyOf, fromTarget)
+	}
 	if err != nil {
 		return err
 	}
@@ -71,11 +88,141 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 		}
 	}
 	s.p.Reads = int(s.reads.Load())
-	return s.Populations.SaveResults(ctx, *s.p, results)
+	if !s.braked {
+		return cmp.Or(s.Populations.SaveResults(ctx, *s.p, results), s.halted())
+	}
+	// The automation first: what is stored of a fill that was stopped must not be taken for one that was let go on.
+	if err := s.brake(ctx); err != nil {
+		return err
+	}
+	if err := s.Populations.SaveResults(ctx, *s.p, results); err != nil {
+		return err
+	}
+	return errBraked
+}
+
+// writeLate writes what the call limit, or an outage, held up: a plan may take as long as it takes, and in a draft there is
+// no live work that would do it later. What still waits when the claim is about to end is left to that, or has failed.
+func (s *sweep) writeLate(ctx context.Context, records []record.Record, done []ItemResult, shown map[record.Ref]PlanItem, keyOf func(record.Ref) Key, fromTarget bool) ([]ItemResult, error) {
+	left := populationLease - lateMargin
+	for {
+		late, pause := map[record.Ref]bool{}, time.Duration(0)
+		for _, r := range done {
+			if r.again > 0 {
+				late[r.of], pause = true, max(pause, r.again)
+			}
+		}
+		if left -= pause; len(late) == 0 || left < 0 || s.stopped(ctx) {
+			break
+		}
+		if err := s.Wait(ctx, pause); err != nil {
+			return nil, err
+		}
+		done = slices.DeleteFunc(done, func(r ItemResult) bool {
+			if !late[r.of] {
+				return false
+			}
+			item := shown[r.of]
+			if item.Position, item.Run = r.Position, r.Run; r.Plan != nil {
+				item.Plan = *r.Plan
+			}
+			shown[r.of] = item
+			return true
+		})
+		some := slices.DeleteFunc(slices.Clone(records), func(r record.Record) bool { return !late[r.Ref] })
+		some, err := s.refresh(ctx, some, fromTarget)
+		if err != nil {
+			return nil, err
+		}
+		more, err := s.writeAll(ctx, some, shown, fromTarget)
+		if err != nil {
+			return nil, err
+		}
+		done = append(done, more...)
+	}
+	if s.stopped(ctx) {
+		// What was refused is as good as not begun: whoever lets the plan go on writes it then.
+		done = slices.DeleteFunc(done, func(r ItemResult) bool { return r.again > 0 })
+	}
+	for i, r := range done {
+		if r.again > 0 && s.a.State != automation.Draft {
+			if err := s.toLive(ctx, keyOf(r.of)); err != nil {
+				return nil, err
+			}
+			done[i].State = ItemLive
+		}
+	}
+	return done, nil
+}
+
+// leaveToLive leaves records to whoever is at them. They are planned for all the same, or their counterparts would count
+// as nobody's later in the walk; and they become due, for who is at them may be another plan, or dead.
+func (s *sweep) leaveToLive(ctx context.Context, records []record.Record, keyOf func(record.Ref) Key, fromTarget bool) error {
+	if len(records) == 0 {
+		return nil
+	}
+	if _, _, err := s.plan(ctx, records, fromTarget); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := s.toLive(ctx, keyOf(r.Ref)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toLive makes a key due for live work, unless the automation is off.
+func (s *sweep) toLive(ctx context.Context, key Key) error {
+	if s.a.State == automation.Draft {
+		return nil
+	}
+	return s.Reconciler.Routing.Wake(ctx, key, s.execution(key.Source).work.Event)
+}
+
+// claim is what is claimed for the part of a plan under way.
+type claim struct {
+	mu    sync.Mutex
+	ids   []WorkID
+	lease time.Duration
+	since time.Time
+}
+
+// hold notes what was claimed a moment ago; release gives it back.
+func (c *claim) hold(s *sweep, ids []WorkID, lease time.Duration) (release func(context.Context)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids, c.lease, c.since = ids, lease, s.Reconciler.Now()
+	return func(ctx context.Context) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.ids = nil
+		// What cannot be released is due again when its lease ends.
+		_ = s.Works.ReleaseKeys(context.WithoutCancel(ctx), ids, s.Owner)
+	}
+}
+
+// keep lets the lease begin anew before it ends: a part takes as long as the call limit lets it.
+func (c *claim) keep(ctx context.Context, s *sweep) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := s.Reconciler.Now()
+	if len(c.ids) == 0 || now.Sub(c.since) < c.lease/4 {
+		return
+	}
+	if s.Works.KeepKeys(ctx, c.ids, s.Owner, c.lease) == nil { // or it is tried again in a moment
+		c.since = now
+	}
+}
+
+// wanted reports that the plan goes on, and keeps what is claimed for it meanwhile.
+func (s *sweep) wanted(ctx context.Context) bool {
+	s.claim.keep(ctx, s)
+	return !s.stopped(ctx)
 }
 
 // shown are the items of some records. A pair's is kept under its source, if it was known to be one.
-func (s *sweep) shown(ctx context.Context, records []record.Record, keyOf func(record.Ref) Key) (map[record.Ref]PlanItem, error) {
+func (s *sweep) shown(ctx context.Context, records []record.Record, keyOf func(record.Ref) Key, fromTarget bool) (map[record.Ref]PlanItem, error) {
 	refs := make([]record.Ref, 0, len(records))
 	for _, r := range records {
 		refs = append(refs, r.Ref)
@@ -92,7 +239,35 @@ func (s *sweep) shown(ctx context.Context, records []record.Record, keyOf func(r
 			items[r.Ref] = item
 		}
 	}
-	return items, nil
+	if fromTarget || !s.goesOn {
+		return items, nil
+	}
+	return items, s.shownAsTargets(ctx, refs, items)
+}
+
+// shownAsTargets adds the items of records that this very plan has made before it was broken off: each is kept under the
+// target record it was made from.
+func (s *sweep) shownAsTargets(ctx context.Context, refs []record.Ref, items map[record.Ref]PlanItem) error {
+	links, err := s.Reconciler.Links.LinksOf(ctx, refs, s.c.Def.Target.Connection, s.c.Def.Target.Object, s.a.ID)
+	if err != nil {
+		return err
+	}
+	var targets []record.Ref
+	for _, ref := range refs {
+		if lb, linked := links[ref]; linked && items[ref].Position == 0 {
+			targets = append(targets, lb.Link.Target)
+		}
+	}
+	made, err := s.Populations.ItemsOf(ctx, s.p.ID, targets)
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if item, ok := made[links[ref].Link.Target]; ok && items[ref].Position == 0 {
+			items[ref] = item
+		}
+	}
+	return nil
 }
 
 // keysOf tells the key of each record: that of a pair is its source (I5).
@@ -122,11 +297,22 @@ func toDo(p automation.Plan) bool {
 }
 
 // refresh brings the index and the records at hand up to date: it lists what changed on both sides since the last look,
-// which is a call or two for a whole chunk. A side that cannot tell is looked at right before it is written (lookAgain).
+// which is a few calls for a whole chunk. A side that cannot tell is looked at right before it is written (lookAgain).
 func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget bool) ([]record.Record, error) {
-	since := s.looked.Add(-pollOverlap)
-	s.looked = s.Reconciler.Now()
-	news := map[record.Ref]record.Record{}
+	borrows := map[automation.Endpoint]bool{
+		s.c.Def.Target: len(s.c.TargetObject.Borrows(s.c.Def.Reads(automation.TargetSide))) > 0,
+	}
+	borrows[s.c.Def.Source] = borrows[s.c.Def.Source] || len(s.c.SourceObject.Borrows(s.c.Def.Reads(automation.SourceSide))) > 0
+	// What a listing told of borrowed fields may have been as old as the overlap allows, so it is always brought up to date.
+	if s.Reconciler.Now().Sub(s.looked.last) < current && !borrows[s.c.Def.Source] && !borrows[s.c.Def.Target] {
+		return records, nil
+	}
+	since := s.looked.since(s.Reconciler.Now())
+	// Most of the news are our own writes of the last minutes, and only those of the records at hand are kept.
+	news := make(map[record.Ref]*record.Record, len(records))
+	for _, r := range records {
+		news[r.Ref] = nil
+	}
 	var dated []automation.Endpoint
 	if !s.undatedTarget {
 		dated = append(dated, s.c.Def.Target)
@@ -139,17 +325,33 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 		if err != nil {
 			return nil, err
 		}
-		for page, err := range patiently(ctx, client, provider.Query{Type: end.Object, ChangedSince: since, PageSize: populationPage}, s.Wait) {
+		for page, err := range patiently(ctx, client, provider.Query{Type: end.Object, ChangedSince: since, PageSize: newsPage}, s.Wait) {
 			if err != nil {
 				return nil, err
 			}
 			for _, r := range page.Records {
-				if !r.UpdatedAt.IsZero() && r.UpdatedAt.Before(since) {
+				// What a record borrows changes without its own time of change.
+				if !borrows[end] && !r.UpdatedAt.IsZero() && r.UpdatedAt.Before(since) {
 					continue
 				}
-				news[r.Ref] = r
+				if _, asked := news[r.Ref]; asked {
+					news[r.Ref] = &r
+				}
 				if end.Connection == s.c.Def.Target.Connection && end.Object == s.c.Def.Target.Object {
-					s.known.add(s.c, r)
+					if err := s.known.add(s.c, r); err != nil {
+						return nil, err
+					}
+					continue
+				}
+				if s.claims != nil {
+					s.claims.add(s.c, r)
+				}
+				// Who was entered since the walk came by may be whom a target record is looking for.
+				if s.c.TwoWay() && s.came != nil && !s.came.has(s.known.hash(r.Ref.ID)) {
+					s.came.add(s.known.hash(r.Ref.ID), 0)
+					if err := s.known.seen(s.c, r); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}
@@ -157,10 +359,10 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 	out := make([]record.Record, len(records))
 	for i, r := range records {
 		out[i] = r
-		if fresh, ok := news[r.Ref]; ok {
-			out[i] = fresh
+		if fresh := news[r.Ref]; fresh != nil {
+			out[i] = *fresh
 			if fromTarget {
-				out[i] = s.c.slim(fresh, nil)
+				out[i] = s.c.slim(*fresh, nil)
 			}
 		}
 	}
@@ -170,25 +372,45 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 // writeAll plans once more with what is known now and writes what still comes to what was shown.
 func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map[record.Ref]PlanItem, fromTarget bool) ([]ItemResult, error) {
 	plans, ats, err := s.plan(ctx, records, fromTarget)
-	if err == nil && !fromTarget && (s.undatedSource || s.undatedTarget) {
+	if err == nil && !fromTarget {
 		records, plans, ats, err = s.lookAgain(ctx, records, plans, ats)
 	}
 	if err != nil {
 		return nil, err
 	}
 	results := make([]ItemResult, len(records))
-	var writers sync.WaitGroup
-	slots := make(chan struct{}, writersAtOnce)
+	var due []int
 	for i := range records {
 		item, was := shown[records[i].Ref]
-		results[i] = ItemResult{Position: item.Position, State: ItemMoved}
-		if s.p.Mode == ModeFill {
-			s.p.Counts[plans[i].Outcome]++
-			s.p.Writes += writesOf(plans[i])
-			plans[i].Matching = s.p.Tally.count(plans[i], fromTarget)
+		results[i] = ItemResult{Position: item.Position, State: ItemMoved, Run: item.Run, of: records[i].Ref}
+		before, err := s.begun(ctx, item)
+		if err != nil {
+			return nil, err
+		}
+		if s.p.Mode == ModeFill && before == notBegun {
+			if !was && !s.mayRewrite(plans[i], ats[i]) {
+				results[i].State, s.braked = "", true
+				continue
+			}
+			if !was {
+				s.p.Counts[plans[i].Outcome]++
+				s.p.Writes += writesOf(plans[i])
+			}
+			plans[i].Matching, plans[i].Drift = MatchingOf(plans[i], fromTarget), DriftOf(plans[i], fromTarget)
+			plans[i].KnownBy = s.c.knownBy(records[i], ats[i].target, plans[i], fromTarget)
+			if !was {
+				s.p.Tally.count(plans[i], fromTarget)
+			}
 			results[i].Plan, item.Plan, was = &plans[i], plans[i], true
 		}
 		switch {
+		case before != notBegun:
+			if before == ended && !toDo(plans[i]) {
+				results[i].State = ItemDone
+				continue
+			}
+			due = append(due, i)
+			continue
 		case s.p.Mode == ModeFill && !toDo(plans[i]):
 			results[i].State = ItemDone
 			if plans[i].Code == codeNoParent && s.a.State == automation.On {
@@ -206,22 +428,120 @@ func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map
 			results[i].Plan = &plans[i]
 			continue
 		}
-		slots <- struct{}{}
-		writers.Go(func() {
-			defer func() { <-slots }()
-			results[i].State, results[i].Run = s.write(ctx, records[i], ats[i], fromTarget)
-		})
+		due = append(due, i)
 	}
-	writers.Wait()
+	if err := s.begin(ctx, records, results, due); err != nil {
+		return nil, err
+	}
+	s.each(len(due), func(n int) {
+		i := due[n]
+		if !s.wanted(ctx) {
+			results[i].State = ""
+			return
+		}
+		var only *automation.Plan
+		if item, was := shown[records[i].Ref]; was && s.p.Mode == ModeApply {
+			only = &item.Plan
+		}
+		s.write(ctx, records[i], ats[i], fromTarget, only, &results[i])
+	})
 	return slices.DeleteFunc(results, func(r ItemResult) bool { return r.State == "" }), ctx.Err()
 }
 
-// lookAgain reads what is about to be changed, on the sides that do not tell what changed since a moment, and plans for
-// it once more. A record that is only to be made is not there to be read.
+// How far an item of a plan had come when it was begun before.
+type begun int
+
+const (
+	notBegun begun = iota
+	open           // a write of it has no answer
+	ended          // what it wrote was answered
+)
+
+// begun tells what became of an item that was begun before a crash or a pause: its run was stored before it wrote.
+func (s *sweep) begun(ctx context.Context, item PlanItem) (begun, error) {
+	if item.Run == "" {
+		return notBegun, nil
+	}
+	changes, err := s.Populations.ChangesToUndo(ctx, "run:"+item.Run, "", undoPage)
+	how := notBegun
+	for _, ch := range changes {
+		switch ch.State {
+		case automation.Intended, automation.Unclear:
+			return open, err
+		case automation.Done:
+			how = ended
+		}
+	}
+	return how, err
+}
+
+// begin stores the runs that will write some items before they do: after a crash nothing else tells what the plan has
+// written, and an undo of it must know.
+func (s *sweep) begin(ctx context.Context, records []record.Record, results []ItemResult, due []int) error {
+	var starts []ItemResult
+	var fresh []record.Ref
+	for _, i := range due {
+		if results[i].Run != "" {
+			continue
+		}
+		results[i].Run = s.Reconciler.NewID("rn")
+		starts = append(starts, ItemResult{Position: results[i].Position, Run: results[i].Run, Plan: results[i].Plan})
+		if results[i].Position == 0 {
+			fresh = append(fresh, records[i].Ref)
+		}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+	if err := s.Populations.SaveResults(ctx, *s.p, starts); err != nil || len(fresh) == 0 {
+		return err
+	}
+	items, err := s.Populations.ItemsOf(ctx, s.p.ID, fresh)
+	for _, i := range due {
+		if item, ok := items[records[i].Ref]; ok {
+			results[i].Position = item.Position
+		}
+	}
+	return err
+}
+
+// behind tells of which records the listing shows an older state than events have told of: an index may lag by seconds.
+func (s *sweep) behind(ctx context.Context, records []record.Record, plans []automation.Plan, ats []found) (map[record.Ref]bool, error) {
+	listed := map[record.Ref]time.Time{}
+	for i, p := range plans {
+		if !toDo(p) {
+			continue
+		}
+		listed[records[i].Ref] = records[i].UpdatedAt
+		if ats[i].target != nil {
+			listed[ats[i].target.Ref] = ats[i].target.UpdatedAt
+		}
+	}
+	if s.Inbox == nil || len(listed) == 0 {
+		return nil, nil
+	}
+	heard, err := s.Inbox.Heard(ctx, slices.Collect(maps.Keys(listed)))
+	out := map[record.Ref]bool{}
+	for ref, at := range heard {
+		out[ref] = !listed[ref].IsZero() && at.After(listed[ref])
+	}
+	return out, err
+}
+
+// lookAgain reads what is about to be changed, where the listing is behind and on the sides that do not tell what changed
+// since a moment, and plans for it once more. A record that is only to be made is not there to be read.
 func (s *sweep) lookAgain(ctx context.Context, records []record.Record, plans []automation.Plan, ats []found) ([]record.Record, []automation.Plan, []found, error) {
+	behind, err := s.behind(ctx, records, plans, ats)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	source := func(i int) bool { return s.undatedSource || behind[records[i].Ref] }
+	target := func(i int) bool {
+		return ats[i].target != nil && (s.undatedTarget || behind[ats[i].target.Ref])
+	}
 	var looks []int
 	for i := range plans {
-		if toDo(plans[i]) && (ats[i].target != nil || s.undatedSource) {
+		if toDo(plans[i]) && (source(i) || target(i)) {
 			looks = append(looks, i)
 		}
 	}
@@ -229,12 +549,12 @@ func (s *sweep) lookAgain(ctx context.Context, records []record.Record, plans []
 		return records, plans, ats, nil
 	}
 	sources, targets := make([]look, len(looks)), make([]look, len(looks))
-	inParallel(len(looks), func(n int) {
+	s.each(len(looks), func(n int) {
 		i := looks[n]
-		if s.undatedSource {
+		if source(i) {
 			sources[n] = s.look(ctx, records[i].Ref)
 		}
-		if s.undatedTarget && ats[i].target != nil {
+		if target(i) {
 			targets[n] = s.look(ctx, ats[i].target.Ref)
 		}
 	})
@@ -252,10 +572,14 @@ func (s *sweep) lookAgain(ctx context.Context, records []record.Record, plans []
 		case sources[n].read != nil:
 			records[i] = *sources[n].read
 		}
+		var err error
 		if t := targets[n]; t.gone {
-			s.known.forget(s.c, ats[i].target.Ref.ID)
+			err = s.known.forget(s.c, ats[i].target.Ref.ID)
 		} else if t.read != nil {
-			s.known.add(s.c, *t.read)
+			err = s.known.add(s.c, *t.read)
+		}
+		if err != nil {
+			return nil, nil, nil, err
 		}
 		some = append(some, records[i])
 	}
@@ -297,10 +621,17 @@ func (s *sweep) look(ctx context.Context, ref record.Ref) look {
 	return look{read: &r}
 }
 
-// write carries one record's plan out as a run of its own.
-func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget bool) (ItemState, string) {
+// write carries one record's plan out as a run of its own: no more than was shown, where something was.
+func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget bool, shown *automation.Plan, res *ItemResult) {
 	x := s.execution(r.Ref)
-	x.run.Title = r.Title
+	x.run.ID, x.run.Title, x.shown, x.once = res.Run, r.Title, shown, s.a.State == automation.Draft
+	res.State, res.again = s.written(ctx, x, r, at, fromTarget)
+	if res.State == ItemMoved && x.moved != nil {
+		res.Plan = x.moved
+	}
+}
+
+func (s *sweep) written(ctx context.Context, x *execution, r record.Record, at found, fromTarget bool) (state ItemState, again time.Duration) {
 	ctx = provider.WithRecorder(ctx, func(c provider.Call) { s.reads.Add(1); x.record(c) })
 	c := s.c
 	switch {
@@ -310,24 +641,70 @@ func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget
 		x.work.Source, x.run.Source = at.link.Source, at.link.Source
 		r = *at.source
 	}
-	res, err := x.attempt(ctx, c, r, at)
+	res, err := x.guarded(ctx, func() (Result, error) { return s.attempt(ctx, x, c, r, at) })
 	switch {
-	case err == nil && res.State == automation.Succeeded:
-		return ItemDone, x.run.ID
-	case err == nil && x.run.Outcome == automation.Decide:
-		return ItemAsked, x.run.ID
+	case err != nil:
+		return ItemFailed, 0
+	case x.arrived && res.State == automation.Succeeded:
+		return ItemDone, 0
+	case x.run.Code == codeMoved, x.run.Outcome == automation.Linked && at.identity.How == automation.NotFound:
+		return ItemMoved, 0 // or was to be made, and turned out to be there
+	case res.State == automation.Succeeded:
+		return ItemDone, 0
+	case x.run.Outcome == automation.Decide:
+		return ItemAsked, 0
+	case res.State == automation.Waiting && x.run.Code == provider.RateLimited.String():
+		return ItemFailed, max(res.RetryAt.Sub(s.Reconciler.Now()), time.Second)
+	case x.once && slices.Contains([]string{provider.RateLimited.String(), provider.Unavailable.String(), provider.Ambiguous.String()}, x.run.Code):
+		return ItemFailed, lateDraft
+	case res.State != automation.Waiting:
+		return ItemFailed, 0
 	}
-	return ItemFailed, x.run.ID
+	// What could not be written for the moment is tried again as live work is.
+	if s.toLive(ctx, Key{s.a.ID, x.work.Source}) == nil {
+		return ItemLive, 0
+	}
+	return ItemFailed, 0
+}
+
+// within reports that a plan writes nothing that was not shown: the same, or what is left of it after a crash.
+func within(p, shown automation.Plan) bool {
+	if p.Outcome != shown.Outcome || p.Target != shown.Target || p.Parent != shown.Parent {
+		return false
+	}
+	for _, f := range p.Fields {
+		if f.Action != automation.Set && f.Action != automation.AddTo {
+			continue
+		}
+		if !slices.ContainsFunc(shown.Fields, func(s automation.FieldPlan) bool {
+			return s.Side == f.Side && s.Field == f.Field && s.Action == f.Action && s.Before.String() == f.Before.String() &&
+				s.After.String() == f.After.String() && slices.Equal(s.Add, f.Add) && slices.Equal(s.Remove, f.Remove)
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // attempt applies a plan. Where an earlier attempt was never answered, it is looked up first (I3), as live work does.
-func (x *execution) attempt(ctx context.Context, c *Compiled, r record.Record, at found) (Result, error) {
+func (s *sweep) attempt(ctx context.Context, x *execution, c *Compiled, r record.Record, at found) (Result, error) {
 	open, err := x.Journal.OpenChanges(ctx, x.a.ID, x.work.Source)
 	switch {
 	case err != nil:
 		return Result{}, err
 	case len(open) == 0:
 		return x.apply(ctx, c, r, at, false)
+	case !at.sourceGone && slices.ContainsFunc(open, func(ch automation.Change) bool { return ch.Target == r.Ref }):
+		// A listing may be behind, and what was asked for would be written twice.
+		now := s.look(ctx, r.Ref)
+		if now.err != nil {
+			return x.fail(ctx, now.err, c.Source.Label)
+		}
+		if now.read != nil {
+			r = *now.read
+		}
+	}
+	switch {
 	case at.sourceGone:
 		if err := x.recover(ctx, c); err != nil {
 			return Result{}, err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"crosswalk/internal/automation"
-	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -18,6 +17,10 @@ import (
 type Deliveries interface {
 	// LastTold is when the last webhook about each record came, for those that had one.
 	LastTold(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error)
+	// Wrote are our writes to records since then that may have been carried out.
+	Wrote(ctx context.Context, refs []record.Ref, since time.Time) (map[record.Ref][]Wrote, error)
+	// DeliveryStats tells how many webhooks of a connection came.
+	DeliveryStats(ctx context.Context, c record.ConnectionID) (DeliveryStats, error)
 }
 
 // Versions reads earlier definitions.
@@ -28,21 +31,21 @@ type Versions interface {
 // earlier compiles the version that is compared with.
 func (s *sweep) earlier(ctx context.Context) (*Compiled, error) {
 	refuse := func(why string) error {
-		return &provider.Error{Op: "compare versions", Kind: provider.Invalid, Detail: why}
+		return &refusal{"The versions cannot be compared", why + " Choose another version."}
 	}
 	n, err := strconv.Atoi(s.p.Of)
 	if err != nil || s.Versions == nil {
-		return nil, refuse("it does not say which version to compare with")
+		return nil, refuse("It does not say which version to compare with.")
 	}
 	v, err := s.Versions.Version(ctx, s.a.ID, n)
 	if errors.Is(err, ErrNotFound) {
-		return nil, refuse(fmt.Sprintf("there is no version %d", n))
+		return nil, refuse(fmt.Sprintf("There is no version %d.", n))
 	}
 	if err != nil {
 		return nil, err
 	}
 	if v.Definition.Source != s.a.Definition.Source || v.Definition.Target != s.a.Definition.Target {
-		return nil, refuse(fmt.Sprintf("version %d was about other accounts or objects", n))
+		return nil, refuse(fmt.Sprintf("Version %d was about other accounts or objects.", n))
 	}
 	old := s.a
 	old.Version, old.Definition = n, v.Definition
@@ -64,7 +67,7 @@ func (s *sweep) compare(ctx context.Context, records []record.Record, plans []au
 			in.Source = *at.source
 		}
 		if at.kin != nil {
-			in.Parent, in.ParentMissing = at.kin.parent, at.kin.waits
+			in.Parent, in.ParentMissing, in.Awaits = at.kin.parent, at.kin.waits, at.kin.awaits
 		}
 		was := s.old.Plan(in)
 		if fromTarget && at.link == nil {
@@ -92,28 +95,40 @@ func (s *sweep) compare(ctx context.Context, records []record.Record, plans []au
 	return s.save(ctx, s.p, differ)
 }
 
-// missed counts records that differ although their provider should have told us long ago.
+// missed counts records that differ although their provider should have told us long ago: where webhooks tell of every
+// update.
 func (s *sweep) missed(ctx context.Context, records []record.Record, plans []automation.Plan) error {
-	if s.Deliveries == nil || !s.c.SourceObject.Webhook {
+	if s.Deliveries == nil || s.c.heals || !s.c.SourceObject.Tells.Updated {
 		return nil
+	}
+	if s.Appless != nil && !s.c.SourceObject.Tells.ByHand {
+		if none, err := s.Appless(ctx, s.c.Def.Source.Connection); err != nil || none {
+			return err
+		}
 	}
 	now := s.Reconciler.Now()
 	late := map[record.Ref]time.Time{}
 	for i, p := range plans {
 		at := records[i].UpdatedAt
-		if p.Outcome == automation.Update && p.Source == records[i].Ref && len(p.On(automation.TargetSide)) > 0 && !at.IsZero() && now.Sub(at) > settling {
+		// Of a pair that has not met nobody was listening.
+		if p.Outcome == automation.Update && p.Identity.How == automation.ByLink && p.Source == records[i].Ref && len(p.On(automation.TargetSide)) > 0 && !at.IsZero() && now.Sub(at) > settling {
 			late[p.Source] = at
 		}
 	}
 	if len(late) == 0 {
 		return nil
 	}
-	told, err := s.Deliveries.LastTold(ctx, slices.Collect(maps.Keys(late)))
+	refs := slices.Collect(maps.Keys(late))
+	told, err := s.Deliveries.LastTold(ctx, refs)
+	if err != nil {
+		return err
+	}
+	wrote, err := s.Deliveries.Wrote(ctx, refs, slices.MinFunc(slices.Collect(maps.Values(late)), time.Time.Compare).Add(-clockSkew))
 	if err != nil {
 		return err
 	}
 	for i := range plans {
-		if at, ok := late[plans[i].Source]; ok && told[plans[i].Source].Before(at) {
+		if at, ok := late[plans[i].Source]; ok && told[plans[i].Source].Before(at.Add(-clockSkew)) && !ours(wrote[plans[i].Source], at, at) {
 			plans[i].Missed = true
 			s.p.Missed++
 		}

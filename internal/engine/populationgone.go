@@ -12,9 +12,13 @@ import (
 // DailyComparison marks (in Of) a comparison that begins by itself: what it finds gone becomes live work.
 const DailyComparison = "daily"
 
-// Pairs pages through the links between two ends, as the source sees them; after is the last link seen.
+// Pairs reads links by what they join and by what became of them.
 type Pairs interface {
+	// PairsOf pages through the links between two ends, as the source sees them; after is the last link seen.
 	PairsOf(ctx context.Context, source, target automation.Endpoint, after string, limit int) ([]automation.Link, error)
+	// UsedLinks are those of some links across which something was written since they were made, or on which an
+	// automation besides this one rests.
+	UsedLinks(ctx context.Context, links []string, by automation.ID) (map[string]bool, error)
 }
 
 const notBelieved = "Its counterpart is missing from the listing, as many are. A listing that falls short is not believed; nothing is done about it here."
@@ -73,6 +77,7 @@ func (s *sweep) sourceNotListed(ctx context.Context, t record.Record, lb LinkBas
 	link.Source, link.Target = lb.Link.Target, lb.Link.Source
 	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &lb.Base, target: &t}
 	if at.sourceGone = provider.IsKind(err, provider.NotFound); at.sourceGone {
+		at.parentGone = s.c.guardsSources() && provider.WentWithParent(err)
 		source = record.Record{Ref: link.Source, Title: t.Title}
 	} else if err != nil {
 		return blank, found{}, err
@@ -123,17 +128,22 @@ func (s *sweep) pairsLeft(ctx context.Context) error {
 		var left []record.Record
 		for _, l := range links {
 			after = l.ID
-			if _, came := s.came[l.Source.ID]; came || l.Severed {
+			if l.Severed || s.came.has(s.known.hash(l.Source.ID)) {
 				continue
 			}
-			s.known.met[l.Target.ID] = true
-			t, held := s.known.byID[l.Target.ID]
+			if err := s.known.meet(automation.Plan{Target: l.Target}); err != nil {
+				return err
+			}
+			_, t, held, err := s.known.find(l.Target.ID)
+			if err != nil {
+				return err
+			}
 			if !held {
 				t = record.Record{Ref: l.Target, Title: l.Target.ID}
 			}
 			left = append(left, t)
 		}
-		for chunk := range slices.Chunk(left, populationChunk) {
+		for chunk := range slices.Chunk(left, s.Chunk) {
 			if err := s.chunk(ctx, chunk, true); err != nil {
 				return err
 			}
@@ -142,7 +152,8 @@ func (s *sweep) pairsLeft(ctx context.Context) error {
 }
 
 // tellOfDeletes makes live work of what a daily comparison found gone: a hint like the webhook that never came, which
-// the live path looks into on its own and within its limits. Whatever went along with its parent is no delete.
+// the live path looks into on its own and within its limits. A target that went along with its parent is no delete; of a
+// source that did, the live path cuts the link.
 func (s *sweep) tellOfDeletes(ctx context.Context, ats []found) error {
 	if s.Inbox == nil || s.p.Mode != ModeShow || s.p.Of != DailyComparison || s.c.Def.Deletes.Policy == automation.DeleteNothing {
 		return nil
@@ -151,7 +162,7 @@ func (s *sweep) tellOfDeletes(ctx context.Context, ats []found) error {
 	for _, at := range ats {
 		var gone record.Ref
 		switch {
-		case at.link == nil || at.parentGone:
+		case at.link == nil || at.parentGone && !at.sourceGone:
 			continue
 		case at.sourceGone:
 			gone = at.link.Source

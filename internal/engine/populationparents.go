@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,6 @@ import (
 )
 
 const (
-	// readersAtOnce is how many parents' children are read at the same time.
-	readersAtOnce = 4
 	// heldChildren bounds how many children of the target are kept in memory. Those of the parents that came by longest
 	// ago give way, and are read once more should they be needed.
 	heldChildren = 20_000
@@ -24,7 +23,8 @@ const (
 // parentage is what a record's counterpart lives under.
 type parentage struct {
 	parent record.Ref
-	waits  bool // it needs a parent, and there is none yet
+	waits  bool       // it needs a parent, and there is none yet
+	awaits record.Ref // whose link it waits for; zero: it belongs to none
 }
 
 // lineage remembers what lives under what, so that nobody is asked twice.
@@ -78,7 +78,7 @@ func (s *sweep) parentages(ctx context.Context, c *Compiled, records []record.Re
 				continue
 			}
 			if a.Type == want {
-				out[r] = parentage{waits: true}
+				out[r] = parentage{waits: true, awaits: a}
 			}
 			if above := s.lineage.above[a]; above.IsZero() {
 				delete(at, r)
@@ -90,16 +90,10 @@ func (s *sweep) parentages(ctx context.Context, c *Compiled, records []record.Re
 	return out, nil
 }
 
+// distinct is in order, so that the same walk makes the same calls.
 func distinct(of map[record.Ref]record.Ref) []record.Ref {
-	known := map[record.Ref]bool{}
-	var out []record.Ref
-	for _, r := range of {
-		if !known[r] {
-			known[r] = true
-			out = append(out, r)
-		}
-	}
-	return out
+	out := slices.SortedFunc(maps.Values(of), func(a, b record.Ref) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(out)
 }
 
 // climb learns what records live under. A few are looked at one by one; for more than that, all of their type are listed
@@ -207,13 +201,17 @@ func (s *sweep) readFamilies(ctx context.Context, parents []record.Ref) error {
 	for i, p := range missing {
 		now := &family{held: !read[i].gone, gone: read[i].gone, used: f.used}
 		for _, r := range read[i].records {
-			s.known.add(s.c, r)
+			if err := s.known.add(s.c, r); err != nil {
+				return err
+			}
 			now.children = append(now.children, r.Ref)
 		}
 		f.of[p] = now
 		f.held += len(now.children)
 	}
-	s.shed()
+	if err := s.shed(); err != nil {
+		return err
+	}
 	if s.p.Mode.Applies() {
 		return nil // the phase says what is carried out
 	}
@@ -221,10 +219,10 @@ func (s *sweep) readFamilies(ctx context.Context, parents []record.Ref) error {
 }
 
 // shed forgets children until few enough are held. Those of the parents at hand stay.
-func (s *sweep) shed() {
+func (s *sweep) shed() error {
 	f := s.families
-	if f.held <= s.holds {
-		return
+	if f.held <= s.HoldChildren {
+		return nil
 	}
 	var old []*family
 	for _, one := range f.of {
@@ -235,39 +233,53 @@ func (s *sweep) shed() {
 	slices.SortFunc(old, func(a, b *family) int { return a.used - b.used })
 	for _, one := range old {
 		// Half is given up at once, so that it is not done for every chunk.
-		if f.held <= s.holds/2 {
-			return
+		if f.held <= s.HoldChildren/2 {
+			return nil
 		}
 		for _, child := range one.children {
-			s.known.forget(s.c, child.ID)
+			if err := s.known.forget(s.c, child.ID); err != nil {
+				return err
+			}
 		}
 		one.held = false
 		f.held -= len(one.children)
 	}
+	return nil
 }
 
 // strangers goes through the children that were nobody's counterpart, parent by parent.
 func (s *sweep) strangers(ctx context.Context) error {
 	var parents []record.Ref
 	for p, f := range s.families.of {
-		if slices.ContainsFunc(f.children, func(r record.Ref) bool { return !s.known.met[r.ID] }) {
-			parents = append(parents, p)
+		for _, child := range f.children {
+			met, err := s.known.wasMet(child.ID)
+			if err != nil {
+				return err
+			}
+			if !met {
+				parents = append(parents, p)
+				break
+			}
 		}
 	}
 	slices.SortFunc(parents, func(a, b record.Ref) int { return strings.Compare(a.String(), b.String()) })
-	for some := range slices.Chunk(parents, populationChunk) {
+	for some := range slices.Chunk(parents, s.Chunk) {
 		if err := s.readFamilies(ctx, some); err != nil {
 			return err
 		}
 		var left []record.Record
 		for _, p := range some {
 			for _, child := range s.families.of[p].children {
-				if r, ok := s.known.byID[child.ID]; ok && !s.known.met[child.ID] {
+				n, r, held, err := s.known.find(child.ID)
+				if err != nil {
+					return err
+				}
+				if held && !s.known.places[n].met {
 					left = append(left, r)
 				}
 			}
 		}
-		for chunk := range slices.Chunk(left, populationChunk) {
+		for chunk := range slices.Chunk(left, s.Chunk) {
 			if err := s.chunk(ctx, chunk, true); err != nil {
 				return err
 			}
@@ -290,7 +302,7 @@ func (s *sweep) childrenOf(ctx context.Context, client provider.Client, t record
 		return nil, &provider.Error{Op: "list " + string(t), Kind: provider.Unsupported, Detail: "they can neither be listed as a whole nor by the record they live under"}
 	}
 	out := make([]brood, len(parents))
-	inParallel(len(parents), func(i int) {
+	s.each(len(parents), func(i int) {
 		b := &out[i]
 		b.records, b.err = patientChildren(ctx, byParent, t, parents[i], s.Wait)
 		if provider.IsKind(b.err, provider.NotFound) {
@@ -305,18 +317,24 @@ func (s *sweep) childrenOf(ctx context.Context, client provider.Client, t record
 	return out, nil
 }
 
-// inParallel does something for each of n, a few at a time.
-func inParallel(n int, do func(i int)) {
-	var readers sync.WaitGroup
-	slots := make(chan struct{}, readersAtOnce)
+// each does something for each of n, a few at a time.
+func (s *sweep) each(n int, do func(i int)) {
+	if s.AtOnce == 1 {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
+	var busy sync.WaitGroup
+	slots := make(chan struct{}, s.AtOnce)
 	for i := range n {
 		slots <- struct{}{}
-		readers.Go(func() {
+		busy.Go(func() {
 			defer func() { <-slots }()
 			do(i)
 		})
 	}
-	readers.Wait()
+	busy.Wait()
 }
 
 // patientChildren lists what lives under a parent; it waits for the call limit and through a passing outage, as

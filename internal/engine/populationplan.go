@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"crosswalk/internal/automation"
@@ -37,9 +36,18 @@ func (s *sweep) plan(ctx context.Context, records []record.Record, fromTarget bo
 		if err != nil {
 			return nil, nil, err
 		}
-		s.known.note(s.c, r, plan)
+		if err := s.known.note(s.c, r, plan); err != nil {
+			return nil, nil, err
+		}
 		if s.c.TwoWay() {
-			s.known.seen(s.c, r)
+			if err := s.known.seen(s.c, r); err != nil {
+				return nil, nil, err
+			}
+		}
+		if s.came == nil && s.p.Mode == ModeShow && plan.Identity.How == automation.NotLooked {
+			if err := s.known.meetAlike(s.c, r); err != nil {
+				return nil, nil, err
+			}
 		}
 		plans, ats = append(plans, plan), append(ats, at)
 	}
@@ -76,7 +84,11 @@ func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.R
 	var at found
 	if lb, ok := links[r.Ref]; ok {
 		at = found{identity: automation.Identity{How: automation.ByLink}, link: &lb.Link, base: &lb.Base}
-		if t, ok := s.known.byID[lb.Link.Target.ID]; ok {
+		_, t, held, err := s.known.find(lb.Link.Target.ID)
+		if err != nil {
+			return automation.Plan{}, at, err
+		}
+		if held {
 			at.target = &t
 		} else if !lb.Link.Severed && s.c.Judge(r).Passed {
 			missing, err := s.notListed(ctx, r, &at)
@@ -105,7 +117,7 @@ func (s *sweep) planOne(ctx context.Context, r record.Record, links map[record.R
 			k = all[r.Ref]
 		}
 		at.kin = &k
-		in.Parent, in.ParentMissing = k.parent, k.waits
+		in.Parent, in.ParentMissing, in.Awaits = k.parent, k.waits, k.awaits
 	}
 	return s.c.Plan(in), at, nil
 }
@@ -119,14 +131,24 @@ func orZero(p *automation.Plan) automation.Plan {
 
 // targetsLeft goes through the target records that were nobody's counterpart.
 func (s *sweep) targetsLeft(ctx context.Context) error {
-	var left []record.Record
-	for _, id := range slices.Sorted(maps.Keys(s.known.byID)) {
-		if !s.known.met[id] {
-			left = append(left, s.known.byID[id])
+	var left []int64
+	for n, at := range s.known.places {
+		if at.at != nowhere && !at.met {
+			left = append(left, int64(n))
 		}
 	}
 	s.p.Total = max(s.p.Total, s.p.Done+len(left))
-	for chunk := range slices.Chunk(left, populationChunk) {
+	for some := range slices.Chunk(left, s.Chunk) {
+		chunk := make([]record.Record, 0, len(some))
+		for _, n := range some {
+			r, held, err := s.known.record(n)
+			if err != nil {
+				return err
+			}
+			if held {
+				chunk = append(chunk, r)
+			}
+		}
 		if err := s.chunk(ctx, chunk, true); err != nil {
 			return err
 		}
@@ -171,24 +193,31 @@ func (s *sweep) planOneBack(ctx context.Context, t record.Record, links map[reco
 	lb, linked := links[t.Ref]
 	switch {
 	case linked && lb.Link.Severed:
-		return settle(blank, automation.Skip, "severed", "Its counterpart was deleted, and the two go separate ways since."), found{}, nil
+		return settle(blank, automation.Skip, "severed", "The two go separate ways: one was deleted, or somebody unlinked them."), found{}, nil
+	case linked && s.came == nil:
+		// Deletes are no matter of this automation, so no call is made to find out.
+		return settle(blank, automation.Skip, codeOnlyThere, "The "+s.c.Source.Label+" it is linked with was not listed, and this automation does nothing about deleted ones."), found{}, nil
 	case linked:
 		return s.sourceNotListed(ctx, t, lb, blank)
 	case !s.c.TwoWay():
-		return settle(blank, automation.Skip, "only_there", "There is no "+s.c.Source.Label+" for it, and nothing leads from here to there."), found{}, nil
+		return settle(blank, automation.Skip, codeOnlyThere, "There is no "+s.c.Source.Label+" for it, and nothing leads from here to there."), found{}, nil
 	}
 	wouldBe := record.Record{Ref: record.Ref{Connection: s.c.Def.Source.Connection, Type: s.c.Def.Source.Object}, Title: t.Title, Fields: asRecord(s.c.MapBack(t))}
 	if v := s.c.Judge(wouldBe); !v.Passed {
 		blank.Verdict = v
 		return settle(blank, automation.Skip, "rule", "The rule let it pass by: "+v.Why()), found{}, nil
 	}
-	at := found{identity: s.known.claims(s.c, t)}
+	claims, err := s.known.claims(s.c, t)
+	if err != nil {
+		return automation.Plan{}, found{}, err
+	}
+	at := found{identity: claims}
 	k := kin[t.Ref]
 	at.kin = &k
-	plan := s.c.flipped.Plan(Input{Source: t, Identity: at.identity, Parent: k.parent, ParentMissing: k.waits})
+	plan := s.c.flipped.Plan(Input{Source: t, Identity: at.identity, Parent: k.parent, ParentMissing: k.waits, Awaits: k.awaits})
 	if plan.Outcome == automation.Create {
-		for _, key := range s.c.KeysBack(t) {
-			s.known.planned["<"+key.Field.Key+"\x00"+s.c.Normal(key.Field, key.Value)] = t.Title
+		if err := s.known.making("<", s.c, s.c.KeysBack(t), t); err != nil {
+			return automation.Plan{}, found{}, err
 		}
 	}
 	return plan, at, nil
@@ -208,16 +237,4 @@ func (s *sweep) execution(source record.Ref) *execution {
 		Automation: s.a.ID, Source: source,
 		Event: automation.Event{ID: s.Reconciler.NewID("ev"), Kind: kind, Ref: source, Name: name, ReceivedAt: s.Reconciler.Now()},
 	})
-}
-
-// rival looks whether somebody else has a better claim to what was matched. It is one call for a record that has less
-// to be known by than its match, so only so many are made in a walk; what is carried live is always looked at.
-func (s *sweep) rival(ctx context.Context, r record.Record, at found) (found, error) {
-	if at.identity.How != automation.ByMatch || len(s.c.betterKeys(r, at)) == 0 {
-		return at, nil
-	}
-	if s.rivals++; s.rivals > rivalReads {
-		return at, nil
-	}
-	return s.c.withoutRival(ctx, s.Reconciler.Gateway, r, at)
 }

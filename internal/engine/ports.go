@@ -15,6 +15,8 @@ import (
 var (
 	// ErrNotFound: there is no such row.
 	ErrNotFound = errors.New("not found")
+	// ErrHeld: somebody else is at it; it may be tried again in a moment.
+	ErrHeld = errors.New("somebody is working on it already")
 	// ErrConflict: the row moved since it was read (optimistic lock); nothing was written.
 	ErrConflict = errors.New("changed by somebody else meanwhile")
 )
@@ -71,9 +73,18 @@ type Journal interface {
 type Brake struct {
 	What  string // "changes" or "deletes"
 	Limit int
+	// Share: Limit is percent of the linked records.
+	Share bool
 }
 
-func (b *Brake) Error() string { return fmt.Sprintf("limit of %d %s an hour reached", b.Limit, b.What) }
+func (b *Brake) Error() string { return "limit of " + b.words() + " reached" }
+
+func (b *Brake) words() string {
+	if b.Share {
+		return fmt.Sprintf("%d%% of the linked records with %s in an hour", b.Limit, b.What)
+	}
+	return fmt.Sprintf("%d %s an hour", b.Limit, b.What)
+}
 
 // Finish is everything that becomes true together when a run ends or waits.
 type Finish struct {
@@ -119,6 +130,8 @@ type Routing interface {
 type Routed struct {
 	Event automation.Event
 	Keys  []Key
+	// Minded: an automation minds it, though by the event of another record.
+	Minded bool
 }
 
 // Key is what one worker at a time works on (I5): one automation looking at one record, which is the source of its
@@ -152,6 +165,8 @@ type Works interface {
 	// ClaimKeys takes the sole right to work on as many of the keys as nobody else is working on. What was due stays
 	// due, for after the release.
 	ClaimKeys(ctx context.Context, keys []Key, owner string, lease time.Duration) (map[Key]WorkID, error)
+	// KeepKeys lets the lease of claimed keys begin anew; those whose lease was lost stay with whoever has them.
+	KeepKeys(ctx context.Context, ids []WorkID, owner string, lease time.Duration) error
 	// ReleaseKeys gives claimed keys back.
 	ReleaseKeys(ctx context.Context, ids []WorkID, owner string) error
 	// Rescue makes keys whose lease ended due again and enqueues jobs for keys that are due without one.
@@ -217,9 +232,14 @@ type Population struct {
 	Problem     string
 	CreatedAt   time.Time
 	StartedAt   time.Time // of showing, then of carrying out
+	WentOnAt    time.Time // since when it is at it without a break, and
+	WentOnDone  int       // how many records it had looked at then: its pace is reckoned from there
 	FinishedAt  time.Time
 	StartedBy   string
 }
+
+// Braked reports that it waits because of its own brake, for a person to say so.
+func (p Population) Braked() bool { return len(p.Tally.Braked) > 0 }
 
 // PopulationMode says what is done with a population.
 type PopulationMode string
@@ -258,7 +278,7 @@ type ItemState string
 // The item states; empty: only shown.
 const (
 	ItemDone   ItemState = "done"
-	ItemMoved  ItemState = "moved"  // the record had changed since it was shown, so nothing was written
+	ItemMoved  ItemState = "moved"  // the record had changed since it was shown, so nothing was written; it is shown anew
 	ItemFailed ItemState = "failed" // its run says why
 	ItemLeft   ItemState = "left"   // somebody left it out
 	ItemLive   ItemState = "live"   // live work was at it at that moment
@@ -271,6 +291,9 @@ type ItemResult struct {
 	State    ItemState
 	Run      string
 	Plan     *automation.Plan // as it looks now, when it moved
+
+	of    record.Ref
+	again time.Duration // after which it is worth another try; 0: it is not
 }
 
 // Populations keeps plans for everyone.
@@ -278,10 +301,15 @@ type Populations interface {
 	// CreatePopulation stores it and enqueues its job in the same transaction.
 	CreatePopulation(ctx context.Context, p Population) error
 	Population(ctx context.Context, id string) (Population, error)
+	// HoldPopulation takes the sole right to work on it until release, or until this process ends, however it does.
+	// !ok: somebody is at it.
+	HoldPopulation(ctx context.Context, id string) (release func(), ok bool, err error)
 	// SavePopulation updates progress and appends items in one transaction. A canceled or paused one answers
 	// ErrConflict.
 	SavePopulation(ctx context.Context, p Population, items []automation.Plan) error
-	// SaveResults updates progress and says what became of items, in one transaction, as SavePopulation does.
+	// SaveResults updates progress and says what became of items, in one transaction. A canceled or paused one answers
+	// ErrConflict, yet what became of its items is kept: it is so whatever somebody has said since. An item without a
+	// state is begun: its run is stored before it writes.
 	SaveResults(ctx context.Context, p Population, results []ItemResult) error
 	// ItemsOf are the items of some records, by their source.
 	ItemsOf(ctx context.Context, id string, sources []record.Ref) (map[record.Ref]PlanItem, error)

@@ -17,6 +17,25 @@ type QuotaUse struct {
 	Refused    int       // answered with a 429
 }
 
+// Takes is how long so many calls take at a pace of perSecond, where no more are made in a day than the limit leaves: what
+// is left of today, then whole days from the next midnight on, as the providers count them (in UTC). No limit that is
+// known leaves the pace alone to tell.
+func (q QuotaState) Takes(calls int, perSecond float64, now time.Time) time.Duration {
+	if calls <= 0 || perSecond <= 0 {
+		return 0
+	}
+	paced := func(n int) time.Duration { return time.Duration(float64(n) / perSecond * float64(time.Second)) }
+	aDay := q.DailyLimit * (100 - q.Reserve) / 100
+	today := max(aDay-q.DailyUsed, 0)
+	if aDay <= 0 || calls <= today {
+		return paced(calls)
+	}
+	midnight := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+	calls -= today
+	days := (calls - 1) / aDay
+	return max(midnight+time.Duration(days)*24*time.Hour+paced(calls-days*aDay), paced(calls+today))
+}
+
 // QuotaState is how a connection stands with its call limit now. Limits are 0 where none is known.
 type QuotaState struct {
 	Used, Limit           int           // of the present interval

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -28,6 +30,8 @@ type Reconciler struct {
 	Now         func() time.Time
 	NewID       func(prefix string) string
 	Log         *slog.Logger
+	// Carried lets automations that save calls take a record from the delivery that told of it; nil: all are read.
+	Carried *Carried
 	// OnRun is told of every run that was stored, for live pages; it must not block.
 	OnRun func(automation.Run)
 }
@@ -41,7 +45,7 @@ type Result struct {
 
 // Reconcile carries one piece of work out. An error means that not even the outcome could be stored; the
 // work stays due. Whatever else goes wrong becomes the run's outcome.
-func (r *Reconciler) Reconcile(ctx context.Context, w Work) (res Result, err error) {
+func (r *Reconciler) Reconcile(ctx context.Context, w Work) (Result, error) {
 	a, err := r.Automations.Automation(ctx, w.Automation)
 	if errors.Is(err, ErrNotFound) {
 		return Result{State: automation.Succeeded}, nil
@@ -50,12 +54,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, w Work) (res Result, err err
 		return Result{}, err
 	}
 	x := r.begin(a, w)
-	defer func() {
-		if p := recover(); p != nil {
-			r.Log.ErrorContext(ctx, "reconcile panicked", "automation_id", a.ID, "run_id", x.run.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			res, err = x.fail(ctx, fmt.Errorf("internal: %v", p), a.Name)
-		}
-	}()
 	if a.State == automation.Paused && !byPerson(w.Event.Kind) {
 		// Held, not failed: resuming wakes it.
 		return Result{RetryAt: r.Now().Add(held), RunID: w.RunID, State: automation.Waiting}, nil
@@ -64,7 +62,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, w Work) (res Result, err err
 		x.decided(automation.Skip, "off", "The automation was switched off before its turn came.")
 		return x.finish(ctx, automation.Succeeded, Finish{})
 	}
-	return x.reconcile(provider.WithRecorder(provider.WithPriority(ctx, priorityOf(w)), x.record))
+	ctx = wanting(ctx, a.Definition)
+	return x.guarded(ctx, func() (Result, error) {
+		return x.reconcile(provider.WithRecorder(provider.WithPriority(ctx, priorityOf(w)), x.record))
+	})
+}
+
+// guarded makes a panic the attempt's failure: one record that nobody thought of stops no other.
+func (x *execution) guarded(ctx context.Context, do func() (Result, error)) (res Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.Log.ErrorContext(ctx, "reconcile panicked", "automation_id", x.a.ID, "run_id", x.run.ID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			res, err = x.fail(ctx, fmt.Errorf("internal: %v", p), x.a.Name)
+		}
+	}()
+	return do()
 }
 
 // held is how long what a paused automation or a missing parent keeps waiting sleeps when nobody wakes it.
@@ -96,11 +108,19 @@ type execution struct {
 	// recovered are writes of earlier attempts without an answer. They stay open until an attempt has come to its end:
 	// one that fails on the way has not told what became of them.
 	recovered []automation.Change
-	mark      time.Time
+	// arrived: the records show that one of them has happened.
+	arrived bool
+	mark    time.Time
 	// sofar is what is true whatever becomes of the writes under way; nil: nothing.
 	sofar *Finish
 	// awaits are the ancestors of which one needs a link before a counterpart can be made.
 	awaits []record.Ref
+	// shown is all that may be written; nil: whatever is planned.
+	shown *automation.Plan
+	// moved is what is planned by now where that is more than was shown.
+	moved *automation.Plan
+	// once: nobody tries again.
+	once bool
 	// linking is off for test payloads: they have no record to link.
 	linking bool
 }
@@ -144,6 +164,8 @@ func eventTitle(e automation.Event) string {
 		return "Somebody takes a change back"
 	case automation.Neighbor:
 		return "Its counterpart changed"
+	case automation.Below:
+		return "A record that lives under it changed, or its time came (" + e.Name + ")"
 	}
 	return "Looked at"
 }
@@ -199,7 +221,7 @@ func (x *execution) fail(ctx context.Context, err error, side string) (Result, e
 	if x.sofar != nil {
 		end.Base = x.sofar.Base
 	}
-	if !ok || x.work.Event.Kind == automation.TestSend {
+	if !ok || x.once || x.work.Event.Kind == automation.TestSend {
 		return x.finish(ctx, automation.Failed, end)
 	}
 	x.run.NextAt = x.Now().Add(wait)
@@ -249,16 +271,51 @@ func identityTitle(c *Compiled, at found) string {
 	case automation.ByLink:
 		return "Known counterpart: the " + c.Target.Label + " it is linked with"
 	case automation.ByMatch:
-		return "Found its counterpart: one " + c.Target.Label + " with the same details"
+		return "Found its counterpart: one " + c.Target.Label + " " + matchedBy(at.identity.Evidence)
 	case automation.Doubtful:
 		return "The counterpart is doubtful"
 	}
 	return "No " + c.Target.Label + " found"
 }
 
+// Evidence that is no match key.
+const (
+	evidenceChoice     = "somebody's choice"
+	evidenceBeforeMove = "what its counterpart held before it moved"
+	evidenceUnanswered = "what an unanswered write asked for"
+)
+
+// matchedBy says what made a record the counterpart: "with the same Email". A link keeps these words for as long as it
+// lives, so they name the keys and never a value, masked or not: that is personal, the records hold it, and what was
+// looked up is in the steps of the run, which are forgotten in time.
+func matchedBy(evidence []automation.Evidence) string {
+	var keys []string
+	for _, e := range slices.Backward(evidence) {
+		switch e.Field {
+		case evidenceChoice, evidenceBeforeMove, evidenceUnanswered:
+			return "by " + e.Field
+		}
+		if e.Found > 0 {
+			keys = append(keys, e.Field)
+		}
+	}
+	slices.Reverse(keys)
+	switch n := len(keys); n {
+	case 0:
+		return "with the same details"
+	case 1:
+		return "with the same " + keys[0]
+	default:
+		return "with the same " + strings.Join(keys[:n-1], ", ") + " and " + keys[n-1]
+	}
+}
+
 func identityDetail(at found) string {
 	if at.link != nil && at.target == nil {
 		return "It was not read: nothing moved since both sides last agreed."
+	}
+	if at.assumed {
+		return "This automation saves calls, so it was not looked at: it is taken to be as it was when the two last agreed."
 	}
 	detail := ""
 	for _, e := range at.identity.Evidence {

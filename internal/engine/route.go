@@ -17,6 +17,8 @@ type Router struct {
 	Automations Automations
 	Links       Links
 	Routing     Routing
+	// Descriptors tell which fields are borrowed.
+	Descriptors map[provider.ID]provider.Descriptor
 }
 
 // Route routes everything that is unrouted and returns how many events it saw. It is safe to run twice at
@@ -56,7 +58,8 @@ func (r *Router) keys(ctx context.Context, all []automation.Automation, events [
 	for _, a := range all {
 		var fromTarget []int
 		for i, e := range events {
-			side, cares := interested(a, e)
+			side, cares := interested(a, e, r.Descriptors)
+			routed[i].Minded = routed[i].Minded || lentBy(a, e, r.Descriptors)
 			switch {
 			case !cares:
 			case side == automation.SourceSide:
@@ -89,7 +92,7 @@ func (r *Router) keys(ctx context.Context, all []automation.Automation, events [
 
 // interested says whether an automation cares about an event, and on which of its sides it happened. A paused one
 // does: what it misses is held until it goes on.
-func interested(a automation.Automation, e automation.Event) (automation.Side, bool) {
+func interested(a automation.Automation, e automation.Event, descriptors map[provider.ID]provider.Descriptor) (automation.Side, bool) {
 	if a.State != automation.On && a.State != automation.Paused {
 		return "", false
 	}
@@ -99,6 +102,9 @@ func interested(a automation.Automation, e automation.Event) (automation.Side, b
 	}
 	switch {
 	case e.Kind == automation.Manual || e.Kind == automation.Backfill:
+	case e.Change == provider.Touched:
+		// A field that an automation uses changed, as by an edit.
+		ok = borrowsOn(a.Definition, side, descriptors) && (side == automation.TargetSide || slices.Contains(a.Definition.Trigger.On, string(provider.Updated)))
 	case e.Change == provider.Deleted:
 		ok = a.Definition.TwoWay() || a.Definition.Deletes.Policy != automation.DeleteNothing || slices.Contains(a.Definition.Trigger.On, string(e.Change))
 	case side == automation.TargetSide:

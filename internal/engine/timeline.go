@@ -15,6 +15,8 @@ import (
 type History interface {
 	// FindRecords finds records by name, email or id: one hit for each pair, the one dealt with last first.
 	FindRecords(ctx context.Context, q string, limit int) ([]RecordHit, error)
+	// RecordTitles is how records are called, as far as that is known.
+	RecordTitles(ctx context.Context, refs []record.Ref) (map[record.Ref]string, error)
 	// Timeline is what happened to a record and its counterparts, newest first.
 	Timeline(ctx context.Context, ref record.Ref, f TimelineFilter) ([]TimelineEntry, error)
 	// LatestRuns are the last run of each automation about a record or its counterparts, with steps.

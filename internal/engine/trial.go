@@ -20,6 +20,7 @@ func (r *Reconciler) Preview(ctx context.Context, a automation.Automation, sourc
 	if err != nil {
 		return automation.Plan{}, err
 	}
+	ctx = wanting(ctx, a.Definition)
 	client, err := r.Gateway.Client(ctx, source.Connection)
 	if err != nil {
 		return automation.Plan{}, err
@@ -36,11 +37,12 @@ func (r *Reconciler) PreviewRecord(ctx context.Context, c *Compiled, source reco
 	if !c.Judge(source).Passed {
 		return c.Plan(Input{Source: source}), nil
 	}
+	ctx = wanting(ctx, c.Def)
 	target, err := r.Gateway.Client(ctx, c.Def.Target.Connection)
 	if err != nil {
 		return automation.Plan{}, err
 	}
-	at, err := finder{c, r.Links, target, r.Gateway, false}.find(ctx, source)
+	at, err := finder{compiled: c, links: r.Links, target: target, gateway: r.Gateway}.find(ctx, source)
 	if err != nil {
 		return automation.Plan{}, err
 	}
@@ -61,6 +63,7 @@ func (r *Reconciler) Send(ctx context.Context, a automation.Automation, fields r
 	})
 	x.linking = false
 	x.run.Title = source.Title
+	ctx = wanting(ctx, a.Definition)
 	if _, err := x.carry(provider.WithRecorder(ctx, x.record), c, source); err != nil {
 		return automation.Run{}, err
 	}

@@ -37,7 +37,11 @@ func (x *execution) hold(ctx context.Context, c *Compiled, r record.Record, at *
 	if at.identity.How != automation.NotFound && at.identity.How != automation.ByMatch {
 		return Result{}, false, nil
 	}
-	ch, found, err := x.madeBy(ctx, c, r)
+	ch, forIt, err := x.askedFor(ctx, c, r)
+	found := forIt
+	if err == nil && !forIt {
+		ch, found, err = x.madeBy(ctx, c, r)
+	}
 	if err != nil || !found {
 		return Result{}, false, err
 	}
@@ -49,13 +53,20 @@ func (x *execution) hold(ctx context.Context, c *Compiled, r record.Record, at *
 	if err != nil {
 		return Result{}, false, err
 	}
-	if slices.ContainsFunc(asked, func(v automation.Review) bool {
+	if i := slices.IndexFunc(asked, func(v automation.Review) bool {
 		return v.Kind == automation.ReviewIdentity && v.State == automation.ReviewOpen
-	}) {
-		at.identity.How = automation.Doubtful
-		at.identity.Candidates = append(at.identity.Candidates, automation.Candidate{Ref: ch.Source, Title: r.Title, Why: "it may have been made from this one, and somebody is asked about that", Taken: true})
-		at.target = nil
+	}); i >= 0 {
+		at.identity.How, at.target = automation.Doubtful, nil
+		if forIt {
+			at.identity.Candidates = asked[i].Plan.Identity.Candidates
+		} else {
+			at.identity.Candidates = append(at.identity.Candidates, automation.Candidate{Ref: ch.Source, Title: r.Title, Why: "it may have been made from this one, and somebody is asked about that", Taken: true})
+		}
 		return Result{}, false, nil
+	}
+	if forIt {
+		res, err = x.afterThe(ctx, ch, "Another automation’s write without an answer may have made its counterpart; that is found out first.")
+		return res, true, err
 	}
 	if c.turned != nil && c.addressed(r, ch) {
 		// The pair's key is the one that asked: once it has the link, it can tell what became of its write.
@@ -63,17 +74,36 @@ func (x *execution) hold(ctx context.Context, c *Compiled, r record.Record, at *
 			if err != nil {
 				return Result{}, false, err
 			}
-			res, err = x.meet(ctx, c, r, automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(r.Title), Found: 1}}}, ch.Source, nil)
+			res, err = x.meet(ctx, c, r, automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: evidenceUnanswered, Value: record.TextOf(r.Title), Found: 1}}}, ch.Source, nil)
 			return res, true, err
 		}
 	}
 	// Its key looks at once, as long as the record still has what was asked for.
+	res, err = x.afterThe(ctx, ch, "It may be what another write without an answer has made; that is found out first.")
+	return res, true, err
+}
+
+// afterThe ends the attempt until an unanswered write is settled by its own key, which looks at once.
+func (x *execution) afterThe(ctx context.Context, ch automation.Change, why string) (Result, error) {
 	if err := x.Routing.Wake(ctx, Key{ch.Automation, ch.Source}, x.neighbor(ch.Source)); err != nil {
-		return Result{}, false, err
+		return Result{}, err
 	}
 	const first = 5 * time.Second
-	res, err = x.wait(ctx, "busy", "It may be what another write without an answer has made; that is found out first.", first<<min(x.run.Attempts-1, 6))
-	return res, true, err
+	return x.wait(ctx, "busy", why, first<<min(x.run.Attempts-1, 6))
+}
+
+// askedFor is the unanswered create of a counterpart of this very record, by another automation over the same objects.
+func (x *execution) askedFor(ctx context.Context, c *Compiled, r record.Record) (automation.Change, bool, error) {
+	creates, err := x.Journal.UnansweredCreates(ctx, c.Def.Target.Connection, c.Def.Target.Object)
+	if err != nil {
+		return automation.Change{}, false, err
+	}
+	for _, ch := range creates {
+		if ch.Source == r.Ref && ch.Automation != x.a.ID && x.Now().Sub(ch.IntendedAt) <= unansweredFor {
+			return ch, true, nil
+		}
+	}
+	return automation.Change{}, false, nil
 }
 
 // soon is how long a create must not be repeated, since one without an answer may still be on its way; 0: it may be.
@@ -150,7 +180,7 @@ func (x *execution) lookUpCreate(ctx context.Context, c *Compiled, client provid
 			at.unsure = true
 		case len(made) == 0:
 		case certain:
-			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: "what an unanswered write asked for", Value: record.TextOf(made[0].Title), Found: 1}}}
+			at.identity = automation.Identity{How: automation.ByMatch, Evidence: []automation.Evidence{{Field: evidenceUnanswered, Value: record.TextOf(made[0].Title), Found: 1}}}
 			at.target = &made[0]
 			return at, nil
 		default:

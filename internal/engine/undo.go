@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -57,7 +60,7 @@ const undoPage = 200
 func (s *sweep) undo(ctx context.Context) error {
 	what, err := ParseUndo(s.p.Of)
 	if err != nil {
-		return &provider.Error{Op: "undo", Kind: provider.Invalid, Detail: err.Error()}
+		return &refusal{"It does not say what to take back", err.Error() + "."}
 	}
 	if s.p.Mode == ModeTake {
 		return s.takeBack(ctx, what)
@@ -67,8 +70,11 @@ func (s *sweep) undo(ctx context.Context) error {
 	seen := map[record.Ref]*record.Record{}
 	for after := ""; ; {
 		changes, err := s.Populations.ChangesToUndo(ctx, what.Kind+":"+what.ID, after, undoPage)
-		if err != nil || len(changes) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(changes) == 0 {
+			break
 		}
 		plans := make([]automation.Plan, 0, len(changes))
 		for _, ch := range changes {
@@ -95,6 +101,10 @@ func (s *sweep) undo(ctx context.Context) error {
 			return err
 		}
 	}
+	if what.Kind == "plan" {
+		return s.unlink(ctx, what.ID)
+	}
+	return nil
 }
 
 // now reads a record once; nil: it is gone.
@@ -145,6 +155,8 @@ func (c *Compiled) planUndo(ch automation.Change, now *record.Record, what Undo)
 	switch {
 	case ch.State != automation.Done:
 		return settle(p, automation.Skip, "not_done", "This write was never confirmed, so there is nothing to take back.")
+	case what.Field != "" && ch.Op != automation.Update:
+		return settle(p, automation.Skip, "whole", "This write was about the "+label+" as a whole, so no single field of it can be taken back. The whole write can.")
 	case ch.Op == automation.Delete:
 		return c.planUndelete(p, ch, now, side, label)
 	case now == nil:
@@ -171,18 +183,20 @@ func (c *Compiled) planUndo(ch automation.Change, now *record.Record, what Undo)
 				break
 			}
 			f.Action, f.After = automation.AddTo, changedSet(have, f.Add, f.Remove)
-		case !record.Same(was.Kind, f.Before, ch.After[was.Field], c.locale):
-			edited++
-			f.Code, f.Reason = "edited_since", "Somebody changed it since; it stays."
 		case record.Same(was.Kind, f.Before, ch.Before[was.Field], c.locale):
 			same++
 			f.Code, f.Reason = "same", "It is as it was before already."
+		case !record.Same(was.Kind, f.Before, ch.After[was.Field], c.locale):
+			edited++
+			f.Code, f.Reason = "edited_since", "Somebody changed it since; it stays."
 		default:
 			f.Action, f.After = automation.Set, ch.Before[was.Field]
 		}
 		p.Fields = append(p.Fields, f)
 	}
 	switch n := len(p.On(side)); {
+	case what.Field != "" && len(p.Fields) == 0:
+		return settle(p, automation.Skip, "not_written", "This write did not change “"+what.Field+"”, so there is nothing to take back.")
 	case n > 0:
 		reason := count(n, "field goes", "fields go") + " back to what it was."
 		if n > 1 {
@@ -210,15 +224,24 @@ func (c *Compiled) planUncreate(p automation.Plan, ch automation.Change, now rec
 	if !object.Delete {
 		return settle(p, automation.Skip, "no_delete", "A "+label+" cannot be deleted by the provider's rules.")
 	}
-	for _, f := range ch.Fields {
-		if !record.Same(f.Kind, now.Fields[f.Field], ch.After[f.Field], c.locale) {
-			return settle(p, automation.Skip, "edited_since", "Somebody has worked on the "+label+" since it was created, so it stays.")
-		}
+	if c.workedOn(ch, now) {
+		return settle(p, automation.Skip, "edited_since", "Somebody has worked on the "+label+" since it was created, so it stays.")
 	}
 	for _, f := range ch.Fields {
 		p.Fields = append(p.Fields, automation.FieldPlan{Row: f.Row, Side: c.side(ch.Target), Field: f.Field, Label: f.Label, Kind: f.Kind, Action: automation.Keep, Code: "deleted", Before: now.Fields[f.Field], After: now.Fields[f.Field]})
 	}
 	return settle(p, automation.Delete, "undo", "The "+label+" that was created would be deleted.")
+}
+
+// workedOn reports that a record that was created is another one now, be it in what is not mapped.
+func (c *Compiled) workedOn(ch automation.Change, now record.Record) bool {
+	schema := c.Target
+	if c.side(ch.Target) == automation.SourceSide {
+		schema = c.Source
+	}
+	return slices.ContainsFunc(schema.Fields, func(f record.FieldSpec) bool {
+		return !f.ReadOnly && !record.Same(f.Kind, now.Fields[f.Key], ch.After[f.Key], c.locale)
+	})
 }
 
 func (c *Compiled) planUndelete(p automation.Plan, ch automation.Change, now *record.Record, side automation.Side, label string) automation.Plan {
@@ -256,18 +279,20 @@ func (s *sweep) takeBack(ctx context.Context, what Undo) error {
 			changes[ch.ID], after = ch, ch.ID
 		}
 	}
-	s.p.Done = 0
+	s.p.Done, s.p.WentOnDone = 0, 0
 	for after := int64(0); ; {
 		items, err := s.Populations.PlanItems(ctx, s.p.ID, PlanFilter{After: after, Limit: undoPage})
 		if err != nil || len(items) == 0 {
 			return err
 		}
-		var results []ItemResult
 		for _, item := range items {
 			after = item.Position
 			s.p.Done++
 			if item.State != "" || !toDo(item.Plan) {
 				continue
+			}
+			if s.stopped(ctx) {
+				return cmp.Or(s.save(ctx, s.p, nil), ErrConflict)
 			}
 			res, err := s.takeOne(ctx, item, changes[item.Plan.Undoes], what)
 			if err != nil {
@@ -276,17 +301,20 @@ func (s *sweep) takeBack(ctx context.Context, what Undo) error {
 			if res.State == ItemDone {
 				s.p.Written++
 			}
-			results = append(results, res)
-		}
-		if err := s.Populations.SaveResults(ctx, *s.p, results); err != nil {
-			return err
+			// Each by itself: what became of an item that only cut a link is told by nothing else.
+			if err := s.Populations.SaveResults(ctx, *s.p, []ItemResult{res}); err != nil {
+				return err
+			}
 		}
 	}
 }
 
 func (s *sweep) takeOne(ctx context.Context, item PlanItem, ch automation.Change, what Undo) (ItemResult, error) {
-	res := ItemResult{Position: item.Position, State: ItemLive}
+	res := ItemResult{Position: item.Position, Run: item.Run, State: ItemLive}
 	key := Key{s.a.ID, ch.Source}
+	if item.Plan.Unlinks != "" {
+		key.Source = item.Plan.Source
+	}
 	claimed, err := s.Works.ClaimKeys(ctx, []Key{key}, s.Owner, Lease)
 	if err != nil {
 		return res, err
@@ -295,36 +323,130 @@ func (s *sweep) takeOne(ctx context.Context, item PlanItem, ch automation.Change
 	if !ours {
 		return res, nil
 	}
-	defer func() { _ = s.Works.ReleaseKeys(context.WithoutCancel(ctx), []WorkID{id}, s.Owner) }()
+	defer s.claim.hold(s, []WorkID{id}, Lease)(ctx)
+	if res.Run == "" {
+		// As a plan's items are begun: a crash must not make anybody forget what was taken back.
+		res.Run = s.Reconciler.NewID("rn")
+		if err := s.Populations.SaveResults(ctx, *s.p, []ItemResult{{Position: item.Position, Run: res.Run}}); err != nil {
+			return res, err
+		}
+	}
+	if item.Plan.Unlinks != "" {
+		x := s.execution(key.Source)
+		x.run.ID = res.Run
+		return res, s.unlinkOne(ctx, x, item, &res)
+	}
+	for tries := 1; ; tries++ {
+		x := s.execution(ch.Source)
+		x.run.ID, x.run.Attempts = res.Run, tries
+		again, err := s.tryOne(ctx, x, item, ch, what, &res)
+		if err != nil || !again {
+			return res, err
+		}
+		if tries == undoTries {
+			// Its key looks what became of it.
+			return res, s.toLive(ctx, key)
+		}
+		if err := s.Wait(ctx, undoPause<<tries); err != nil {
+			return res, err
+		}
+	}
+}
+
+const (
+	// undoTries is how often a write that takes something back is tried, and undoPause how long is waited in between at
+	// the least.
+	undoTries = 4
+	undoPause = time.Second
+)
+
+// tryOne takes one change back, unless an attempt whose answer was lost has done so; again: it may work in a moment.
+func (s *sweep) tryOne(ctx context.Context, x *execution, item PlanItem, ch automation.Change, what Undo, res *ItemResult) (again bool, err error) {
+	earlier, err := s.Populations.ChangesToUndo(ctx, "run:"+res.Run, "", undoPage)
+	if err != nil {
+		return false, err
+	}
+	var open []automation.Change
+	for _, e := range earlier {
+		switch e.State {
+		case automation.Done:
+			res.State = ItemDone
+			return false, nil
+		case automation.Intended, automation.Unclear:
+			open = append(open, e)
+		}
+	}
 	now, err := s.now(ctx, map[record.Ref]*record.Record{}, ch.Target)
 	if err != nil {
-		return res, err
+		return false, err
 	}
 	p := s.c.planUndo(ch, now, what)
-	if Fingerprint(p) != Fingerprint(item.Plan) {
-		res.State, res.Plan = ItemMoved, &p
-		return res, nil
-	}
-	x := s.execution(ch.Source)
-	x.run.Title = p.SourceTitle
+	x.run.Title = cmp.Or(p.SourceTitle, item.Plan.SourceTitle)
 	ctx = provider.WithRecorder(ctx, func(c provider.Call) { s.reads.Add(1); x.record(c) })
-	out, err := x.undo(ctx, s.c, ch, p)
-	res.State, res.Run = ItemDone, x.run.ID
+	out := Result{}
+	switch {
+	case len(open) > 0 && landed(p, item.Plan):
+		out, err = x.tookBack(ctx, s.c, ch, item.Plan, open, now)
+	case len(open) > 0 && item.Plan.Outcome == automation.Create, !within(p, item.Plan) || p.Sever != item.Plan.Sever:
+		// Of a record that was to be made anew nobody can tell whether it was.
+		res.State, res.Plan = ItemMoved, &p
+		if len(open) == 0 {
+			return false, nil
+		}
+		x.settle(open)
+		x.decided(automation.Skip, codeMoved, "It looks otherwise than it was shown, so nothing is written.")
+		_, err = x.finish(ctx, automation.Succeeded, Finish{})
+		return false, err
+	default:
+		x.settle(open)
+		out, err = x.undo(ctx, s.c, ch, p, item.Plan)
+	}
+	res.State = ItemDone
 	if err != nil || out.State != automation.Succeeded {
 		res.State = ItemFailed
 	}
-	return res, nil
+	return err == nil && out.State == automation.Waiting, nil
 }
 
-// undo carries out the plan that takes one change back. What was agreed before stays agreed, but for the value that
-// went back: it stays apart from the other side until somebody edits one of them.
-func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change, p automation.Plan) (Result, error) {
-	side := c.side(ch.Target)
-	opposite := c.Def.Target
-	if c.side(ch.Source) == automation.TargetSide {
-		opposite = c.Def.Source
+// landed reports that what was shown to go back has gone back, as far as planning it once more tells.
+func landed(p, shown automation.Plan) bool {
+	switch shown.Outcome {
+	case automation.Update:
+		return !p.Writes() && slices.ContainsFunc(p.Fields, func(f automation.FieldPlan) bool { return f.Code == "same" })
+	case automation.Delete:
+		return p.Code == "gone"
 	}
-	link, base, linked, err := x.Links.FindLink(ctx, ch.Source, opposite.Connection, opposite.Object, x.a.ID)
+	return false
+}
+
+// settle ends writes without an answer: the record was looked at since.
+func (x *execution) settle(open []automation.Change) {
+	for _, ch := range open {
+		ch.State, ch.AnsweredAt = automation.Settled, x.Now()
+		x.settled = append(x.settled, ch)
+	}
+}
+
+// tookBack stores the outcome of a write that took a change back and was never answered.
+func (x *execution) tookBack(ctx context.Context, c *Compiled, ch automation.Change, p automation.Plan, open []automation.Change, now *record.Record) (Result, error) {
+	change := open[0]
+	x.settle(open[1:])
+	answer := record.Record{Ref: ch.Target}
+	if now != nil {
+		answer = *now
+	}
+	x.run.Target = ch.Target
+	x.step(automation.Step{Kind: automation.StepRecover, OK: true, Title: "An earlier write was never answered", Detail: "The record was looked at: what was to go back has gone back."})
+	x.decided(p.Outcome, p.Code, p.Reason)
+	return x.wentBack(ctx, c, ch, p, change, answer)
+}
+
+// undo carries out the plan that takes one change back, which may be what is left of the one that was shown. What was
+// agreed before stays agreed, but for the value that went back: it stays apart from the other side until somebody edits
+// one of them.
+func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change, p, shown automation.Plan) (Result, error) {
+	side := c.side(ch.Target)
+	link, _, linked, err := x.linkOf(ctx, c, ch)
 	if err != nil {
 		return Result{}, err
 	}
@@ -353,18 +475,41 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 		return Result{}, err
 	}
 	answer, err := x.write(ctx, c, p, side, ch.Target)
-	change.AnsweredAt = x.Now()
 	if err != nil {
-		change.State, change.Error = automation.Refused, err.Error()
-		if k := provider.KindOf(err); k == provider.Ambiguous || k == provider.Unknown {
-			change.State = automation.Unclear
-		}
-		x.settled = append(x.settled, change)
-		x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It could not be taken back", Detail: err.Error()})
-		return x.finish(ctx, automation.Failed, Finish{})
+		return x.notTakenBack(ctx, change, err)
 	}
-	change.State, change.After, change.Target = automation.Done, c.keptAll(change.Fields, answer), answer.Ref
 	x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p, side)})
+	return x.wentBack(ctx, c, ch, shown, change, answer)
+}
+
+// notTakenBack ends an attempt whose write was not answered with success: the next looks what became of it.
+func (x *execution) notTakenBack(ctx context.Context, change automation.Change, err error) (Result, error) {
+	if provider.Stopped(err) && ctx.Err() != nil {
+		return Result{}, err // the intent stays open
+	}
+	change.AnsweredAt, change.State, change.Error = x.Now(), automation.Refused, err.Error()
+	if k := provider.KindOf(err); k == provider.Ambiguous || k == provider.Unknown {
+		change.State = automation.Unclear
+	}
+	x.settled = append(x.settled, change)
+	x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It could not be taken back", Detail: err.Error()})
+	x.decided(automation.Blocked, "not_taken_back", "It could not be taken back: "+err.Error())
+	res, stored := x.finish(ctx, automation.Failed, Finish{})
+	if _, worth := retryIn(err, x.run.Attempts); worth {
+		res.State = automation.Waiting
+	}
+	return res, stored
+}
+
+// wentBack makes the answer durable with what is remembered of it.
+func (x *execution) wentBack(ctx context.Context, c *Compiled, ch automation.Change, p automation.Plan, change automation.Change, answer record.Record) (Result, error) {
+	side := c.side(ch.Target)
+	link, base, linked, err := x.linkOf(ctx, c, ch)
+	if err != nil {
+		return Result{}, err
+	}
+	change.AnsweredAt, change.Error = x.Now(), ""
+	change.State, change.After, change.Target = automation.Done, c.keptAll(change.Fields, answer), answer.Ref
 	end := Finish{Change: &change, Settle: true}
 	switch {
 	case p.Outcome == automation.Create:
@@ -373,18 +518,72 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 	case p.Outcome == automation.Delete && linked:
 		end.Sever = &link
 	case linked && base.Link != "":
-		answer.Fields = answer.Fields.Clone()
-		maps.Copy(answer.Fields, change.After)
-		c.standApart(&base, side, change.Fields, answer)
+		c.rememberUndo(&base, side, p.On(side), answer) // all that went back, in however many attempts
 		base.AgreedAt = x.Now()
 		end.Base = &base
 	}
 	return x.finish(ctx, automation.Succeeded, end)
 }
 
+// linkOf is the link of the pair a change was about.
+func (x *execution) linkOf(ctx context.Context, c *Compiled, ch automation.Change) (automation.Link, automation.Base, bool, error) {
+	opposite := c.Def.Target
+	if c.side(ch.Source) == automation.TargetSide {
+		opposite = c.Def.Source
+	}
+	return x.Links.FindLink(ctx, ch.Source, opposite.Connection, opposite.Object, x.a.ID)
+}
+
+// rememberUndo lets the link remember what went back, as the provider answered it.
+func (c *Compiled) rememberUndo(base *automation.Base, side automation.Side, fields []automation.FieldPlan, answer record.Record) {
+	answer.Fields = answer.Fields.Clone()
+	maps.Copy(answer.Fields, c.keptAll(fields, answer))
+	for _, f := range fields {
+		if f.Action == automation.AddTo {
+			answer.Fields[f.Field] = f.After // the answer may hold what somebody has given it since
+		}
+	}
+	c.standApart(base, side, fields, answer)
+}
+
+// takenBackKey is where the memory of a pair keeps that an undo left a field apart, and of a set which labels. It is in what
+// was held only.
+func takenBackKey(baseKey string) string { return "!" + baseKey }
+
+// labelsTakenBack are the sets of which an undo left labels apart, by their base keys.
+func labelsTakenBack(b *automation.Base) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if b == nil {
+			return
+		}
+		for key, v := range b.Target {
+			if _, set := v.AsList(); set && strings.HasPrefix(key, takenBackKey("")) && !yield(strings.TrimPrefix(key, takenBackKey(""))) {
+				return
+			}
+		}
+	}
+}
+
+// leftLabels are the labels an undo has left on one of two sides only.
+func leftLabels(b *automation.Base, key string, one, other []string) []string {
+	if b == nil {
+		return nil
+	}
+	touched := elements(b.Target[takenBackKey(key)])
+	if len(touched) == 0 {
+		return nil
+	}
+	return slices.Concat(common(touched, one, other), common(touched, other, one))
+}
+
+// wasTakenBack reports whether an undo has left a field apart, and nobody has edited it since.
+func wasTakenBack(b *automation.Base, key string) bool {
+	return b != nil && !b.Target[takenBackKey(key)].IsEmpty()
+}
+
 // standApart lets the link remember a value that went back as if both sides had agreed on it: neither the row that
 // filled the field nor one that reads it takes that for an edit. A row that joins it with a field somebody edited since
-// keeps its memory, or that edit would not be carried.
+// keeps its memory, or that edit would not be carried. That it was taken back is remembered too: the two do not agree.
 func (c *Compiled) standApart(base *automation.Base, side automation.Side, changed []automation.FieldPlan, answer record.Record) {
 	base.Fields, base.Target = base.Fields.Clone(), base.Target.Clone()
 	taken := answer
@@ -402,8 +601,16 @@ func (c *Compiled) standApart(base *automation.Base, side automation.Side, chang
 		if side == automation.SourceSide {
 			filled = automation.BackKey(f.Field)
 		}
+		mark := func(key string, k record.Kind, labels ...[]string) {
+			v := record.BoolOf(true)
+			if k == record.Set {
+				v = record.ListOf(slices.Concat(append(labels, elements(base.Target[takenBackKey(key)]))...))
+			}
+			base.Target[takenBackKey(key)] = v
+		}
 		if _, met := base.Fields[filled]; met {
 			base.Target[filled] = answer.Fields[f.Field]
+			mark(filled, f.Kind, f.Add, f.Remove)
 		}
 		for i, r := range rows {
 			key := reads(r)
@@ -415,6 +622,10 @@ func (c *Compiled) standApart(base *automation.Base, side automation.Side, chang
 				continue
 			}
 			base.Fields[key] = r.Value
+			now, was := elements(r.Value), elements(were[i].Value)
+			came, _ := record.SetDiff(now, was, nil)
+			went, _ := record.SetDiff(was, now, nil)
+			mark(key, r.Target.Kind, came, went)
 		}
 	}
 }

@@ -175,6 +175,8 @@ func asks(r *Reason, q automation.Review) {
 	case q.State == automation.ReviewDecided && q.Decision.Ignore:
 		r.Review, r.Code, r.Outcome, r.weight = q.ID, "ignored", automation.Skip, weighsVerdict
 		r.Sentence = "Somebody chose to leave it alone."
+	case q.State == automation.ReviewDecided && q.Decision.CreateNew && r.Code == automation.CodeNoSecond:
+		r.Review = q.ID // tried, and why it cannot be is said already
 	case q.State == automation.ReviewDecided:
 		r.Review, r.Code, r.Outcome, r.weight = q.ID, "decided", automation.Decide, weighsDue
 		r.Sentence = "Somebody has decided; it is about to be carried out."
@@ -263,6 +265,14 @@ func Sentence(run automation.Run) string {
 		}
 	}
 	return cmp.Or(words, "It was looked at.")
+}
+
+// AttemptSentence says what an attempt came to that was followed by another.
+func AttemptSentence(a automation.Attempt) string {
+	if a.State == automation.Running {
+		return "It did not come to its end: the process stopped on the way, or the record was taken up by another one."
+	}
+	return Sentence(automation.Run{State: a.State, Outcome: a.Outcome, Code: a.Code, Summary: a.Summary, Steps: a.Steps})
 }
 
 // planOf is the last plan a run made.
@@ -365,7 +375,7 @@ func Fates(a Arrival, all []automation.Automation) []Fate {
 func fateOf(a automation.Automation, arrived Arrival) (Fate, bool) {
 	f := Fate{Automation: a.ID, Name: a.Name}
 	e := arrived.Event
-	_, f.Cared = interested(a, e)
+	_, f.Cared = interested(a, e, nil)
 	for _, run := range arrived.Led {
 		itsOwn := run.Event.ID == e.ID
 		// What it does not mind was not taken up into a run that merely came later.
@@ -377,6 +387,9 @@ func fateOf(a automation.Automation, arrived Arrival) (Fate, bool) {
 			f.Sentence = spaced("It was looked at together with later news.", f.Sentence)
 		}
 		return f, true
+	}
+	if e.Change == provider.Touched {
+		return f, false // whether it uses what changed is known by its runs only
 	}
 	d := a.Definition
 	at := func(end automation.Endpoint) bool {

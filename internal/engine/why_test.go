@@ -148,6 +148,14 @@ func TestWhyAnswersInASentence(t *testing.T) {
 			entries: []TimelineEntry{{Kind: EntryReview, Review: &automation.Review{ID: "rv_1", Automation: "au_1", State: automation.ReviewDecided, Decision: automation.Decision{Ignore: true}}}},
 			says:    "Somebody chose to leave it alone.",
 		},
+		"somebody wants a new one, and there can be none": {
+			automations: []automation.Automation{watching(nil)}, reasons: 1, code: automation.CodeNoSecond, run: "rn_1",
+			latest: []automation.Run{looked(func(r *automation.Run) {
+				r.State, r.Outcome, r.Code, r.Summary = automation.Failed, automation.Blocked, automation.CodeNoSecond, "The account takes no second one."
+			})},
+			entries: []TimelineEntry{{Kind: EntryReview, Review: &automation.Review{ID: "rv_1", Automation: "au_1", State: automation.ReviewDecided, Decision: automation.Decision{CreateNew: true}}}},
+			says:    "The account takes no second one.",
+		},
 		"due": {
 			automations: []automation.Automation{watching(nil)}, reasons: 1, code: WhyDue,
 			entries: []TimelineEntry{{Kind: EntryDue, Due: &DueWork{Key: Key{"au_1", whyHere}, State: "queued"}}}, says: "It is about to be looked at.",
@@ -250,7 +258,7 @@ func TestWhoCaredIsWhoTheRouterAsks(t *testing.T) {
 			Ref:    rapid.SampledFrom([]record.Ref{whyHere, whyThere, {Connection: "cn_a", Type: record.Ticket, ID: "1"}}).Draw(t, "ref"),
 			Change: rapid.SampledFrom([]provider.Change{provider.Created, provider.Updated, provider.Deleted}).Draw(t, "change"),
 		}
-		_, cares := interested(a, e)
+		_, cares := interested(a, e, nil)
 		fates := Fates(Arrival{Event: e, RoutedAt: whyNoon}, []automation.Automation{a})
 		said := len(fates) == 1 && fates[0].Cared
 		if said != cares {

@@ -115,8 +115,10 @@ func (c *compiledRow) refuse(step int, code, reason string) (record.Value, error
 
 // size is how many bytes of text a value holds.
 func size(v record.Value) int {
-	s, _ := v.AsText()
-	sum := len(s)
+	if s, ok := v.AsText(); ok {
+		return len(s)
+	}
+	sum := 0
 	items, _ := v.AsList()
 	for _, e := range items {
 		sum += len(e)

@@ -589,7 +589,8 @@ var suffixes = []string{"jr", "jr.", "sr", "sr.", "ii", "iii", "iv", "phd", "ph.
 // SplitName takes a full name apart. A one-word name is a first name; "Doe, Jane" is read the other way round;
 // particles and suffixes stay with the family name.
 func SplitName(full string) (first, last string) {
-	words := strings.Fields(full)
+	var room [8]string // of most names, so that none is allocated
+	words := slices.AppendSeq(room[:0], strings.FieldsSeq(full))
 	if strings.Contains(full, ",") {
 		family, given, ok := strings.Cut(strings.Join(words, " "), ", ")
 		if ok && !slices.Contains(suffixes, strings.ToLower(given)) {

@@ -26,6 +26,8 @@ const (
 	AuditReconnect        AuditKind = "connection.reconnect"
 	AuditConnectionCheck  AuditKind = "connection.check"
 	AuditDisconnect       AuditKind = "connection.disconnect"
+	AuditHookAddress      AuditKind = "connection.hook"
+	AuditTurnDown         AuditKind = "connection.turn_down"
 	AuditAutomationCreate AuditKind = "automation.create"
 	AuditAutomationRename AuditKind = "automation.rename"
 	AuditAutomationSave   AuditKind = "automation.save"
@@ -41,21 +43,27 @@ const (
 	AuditReview           AuditKind = "review.decide"
 	AuditRetry            AuditKind = "run.retry"
 	AuditLook             AuditKind = "record.look"
+	AuditPair             AuditKind = "record.pair"
 	AuditExport           AuditKind = "export"
 	AuditErase            AuditKind = "personal_data.erase"
 	AuditReplay           AuditKind = "delivery.replay"
 	AuditSettings         AuditKind = "settings"
+	AuditSecrets          AuditKind = "secrets.rotate"
+	AuditMigrate          AuditKind = "database.migrate"
 )
 
 // AuditKinds are all of them, in the order a list shows them.
 func AuditKinds() []AuditKind {
 	return []AuditKind{
 		AuditSetup, AuditSignIn, AuditSignInFailed, AuditSignOut, AuditPassword, AuditSecondFactor, AuditSessions, AuditIdentity, AuditWorkspaceCreate, AuditWorkspaceRename,
-		AuditMemberRole, AuditMemberRemove, AuditInviteCreate, AuditInviteRevoke, AuditInviteAccept, AuditConnect, AuditReconnect, AuditConnectionCheck, AuditDisconnect,
+		AuditMemberRole, AuditMemberRemove, AuditInviteCreate, AuditInviteRevoke, AuditInviteAccept, AuditConnect, AuditReconnect, AuditConnectionCheck, AuditDisconnect, AuditHookAddress, AuditTurnDown,
 		AuditAutomationCreate, AuditAutomationRename, AuditAutomationSave, AuditAutomationState, AuditAutomationDelete, AuditTestSend,
-		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditReplay, AuditExport, AuditErase, AuditSettings,
+		AuditPlanCreate, AuditPlanApply, AuditPlanCancel, AuditPlanPause, AuditPlanResume, AuditUndo, AuditReview, AuditRetry, AuditLook, AuditPair, AuditReplay, AuditExport, AuditErase, AuditSettings, AuditSecrets, AuditMigrate,
 	}
 }
+
+// Stranger is who did what nobody's account did. What strangers type is not kept: it may be a password in the wrong field.
+const Stranger = "somebody unknown"
 
 // AuditEntry is one act: who did it, when, from where, to what, and what was so before and after. Secrets are never
 // part of it.
@@ -64,7 +72,7 @@ type AuditEntry struct {
 	At        time.Time
 	Workspace string // empty: of none, such as signing in
 	User      string
-	Actor     string // an email, "command line", or what was typed by somebody nobody knows
+	Actor     string // an email, "command line", or Stranger
 	Address   string
 	Kind      AuditKind
 	Subject   string // in words: "Contacts in sync"

@@ -28,16 +28,18 @@ type SignIn struct {
 	Address    string // where it was used last
 	BeganAt    time.Time
 	SeenAt     time.Time
+	Framed     bool // it came in inside another site's frame
+	// Place is the account whose frame that was, CompanyID and ProviderUser as whom: it ends with either.
+	Place, CompanyID, ProviderUser string
 }
 
 // Over reports that the browser must sign in again.
 func (s SignIn) Over(now time.Time) bool {
-	return now.Sub(s.SeenAt) >= IdleAfter || now.Sub(s.BeganAt) >= Lifetime
-}
-
-// OverInFrame is Over for a browser that came in inside another site's frame.
-func (s SignIn) OverInFrame(now time.Time) bool {
-	return now.Sub(s.SeenAt) >= FrameIdleAfter || now.Sub(s.BeganAt) >= FrameLifetime
+	idle, life := IdleAfter, Lifetime
+	if s.Framed {
+		idle, life = FrameIdleAfter, FrameLifetime
+	}
+	return now.Sub(s.SeenAt) >= idle || now.Sub(s.BeganAt) >= life
 }
 
 // Stale reports that its use is worth noting again.

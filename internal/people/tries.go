@@ -16,31 +16,38 @@ const (
 	DoorArrival  = "arrival" // codes of installations that were begun elsewhere
 	DoorContext  = "context" // user contexts a provider's page hands over
 	DoorOffer    = "offer"   // codes of identities
+	DoorConnect  = "connect" // credentials of accounts
 )
 
-// Try is one try at a door, by the hashes of what it is counted against: what people type into a sign-in form may
-// be anything, and is not kept.
+// Keyed answers a hash of words that nobody without the house's key can guess words for.
+type Keyed func(words string) [sha256.Size]byte
+
+// Try is one try at a door, by keyed hashes of what it is counted against: what people type into a sign-in form may
+// be anything, a password too, and is neither kept nor to be found by guessing.
 type Try struct {
 	// Pair is this account from this address, Address is the address whatever it tries, Account is the account from
 	// wherever it is tried.
 	Pair, Address, Account [sha256.Size]byte
+	// Everybody is whether what is tried in vain from anywhere makes everybody wait. It does where there is no account
+	// to be kept out of, and forging is a matter of tries.
+	Everybody bool
 }
 
 // NewTry is a try at a door. The account may be an email that nobody has, or empty.
-func NewTry(door, account, address string) Try {
-	account, address = strings.ToLower(strings.TrimSpace(account)), network(address)
-	key := func(words ...string) [sha256.Size]byte { return sha256.Sum256([]byte(strings.Join(words, "\x00"))) }
+func NewTry(hash Keyed, door, account, address string) Try {
+	account, address = strings.ToLower(strings.TrimSpace(account)), Network(address)
+	key := func(words ...string) [sha256.Size]byte { return hash(strings.Join(words, "\x00")) }
 	pair := key("pair", door, account, address)
 	if door == DoorCode {
 		// Whoever gets this far knows the password. Then nobody is locked out who should not be, and six digits must
 		// not be guessed from many addresses at once.
 		pair = key("pair", door, account)
 	}
-	return Try{Pair: pair, Address: key("address", address), Account: key("account", door, account)}
+	return Try{Pair: pair, Address: key("address", address), Account: key("account", door, account), Everybody: door == DoorContext}
 }
 
-// network is what one guesser has for nothing: an IPv4 address, or half of an IPv6 one.
-func network(address string) string {
+// Network is what one guesser has for nothing: an IPv4 address, or half of an IPv6 one.
+func Network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return address
@@ -57,13 +64,14 @@ func network(address string) string {
 }
 
 const (
-	freeTries      = 5  // at one account from one address, before waiting begins
-	freeTriesOfAll = 20 // from one address, whatever it tries: an office has one address
-	attackedFrom   = 30 // in vain at one account, from wherever: then a new address has one free try
-	forgivenEvery  = 10 * time.Minute
-	firstWait      = 15 * time.Second
-	longestWait    = 15 * time.Minute
-	maxCount       = 100
+	freeTries       = 5  // at one account from one address, before waiting begins
+	freeTriesOfAll  = 20 // from one address, whatever it tries: an office has one address
+	attackedFrom    = 30 // in vain at one account, from wherever: then a new address has one free try
+	freeOfEverybody = 60 // from wherever, at a door whose tries everybody waits for
+	forgivenEvery   = 10 * time.Minute
+	firstWait       = 15 * time.Second
+	longestWait     = 15 * time.Minute
+	maxCount        = 100
 )
 
 // TriesForgottenAfter is when any count has come to nothing.
@@ -110,6 +118,15 @@ func (t Tally) Wait(now time.Time) time.Duration {
 		free = 1
 	}
 	return max(t.Pair.wait(now, free), t.Address.wait(now, freeTriesOfAll))
+}
+
+// Wait is how long the next try like this must wait, of what was counted against it.
+func (t Try) Wait(of Tally, now time.Time) time.Duration {
+	wait := of.Wait(now)
+	if t.Everybody {
+		wait = max(wait, of.Account.wait(now, freeOfEverybody))
+	}
+	return wait
 }
 
 // Tried counts a try.

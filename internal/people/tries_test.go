@@ -1,6 +1,8 @@
 package people_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -8,6 +10,11 @@ import (
 
 	"crosswalk/internal/people"
 )
+
+// newTry hashes without a key, which no test of the counting minds.
+func newTry(door, account, address string) people.Try {
+	return people.NewTry(func(words string) [sha256.Size]byte { return sha256.Sum256([]byte(words)) }, door, account, address)
+}
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
@@ -70,27 +77,51 @@ func TestOneAddressTryingManyAccountsWaits(t *testing.T) {
 
 func TestTriesAreCountedByNetworkAndAccount(t *testing.T) {
 	t.Parallel()
-	a := people.NewTry(people.DoorPassword, " Jane@Acme.io", "2001:db8:1:2:3:4:5:6")
+	a := newTry(people.DoorPassword, " Jane@Acme.io", "2001:db8:1:2:3:4:5:6")
 	for name, c := range map[string]struct {
 		try                    people.Try
 		pair, address, account bool
 	}{
-		"the same, spelled otherwise": {people.NewTry(people.DoorPassword, "jane@acme.io ", "2001:db8:1:2::1"), true, true, true},
-		"another network":             {people.NewTry(people.DoorPassword, "jane@acme.io", "2001:db8:1:3::1"), false, false, true},
-		"another account":             {people.NewTry(people.DoorPassword, "joe@acme.io", "2001:db8:1:2::1"), false, true, false},
-		"another door":                {people.NewTry(people.DoorCode, "jane@acme.io", "2001:db8:1:2::1"), false, true, false},
+		"the same, spelled otherwise": {newTry(people.DoorPassword, "jane@acme.io ", "2001:db8:1:2::1"), true, true, true},
+		"another network":             {newTry(people.DoorPassword, "jane@acme.io", "2001:db8:1:3::1"), false, false, true},
+		"another account":             {newTry(people.DoorPassword, "joe@acme.io", "2001:db8:1:2::1"), false, true, false},
+		"another door":                {newTry(people.DoorCode, "jane@acme.io", "2001:db8:1:2::1"), false, true, false},
 	} {
 		if (c.try.Pair == a.Pair) != c.pair || (c.try.Address == a.Address) != c.address || (c.try.Account == a.Account) != c.account {
 			t.Errorf("%s is counted wrongly", name)
 		}
 	}
-	if people.NewTry(people.DoorCode, "us_1", "198.51.100.7").Pair != people.NewTry(people.DoorCode, "us_1", "198.51.100.8").Pair {
+	if newTry(people.DoorCode, "us_1", "198.51.100.7").Pair != newTry(people.DoorCode, "us_1", "198.51.100.8").Pair {
 		t.Error("six digits can be guessed from many addresses at once")
 	}
-	if people.NewTry("x", "", "198.51.100.7") != people.NewTry("x", "", "::ffff:198.51.100.7") {
+	if newTry("x", "", "198.51.100.7") != newTry("x", "", "::ffff:198.51.100.7") {
 		t.Error("an IPv4 address in IPv6 clothes is another")
 	}
-	if people.NewTry("x", "", "198.51.100.7") == people.NewTry("x", "", "198.51.100.8") {
+	if newTry("x", "", "198.51.100.7") == newTry("x", "", "198.51.100.8") {
 		t.Error("neighbours share a count")
+	}
+}
+
+func TestForgingFromManyAddressesMakesEverybodyWait(t *testing.T) {
+	t.Parallel()
+	for door, all := range map[string]bool{people.DoorContext: true, people.DoorPassword: false} {
+		var account people.Count
+		try := func(i int) time.Duration {
+			one := newTry(door, "", fmt.Sprintf("198.51.%d.%d", i/250, i%250))
+			wait := one.Wait(people.Tally{Account: account}, noon)
+			if wait == 0 {
+				account = people.Tally{Account: account}.Tried(noon).Account
+			}
+			return wait
+		}
+		free := 0
+		for i := range 90 {
+			if try(i) == 0 {
+				free++
+			}
+		}
+		if all && free != 60 || !all && free != 90 {
+			t.Errorf("%s: %d of 90 addresses had a try", door, free)
+		}
 	}
 }

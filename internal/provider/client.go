@@ -16,7 +16,8 @@ type ID string
 type Client interface {
 	// Describe lists standard and custom fields. It may be cached for a minute.
 	Describe(ctx context.Context, t record.ObjectType) (record.Schema, error)
-	// Get reads one record as it is now; a missing one is NotFound.
+	// Get reads one record as it is now; a missing one is NotFound, WithParent where it went along with the record it
+	// lived under.
 	Get(ctx context.Context, ref record.Ref) (record.Record, error)
 	// List yields pages and stops at the first error. Resuming from Page.Next
 	// visits every record that existed throughout, at least once.
@@ -28,10 +29,11 @@ type Client interface {
 	Update(ctx context.Context, ref record.Ref, w Write) (record.Record, error)
 }
 
-// Finder is implemented where records can be looked up by a match key without index lag, so that
-// "none" may be trusted enough to create.
+// Finder is implemented where records can be looked up by a match key. Of a field that Object.Lookup calls Surely
+// there is no index lag, so that "none" may be trusted enough to create.
 type Finder interface {
-	// Find returns every record whose field equals the value under the field kind's normalisation.
+	// Find returns every record whose field equals the value under the field kind's normalisation, each as it is now.
+	// Unsupported: it cannot be told.
 	Find(ctx context.Context, t record.ObjectType, field string, value record.Value) ([]record.Record, error)
 }
 
@@ -45,6 +47,13 @@ type Deleter interface {
 type Children interface {
 	// Children lists every record of type t under parent, as it is now. A parent that is gone is NotFound.
 	Children(ctx context.Context, t record.ObjectType, parent record.Ref) ([]record.Record, error)
+}
+
+// Carrier is implemented where a delivery may hold the record it tells of, as it was when it was sent.
+type Carrier interface {
+	// Carried reads a record out of a delivery's body. Whatever the body leaves out is missing, which does not say that
+	// it is empty. !ok: the body does not hold the record.
+	Carried(ctx context.Context, ref record.Ref, body []byte) (r record.Record, ok bool, err error)
 }
 
 // Checker proves that a credential works and tells whose account it is.
@@ -68,13 +77,24 @@ type Probe struct {
 // Account is who a credential speaks for. Zone is an IANA name, Country ISO 3166-1 alpha-2; both may be empty.
 type Account struct {
 	ID, Name, CompanyID, Zone, Country string
+	// Host is where the account is, if that is no server of the provider's own: there anybody may call an account
+	// anything, so the same ID somewhere else is another account.
+	Host string
+}
+
+// Key tells the accounts of one provider apart.
+func (a Account) Key() string {
+	if a.Host == "" || a.ID == "" {
+		return a.ID
+	}
+	return a.ID + "@" + a.Host
 }
 
 // Query asks for a listing.
 type Query struct {
 	Type record.ObjectType
-	// ChangedSince limits to records changed at or after it, where the provider can; a client that cannot
-	// returns more. Zero: all.
+	// ChangedSince limits to records changed at or after it, or whose time came since, where the provider can; a client
+	// that cannot returns more. A record is changed by what it borrows, too, where that is wanted. Zero: all.
 	ChangedSince time.Time
 	// Search is free text for choosing a record by hand. Empty: no filter.
 	Search string

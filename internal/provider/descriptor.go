@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"crosswalk/internal/record"
@@ -23,6 +24,7 @@ type Object struct {
 	Read    bool
 	Write   bool
 	Webhook bool // deliveries tell of changes
+	Tells   Told // of which
 	Poll    bool // must be polled: no webhook is known for it
 	Delete  bool // the provider lets us delete it
 	// Parent is the object type a record lives under, empty when it stands alone; ParentRequired says that a create
@@ -33,10 +35,72 @@ type Object struct {
 	ByParent bool
 	// CreateNeedsOneOf lists fields of which a create needs at least one.
 	CreateNeedsOneOf []string
-	// MatchFields are the fields a Finder can look up, best first.
+	// MatchFields are the fields a Finder can look up without index lag, best first.
 	MatchFields []string
+	// MatchCustom: a Finder looks up custom fields that hold a text or a number, too, but in an index that lags.
+	MatchCustom bool
+	// Borrowed are fields it has of records that live under it.
+	Borrowed []Borrowed
 	// ReadScopes and WriteScopes name the scopes that reading and writing it take; empty where there are none.
 	ReadScopes, WriteScopes []string
+}
+
+// Lookup says what a Finder's answer about a field is worth.
+type Lookup uint8
+
+// The lookups. Whom a Finder names has the value, either way; that it names nobody proves there is nobody only Surely.
+const (
+	NoLookup Lookup = iota
+	Likely
+	Surely
+)
+
+// Lookup tells how far records can be looked up by a field.
+func (o Object) Lookup(f record.FieldSpec) Lookup {
+	switch {
+	case slices.Contains(o.MatchFields, f.Key):
+		return Surely
+	case o.MatchCustom && f.Custom && !f.ReadOnly && f.Kind.Identifies():
+		return Likely
+	}
+	return NoLookup
+}
+
+// Told says which changes of an object deliveries tell of: the others may happen without one.
+type Told struct {
+	Created, Updated, Deleted bool
+	// Turning is the field whose turning true is the only update that is told of; empty where Updated says it all.
+	Turning string
+	// ByHand: deliveries are set up by a person at the provider, for a key as well; else they are the app's.
+	ByHand bool
+}
+
+// Borrowed are read-only fields of an object that tell of records of another type, which live under the one that has the
+// fields. Reading them takes calls of its own, so they are read only where somebody wants them (WithWanted), and they
+// change when one of those records does, or when its time comes (record.Record.TurnsAt).
+type Borrowed struct {
+	From   record.ObjectType
+	Fields []string
+}
+
+// Borrows are the object types that some of its fields are borrowed from.
+func (o Object) Borrows(fields []string) []record.ObjectType {
+	var from []record.ObjectType
+	for _, b := range o.Borrowed {
+		if !slices.Contains(from, b.From) && slices.ContainsFunc(b.Fields, func(f string) bool { return slices.Contains(fields, f) }) {
+			from = append(from, b.From)
+		}
+	}
+	return from
+}
+
+// BorrowedFields are all of its fields that are borrowed.
+func (o Object) BorrowedFields() []string {
+	var all []string
+	for _, b := range o.Borrowed {
+		all = append(all, b.Fields...)
+	}
+	return all
 }
 
 // Scope is a permission we ask for, and why, in words for the person who grants it.
@@ -64,6 +128,7 @@ const (
 	Deleted   Change = "deleted"
 	Installed Change = "installed" // our app was granted access
 	Removed   Change = "removed"   // the grant ended
+	Touched   Change = "touched"   // what it borrows changed: a record that lives under it did, or its time came
 	Ignored   Change = "ignored"   // a delivery about something we do not carry
 )
 
@@ -74,6 +139,7 @@ type Notice struct {
 	AppID      string // the app a delivery was meant for, when it says
 	Type       record.ObjectType
 	ID         string
+	Parent     string // the id of the record it lives under, where the delivery tells
 	Change     Change
 	Name       string // the provider's own event name
 	DedupeKey  string // same delivery, same key

@@ -49,6 +49,7 @@ type Error struct {
 	Fields     map[string]string // field key → the provider's complaint, when it named one
 	Scope      string            // the missing scope, when known
 	Existing   record.Ref        // the record a Duplicate ran into
+	WithParent bool              // of a NotFound: the record it lived under is gone as well
 	TraceID    string
 	Err        error
 }
@@ -81,6 +82,12 @@ func KindOf(err error) Kind {
 
 // IsKind reports whether err is a provider error of kind k.
 func IsKind(err error, k Kind) bool { return err != nil && KindOf(err) == k }
+
+// WentWithParent reports that a record is not there because the one it lived under is gone.
+func WentWithParent(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == NotFound && e.WithParent
+}
 
 // NeedsPerson reports that retrying cannot help until somebody acts on the connection.
 func NeedsPerson(err error) bool {

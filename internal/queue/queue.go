@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivertype"
 
 	"crosswalk/internal/engine"
@@ -41,15 +40,18 @@ var errOtherDatabase = errors.New("queue: the transaction is of the other databa
 // rows share transactions.
 func OpenSQLite(db *sql.DB, cfg Config) (*Queue, error) {
 	rc := cfg.river()
-	// SQLite has no notifications. A short poll costs a fraction of a millisecond of one core.
-	rc.PollOnly = true
-	client, err := river.NewClient(riversqlite.New(db), rc)
+	rc.PollOnly = true // SQLite has no notifications
+	driver := newQuiet(db)
+	client, err := river.NewClient(driver, rc)
 	if err != nil {
 		return nil, fmt.Errorf("open queue on the embedded database: %w", err)
 	}
 	return &Queue{
 		insertSQL: func(ctx context.Context, tx *sql.Tx, jobs []river.InsertManyParams) error {
 			_, err := client.InsertManyFastTx(ctx, tx, jobs)
+			for _, j := range jobs {
+				driver.watch.stir(j.InsertOpts.Queue)
+			}
 			return err
 		},
 		start: client.Start, stop: client.Stop, works: cfg.Handlers != nil,

@@ -115,17 +115,17 @@ func (v Value) blank() bool {
 	case empty:
 		return true
 	case text:
-		return strings.TrimSpace(v.text) == ""
+		return strings.TrimSpace(v.text()) == ""
 	case list:
-		return !slices.ContainsFunc(v.list, func(e string) bool { return strings.TrimSpace(e) != "" })
+		return !slices.ContainsFunc(v.labels(), func(e string) bool { return strings.TrimSpace(e) != "" })
 	}
 	return false
 }
 
 // size is how long the value is as text, in bytes.
 func (v Value) size() int {
-	n := len(v.text)
-	for _, e := range v.list {
+	n := len(v.text())
+	for _, e := range v.labels() {
 		n += len(e) + len(", ")
 	}
 	return n
@@ -133,9 +133,9 @@ func (v Value) size() int {
 
 func valid(v Value) bool {
 	if v.form == text {
-		return utf8.ValidString(v.text)
+		return utf8.ValidString(v.text())
 	}
-	for _, e := range v.list {
+	for _, e := range v.labels() {
 		if !utf8.ValidString(e) {
 			return false
 		}

@@ -7,7 +7,7 @@ func Same(k Kind, a, b Value, loc Locale) bool {
 		return true
 	}
 	if k == Text && a.form == text && b.form == text {
-		return normalText(a.text) == normalText(b.text)
+		return normalText(a.text()) == normalText(b.text())
 	}
 	return Normalise(k, a, loc) == Normalise(k, b, loc)
 }

@@ -1,5 +1,14 @@
 package record
 
+// Identifies reports whether a value of this kind can tell one record from another: an address, a number or a short text.
+func (k Kind) Identifies() bool {
+	switch k {
+	case Text, Email, Phone, Number:
+		return true
+	}
+	return false
+}
+
 // Words says in a sentence what a field of this kind holds: "Plan holds text", "Value holds numbers".
 func (k Kind) Words() string {
 	switch k {

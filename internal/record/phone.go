@@ -1,5 +1,11 @@
 package record
 
+import (
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
 // northAmerican reads the numbers of the one plan most of our numbers belong to without the general parser, which
 // takes some 10 µs and a dozen regular expressions a number. It knows only the plain shapes, on which a test holds
 // it to the parser's own answer; !ok means ask the parser.
@@ -35,4 +41,24 @@ func northAmerican(s, region string) (string, bool) {
 		return "", false
 	}
 	return string(out[:]), true
+}
+
+// SamePhone reports whether a whole text writes a normalised phone number, with its country or as it is written within it.
+func SamePhone(normal, text string) bool {
+	text = strings.TrimSpace(text)
+	if len(text) < 7 || len(text) > 40 || strings.Trim(text, "+0123456789()-./ \u00a0") != "" {
+		return false
+	}
+	if !strings.HasPrefix(normal, "+") {
+		return onlyDigits(text) == normal
+	}
+	if onlyDigits(text) == normal[1:] {
+		return true
+	}
+	n, err := phonenumbers.Parse(normal, "")
+	if err != nil {
+		return false
+	}
+	e164, ok := E164(text, phonenumbers.GetRegionCodeForNumber(n))
+	return ok && e164 == normal
 }

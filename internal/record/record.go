@@ -56,6 +56,9 @@ type Record struct {
 	CreatedAt time.Time // the provider's own; zero when it does not say
 	UpdatedAt time.Time // likewise
 	Title     string    // how a person would call it in a list
+	// TurnsAt is when what the record above borrows of it changes although nobody changes anything: when an appointment
+	// begins. Zero: never.
+	TurnsAt time.Time
 }
 
 // FieldSpec describes one field of an object type.
@@ -69,6 +72,8 @@ type FieldSpec struct {
 	MaxLen   int      `json:"maxLen,omitempty"` // runes; 0 = no known limit
 	Options  []string `json:"options,omitempty"`
 	Help     string   `json:"help,omitempty"`
+	// Further is the field with the other values of this kind the record answers to: further email addresses.
+	Further string `json:"further,omitempty"`
 }
 
 // Schema describes an object type of a connection: standard and custom fields, in display order.

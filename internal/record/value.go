@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // Kind is what a field holds; it decides how values are normalised, compared and coerced.
@@ -41,19 +42,40 @@ const (
 
 // Value is one immutable field value: empty, text, number, yes/no, instant or list of texts.
 // The zero Value is empty.
+//
+// Whole populations of them are held in memory and every plan copies them, so one takes three words: bits is the length
+// of a text, the number itself, 0 or 1, or Unix milliseconds, and what points to the bytes of the text or to the list.
 type Value struct {
+	_    [0]func() // not comparable with ==: two lists would not be the same
+	what unsafe.Pointer
+	bits uint64
 	form form
-	num  float64 // number; boolean as 0/1; instant as Unix milliseconds
-	text string
-	list []string
 }
+
+func (v Value) num() float64 { return math.Float64frombits(v.bits) }
+
+func (v Value) text() string {
+	if v.form != text {
+		return ""
+	}
+	return unsafe.String((*byte)(v.what), int(v.bits)) // #nosec G103 G115 -- made by TextOf of a string of that length
+}
+
+func (v Value) labels() []string {
+	if v.form != list {
+		return nil
+	}
+	return *(*[]string)(v.what)
+}
+
+func withNumber(f form, n float64) Value { return Value{form: f, bits: math.Float64bits(n)} }
 
 // TextOf makes a text; the empty string is the empty value, since providers do not tell them apart.
 func TextOf(s string) Value {
 	if s == "" {
 		return Value{}
 	}
-	return Value{form: text, text: s}
+	return Value{form: text, what: unsafe.Pointer(unsafe.StringData(s)), bits: uint64(len(s))} // #nosec G103 -- strings never change
 }
 
 // NumberOf makes a number. Not-a-number and infinities become empty: no provider can carry them.
@@ -61,13 +83,13 @@ func NumberOf(n float64) Value {
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return Value{}
 	}
-	return Value{form: number, num: n}
+	return withNumber(number, n)
 }
 
 // BoolOf makes a yes/no.
 func BoolOf(b bool) Value {
 	if b {
-		return Value{form: boolean, num: 1}
+		return withNumber(boolean, 1)
 	}
 	return Value{form: boolean}
 }
@@ -78,7 +100,7 @@ func TimeOf(t time.Time) Value {
 	if !carried(t.UTC()) {
 		return Value{}
 	}
-	return Value{form: instant, num: float64(t.UnixMilli())}
+	return withNumber(instant, float64(t.UnixMilli()))
 }
 
 // ListOf makes a list; an empty list is the empty value. The slice is not copied.
@@ -86,45 +108,45 @@ func ListOf(items []string) Value {
 	if len(items) == 0 {
 		return Value{}
 	}
-	return Value{form: list, list: items}
+	return Value{form: list, what: unsafe.Pointer(&items)} // #nosec G103 -- read back as what it is by labels
 }
 
 // IsEmpty reports whether there is no value.
 func (v Value) IsEmpty() bool { return v.form == empty }
 
 // AsText is the text, when it is one.
-func (v Value) AsText() (string, bool) { return v.text, v.form == text }
+func (v Value) AsText() (string, bool) { return v.text(), v.form == text }
 
 // AsNumber is the number, when it is one.
-func (v Value) AsNumber() (float64, bool) { return v.num, v.form == number }
+func (v Value) AsNumber() (float64, bool) { return v.num(), v.form == number }
 
 // AsBool is the yes/no, when it is one.
-func (v Value) AsBool() (bool, bool) { return v.num != 0, v.form == boolean }
+func (v Value) AsBool() (bool, bool) { return v.num() != 0, v.form == boolean }
 
 // AsTime is the instant in UTC, when it is one.
 func (v Value) AsTime() (time.Time, bool) {
-	return time.UnixMilli(int64(v.num)).UTC(), v.form == instant
+	return time.UnixMilli(int64(v.num())).UTC(), v.form == instant
 }
 
 // AsList is the list, when it is one. Do not change it.
-func (v Value) AsList() ([]string, bool) { return v.list, v.form == list }
+func (v Value) AsList() ([]string, bool) { return v.labels(), v.form == list }
 
 // String shows the value to a person; empty for the empty value.
 func (v Value) String() string {
 	switch v.form {
 	case text:
-		return v.text
+		return v.text()
 	case number:
-		return strconv.FormatFloat(v.num, 'f', -1, 64)
+		return strconv.FormatFloat(v.num(), 'f', -1, 64)
 	case boolean:
-		if v.num != 0 {
+		if v.num() != 0 {
 			return "yes"
 		}
 		return "no"
 	case instant:
-		return time.UnixMilli(int64(v.num)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+		return time.UnixMilli(int64(v.num())).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	case list:
-		return strings.Join(v.list, ", ")
+		return strings.Join(v.labels(), ", ")
 	}
 	return ""
 }
@@ -132,7 +154,16 @@ func (v Value) String() string {
 // Equal reports whether two values are exactly the same, as cmp and tests want it.
 // To compare what a person means, use Same with the field's kind.
 func (v Value) Equal(o Value) bool {
-	return v.form == o.form && v.num == o.num && v.text == o.text && slices.Equal(v.list, o.list)
+	if v.form != o.form {
+		return false
+	}
+	switch v.form {
+	case text:
+		return v.text() == o.text()
+	case list:
+		return slices.Equal(v.labels(), o.labels())
+	}
+	return v.num() == o.num()
 }
 
 type wire struct {
@@ -143,16 +174,16 @@ type wire struct {
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.form {
 	case text:
-		return json.Marshal(v.text)
+		return json.Marshal(v.text())
 	case number:
-		return json.Marshal(v.num)
+		return json.Marshal(v.num())
 	case boolean:
-		return json.Marshal(v.num != 0)
+		return json.Marshal(v.num() != 0)
 	case instant:
-		t := time.UnixMilli(int64(v.num)).UTC()
+		t := time.UnixMilli(int64(v.num())).UTC()
 		return json.Marshal(wire{Time: &t})
 	case list:
-		return json.Marshal(v.list)
+		return json.Marshal(v.labels())
 	}
 	return []byte("null"), nil
 }

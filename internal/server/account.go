@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"math"
@@ -68,7 +69,7 @@ func (s *Server) setupCreate(c echo.Context) error {
 	v := accountui.Setup{Token: strings.TrimSpace(c.FormValue("setup_token")), Email: strings.TrimSpace(c.FormValue("email")), Errors: map[string]string{}}
 	password := c.FormValue("password")
 	status := problemStatus
-	try := people.NewTry(people.DoorSetup, "", c.RealIP())
+	try := s.newTry(people.DoorSetup, "", c.RealIP())
 	wait, err := s.Store.Try(ctx, try)
 	switch {
 	case err != nil:
@@ -95,36 +96,43 @@ func (s *Server) setupCreate(c echo.Context) error {
 	if len(v.Errors) > 0 {
 		return s.render(c, status, accountui.SetupPage(s.bareShell(c), v))
 	}
-	hash, err := people.Hash(password)
+	hash, err := s.hashing.hash(c.Request().Context(), password)
 	if err != nil {
 		return err
 	}
 	u := people.User{ID: s.NewID("us"), Email: v.Email, PasswordHash: hash, CreatedAt: s.Now()}
-	if err := s.Store.CreateFirstUser(ctx, u); err != nil {
+	as, err := s.asPerson(c, u, people.AuditEntry{Kind: people.AuditSetup, After: u.Email})
+	if err != nil {
+		return err
+	}
+	if err := s.Store.CreateFirstUser(as, u); err != nil {
 		if errors.Is(err, engine.ErrConflict) {
 			return redirect(c, "/sign-in")
 		}
 		return err
 	}
 	s.setup.close()
-	s.noteOfPerson(c, u, people.AuditSetup)
-	return s.enter(c, u.ID, "/")
+	return s.enter(ctx, c, u.ID, "/")
 }
 
 // enter signs a browser in under a new token and with nothing of the session before but our own words, so that a token known before
-// sign-in is worth nothing.
-func (s *Server) enter(c echo.Context, userID, next string) error {
+// sign-in is worth nothing. as carries the act, if it is one of its own.
+func (s *Server) enter(as context.Context, c echo.Context, userID, next string) error {
 	ctx := c.Request().Context()
 	// What a stranger was told, and what they came for, outlives the session they had as a stranger.
 	onward, words := s.sessions.GetString(ctx, onwardKey), s.sessions.GetString(ctx, "flash")
 	opened, identity := s.sessions.GetString(ctx, keyOpened), s.sessions.GetString(ctx, keyIdentity)
+	place, company, theirs := s.cameBy(ctx)
 	if err := s.leave(ctx); err != nil {
 		return err
 	}
 	x := people.SignIn{
-		ID: s.NewID("si"), UserID: userID, UserAgent: people.CutUserAgent(c.Request().UserAgent()), Address: c.RealIP(), BeganAt: s.Now(), SeenAt: s.Now(),
+		ID: s.NewID("si"), UserID: userID, UserAgent: people.CutUserAgent(c.Request().UserAgent()), Address: c.RealIP(), BeganAt: s.Now(), SeenAt: s.Now(), Framed: framed(ctx),
 	}
-	if err := s.Store.BeginSignIn(ctx, x); err != nil {
+	if x.Framed {
+		x.Place, x.CompanyID, x.ProviderUser = place, company, theirs
+	}
+	if err := s.Store.BeginSignIn(as, x); err != nil {
 		return err
 	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
@@ -146,14 +154,28 @@ func (s *Server) enter(c echo.Context, userID, next string) error {
 	return redirect(c, next)
 }
 
+// letIn signs somebody in who has shown who they are.
+func (s *Server) letIn(c echo.Context, u people.User, how, next string) error {
+	as, err := s.asPerson(c, u, people.AuditEntry{Kind: people.AuditSignIn, After: how})
+	if err != nil {
+		return err
+	}
+	return s.enter(as, c, u.ID, next)
+}
+
 // leave ends whatever sign-in the session names, and empties it.
 func (s *Server) leave(ctx context.Context) error {
+	return s.leaveAs(ctx, ctx)
+}
+
+// leaveAs is leave with the act it is.
+func (s *Server) leaveAs(ctx, as context.Context) error {
 	u, x, ok, err := s.whoIs(ctx)
 	if err != nil {
 		return err
 	}
 	if ok {
-		if err := s.Store.EndSignIn(ctx, u.ID, x.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
+		if err := s.Store.EndSignIn(as, u.ID, x.ID); err != nil && !errors.Is(err, engine.ErrNotFound) {
 			return err
 		}
 	}
@@ -179,22 +201,44 @@ func (s *Server) signInPage(c echo.Context) error {
 
 func (s *Server) signIn(c echo.Context) error {
 	ctx := c.Request().Context()
-	v := accountui.SignIn{Email: strings.TrimSpace(c.FormValue("email")), Next: ownPath(c.FormValue("next"))}
-	try := people.NewTry(people.DoorPassword, v.Email, c.RealIP())
+	email := strings.TrimSpace(c.FormValue("email"))
+	v := accountui.SignIn{Next: ownPath(c.FormValue("next"))}
+	if strings.Contains(email, "@") { // what is none may be a password, and is not shown again
+		v.Email = email
+	}
+	leave, err := s.hashing.enter(ctx) // before the try is counted: whoever has to come again has not tried
+	if err != nil {
+		return err
+	}
+	defer leave()
+	try := s.newTry(people.DoorPassword, email, c.RealIP())
 	wait, err := s.Store.Try(ctx, try)
 	if err != nil {
 		return err
 	}
 	if wait > 0 {
+		if s.heldBack.news(c.RealIP(), s.Now()) {
+			held := people.AuditEntry{Kind: people.AuditSignInFailed, After: "held back: too many tries in vain from this address"}
+			if err := s.recordOfPerson(c, people.User{Email: people.Stranger}, held); err != nil {
+				return err
+			}
+		}
 		v.Problem = "Too many tries in vain. Try again in " + roundUp(wait) + "."
 		return s.render(c, tooMany(c, wait), accountui.SignInPage(s.bareShell(c), v))
 	}
-	u, ok, err := s.authenticate(ctx, v.Email, c.FormValue("password"))
+	u, ok, err := s.authenticate(ctx, email, c.FormValue("password"))
 	if err != nil {
 		return err
 	}
 	if !ok {
-		s.noteOfPerson(c, people.User{ID: u.ID, Email: v.Email}, people.AuditSignInFailed)
+		// Never what was typed: a password lands in the wrong field easily.
+		failed := people.AuditEntry{Kind: people.AuditSignInFailed, After: "wrong password"}
+		if u.ID == "" {
+			u.Email, failed.After = people.Stranger, "no account has the email that was typed"
+		}
+		if err := s.recordOfPerson(c, u, failed); err != nil {
+			return err
+		}
 		v.Problem = "That email and password do not fit together."
 		return s.render(c, problemStatus, accountui.SignInPage(s.bareShell(c), v))
 	}
@@ -208,8 +252,7 @@ func (s *Server) signIn(c echo.Context) error {
 	if f.On() {
 		return s.halfway(c, u.ID, v.Next)
 	}
-	s.noteOfPerson(c, u, people.AuditSignIn)
-	return s.enter(c, u.ID, v.Next)
+	return s.letIn(c, u, "by password", v.Next)
 }
 
 // tooMany tells a client when to come again, and answers the status that says so.
@@ -227,7 +270,7 @@ func roundUp(d time.Duration) string {
 	return span((d + unit - 1).Truncate(unit))
 }
 
-// authenticate takes as long for an unknown email as for a known one.
+// authenticate takes as long for an unknown email as for a known one. Its caller has a turn at hashing.
 func (s *Server) authenticate(ctx context.Context, email, password string) (people.User, bool, error) {
 	u, err := s.Store.UserByEmail(ctx, email)
 	known := err == nil
@@ -256,9 +299,12 @@ func ownPath(next string) string {
 }
 
 func (s *Server) signOut(c echo.Context) error {
-	s.noteOfPerson(c, user(c), people.AuditSignOut)
 	ctx := c.Request().Context()
-	if err := s.leave(ctx); err != nil {
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSignOut})
+	if err != nil {
+		return err
+	}
+	if err := s.leaveAs(ctx, as); err != nil {
 		return err
 	}
 	if err := s.sessions.Destroy(ctx); err != nil {
@@ -336,17 +382,20 @@ func (s *scoped) settingsPassword(c echo.Context) error {
 	if len(problems) > 0 {
 		return s.showSettings(c, refused(c, wait), problems)
 	}
-	hash, err := people.Hash(password)
+	hash, err := s.hashing.hash(c.Request().Context(), password)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SetPassword(ctx, u.ID, hash, browser(c).ID); err != nil {
+	as, err := s.asPerson(c, u, people.AuditEntry{Kind: people.AuditPassword, After: "changed, every other browser signed out"})
+	if err != nil {
+		return err
+	}
+	if err := s.Store.SetPassword(as, u.ID, hash, browser(c).ID); err != nil {
 		return err
 	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}
-	s.noteOfPerson(c, u, people.AuditPassword)
 	s.flash(c, ui.Good, "Password changed", "Every other browser was signed out.")
 	return redirect(c, "/settings")
 }
@@ -356,7 +405,12 @@ func (s *scoped) settingsPassword(c echo.Context) error {
 func (s *Server) passwordProblem(c echo.Context, password string) (words string, wait time.Duration, err error) {
 	ctx := c.Request().Context()
 	u := user(c)
-	try := people.NewTry(people.DoorPassword, u.Email, c.RealIP())
+	leave, err := s.hashing.enter(ctx)
+	if err != nil {
+		return "", 0, err
+	}
+	defer leave()
+	try := s.newTry(people.DoorPassword, u.Email, c.RealIP())
 	if wait, err = s.Store.Try(ctx, try); err != nil {
 		return "", 0, err
 	}
@@ -371,4 +425,9 @@ func (s *Server) passwordProblem(c echo.Context, password string) (words string,
 		return "This is not your current password.", 0, nil
 	}
 	return "", 0, s.Store.TrySucceeded(ctx, try)
+}
+
+// newTry is a try at a door. What it is counted against is hashed with the key of the house.
+func (s *Server) newTry(door, account, address string) people.Try {
+	return people.NewTry(func(words string) [sha256.Size]byte { return s.Vault.Hash("tries", words) }, door, account, address)
 }

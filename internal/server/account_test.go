@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -258,5 +259,22 @@ func TestASessionOfSomebodyGoneIsNoSession(t *testing.T) {
 	shows(t, w, http.StatusInternalServerError, "Something went wrong inside Crosswalk")
 	if strings.Contains(w.Body.String(), "postgres") {
 		t.Error("the page tells where the database is")
+	}
+}
+
+// What is typed for an email may be a password in the wrong field. Who has the database must not find it by guessing.
+func TestWhatIsTypedCannotBeGuessedFromTheCounts(t *testing.T) {
+	t.Parallel()
+	const typed = "hunter2-in-the-wrong-field"
+	d := newDoor(t).inhabited()
+	d.send("/sign-in", form("email", typed, "password", "whatever-it-is"))
+	if len(d.store.counts) == 0 {
+		t.Fatal("nothing is counted")
+	}
+	guess := people.NewTry(func(words string) [sha256.Size]byte { return sha256.Sum256([]byte(words)) }, people.DoorPassword, typed, "192.0.2.1")
+	for _, key := range [][sha256.Size]byte{guess.Account, guess.Pair, guess.Address} {
+		if _, there := d.store.counts[key]; there {
+			t.Error("a count is found by a hash anybody can make")
+		}
 	}
 }

@@ -32,39 +32,67 @@ func (s *Server) witness(c echo.Context, u people.User, workspace string) witnes
 	return witness{s, people.AuditEntry{Workspace: workspace, User: u.ID, Actor: u.Email, Address: c.RealIP(), Request: id}}
 }
 
-// note adds an entry. The act is done already: when it cannot be written down the log has it, and the person is not
-// told that it failed.
-func (w witness) note(ctx context.Context, e people.AuditEntry) {
+// entry is an act of the request's.
+func (w witness) entry(e people.AuditEntry) people.AuditEntry {
 	e.ID, e.At = automation.NewID("ad"), w.s.Now()
 	e.Workspace, e.User, e.Actor, e.Address, e.Request = cmp.Or(e.Workspace, w.base.Workspace), w.base.User, w.base.Actor, w.base.Address, w.base.Request
-	ctx = context.WithoutCancel(ctx)
-	if err := w.s.Store.RecordAct(ctx, e); err != nil {
-		w.s.Log.ErrorContext(ctx, "an act was not written down", "kind", e.Kind, "user", e.User, "object", e.Object, "request_id", e.Request, "err", err)
-	}
+	return e
 }
 
-// noteOfPerson writes down what somebody did about their own account: in each of their workspaces, whose owners it
-// concerns, and stays there when they leave.
-func (s *Server) noteOfPerson(c echo.Context, u people.User, kind people.AuditKind) {
-	ctx := context.WithoutCancel(c.Request().Context())
+// with is for the one write that is the act: both are stored, or neither.
+func (w witness) with(ctx context.Context, e people.AuditEntry) context.Context {
+	return people.WithActs(ctx, w.entry(e))
+}
+
+// note writes an act down that is no write of ours, before it is done: what cannot be written down is not done.
+func (w witness) note(ctx context.Context, e people.AuditEntry) error {
+	return w.s.Store.RecordAct(ctx, w.entry(e))
+}
+
+// ofPerson is what somebody does about their own account, in each of their workspaces: it concerns their owners, and stays
+// there when they leave. What it was before and is after tells no secret.
+func (s *Server) ofPerson(c echo.Context, u people.User, e people.AuditEntry) ([]people.AuditEntry, error) {
 	var all []people.Membership
 	if u.ID != "" {
 		var err error
-		if all, err = s.Store.MembershipsOf(ctx, u.ID); err != nil {
-			s.Log.ErrorContext(ctx, "an act is written down without its workspaces", "kind", kind, "user", u.ID, "err", err)
+		if all, err = s.Store.MembershipsOf(c.Request().Context(), u.ID); err != nil {
+			return nil, err
 		}
 	}
 	if len(all) == 0 {
 		all = []people.Membership{{}}
 	}
-	for _, m := range all {
-		s.witness(c, u, m.Workspace.ID).note(ctx, people.AuditEntry{Kind: kind, Object: u.ID})
+	e.Object = u.ID
+	out := make([]people.AuditEntry, len(all))
+	for i, m := range all {
+		out[i] = s.witness(c, u, m.Workspace.ID).entry(e)
 	}
+	return out, nil
 }
 
-// note writes down what a member did in the workspace.
-func (s *scoped) note(c echo.Context, kind people.AuditKind, object, subject, before, after string) {
-	s.watch.note(c.Request().Context(), people.AuditEntry{Kind: kind, Object: object, Subject: subject, Before: before, After: after})
+// asPerson is for the one write that is such an act.
+func (s *Server) asPerson(c echo.Context, u people.User, e people.AuditEntry) (context.Context, error) {
+	acts, err := s.ofPerson(c, u, e)
+	return people.WithActs(c.Request().Context(), acts...), err
+}
+
+// recordOfPerson writes such an act down that is no write of ours.
+func (s *Server) recordOfPerson(c echo.Context, u people.User, e people.AuditEntry) error {
+	acts, err := s.ofPerson(c, u, e)
+	for _, a := range acts {
+		err = errors.Join(err, s.Store.RecordAct(c.Request().Context(), a))
+	}
+	return err
+}
+
+// act is for the one write that is what a member does in the workspace.
+func (s *scoped) act(c echo.Context, kind people.AuditKind, object, subject, before, after string) context.Context {
+	return s.watch.with(c.Request().Context(), people.AuditEntry{Kind: kind, Object: object, Subject: subject, Before: before, After: after})
+}
+
+// note writes down what a member is about to do in the workspace, where that is no write of ours.
+func (s *scoped) note(c echo.Context, kind people.AuditKind, object, subject, before, after string) error {
+	return s.watch.note(c.Request().Context(), people.AuditEntry{Kind: kind, Object: object, Subject: subject, Before: before, After: after})
 }
 
 // recordedStore writes down every change a page makes, so that no handler has to think of it.
@@ -82,50 +110,76 @@ func (r recordedStore) about(ctx context.Context, id automation.ID) automation.A
 	return a
 }
 
-func (r recordedStore) note(ctx context.Context, err error, kind people.AuditKind, object, subject, before, after string) error {
-	if err == nil {
-		r.watch.note(ctx, people.AuditEntry{Kind: kind, Object: object, Subject: subject, Before: before, After: after})
-	}
-	return err
+// act is for the one write that is the act.
+func (r recordedStore) act(ctx context.Context, kind people.AuditKind, object, subject, before, after string) context.Context {
+	return r.watch.with(ctx, people.AuditEntry{Kind: kind, Object: object, Subject: subject, Before: before, After: after})
 }
 
 func (r recordedStore) CreateAutomation(ctx context.Context, a automation.Automation, by string) error {
-	return r.note(ctx, r.Store.CreateAutomation(ctx, a, by), people.AuditAutomationCreate, string(a.ID), a.Name, "", cmp.Or(a.Recipe, "empty"))
+	return r.Store.CreateAutomation(r.act(ctx, people.AuditAutomationCreate, string(a.ID), a.Name, "", cmp.Or(a.Recipe, "empty")), a, by)
 }
 
-func (r recordedStore) SaveDefinition(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
-	saved, err := r.Store.SaveDefinition(ctx, id, from, d, by, note)
-	after := "version " + ui.Number(saved.Version) + ": " + note
+// saving is the entry of a new version. by tells whether a page saved it by itself.
+func (r recordedStore) saving(ctx context.Context, id automation.ID, what, by, note string) context.Context {
+	a := r.about(ctx, id)
+	after := what + ": " + note
 	if by == systemName {
 		after += " (by itself, when the page was opened)"
 	}
-	return saved, r.note(ctx, err, people.AuditAutomationSave, string(id), saved.Name, "version "+ui.Number(from), after)
+	return r.act(ctx, people.AuditAutomationSave, string(id), a.Name, "version "+ui.Number(a.Version), after)
+}
+
+// nextVersion names the version that is about to be saved.
+func (r recordedStore) nextVersion(ctx context.Context, id automation.ID) string {
+	if all, err := r.Store.Versions(ctx, id); err == nil && len(all) > 0 {
+		return "version " + ui.Number(all[0].Number+1)
+	}
+	return "the next version"
+}
+
+func (r recordedStore) SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+	what := r.nextVersion(ctx, id)
+	if r.about(ctx, id).EditsWait() {
+		what += ", not live yet"
+	}
+	return r.Store.SaveEdit(r.saving(ctx, id, what, by, note), id, from, d, by, note)
+}
+
+func (r recordedStore) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+	return r.Store.SaveLive(r.saving(ctx, id, r.nextVersion(ctx, id), by, note), id, from, live, next, by, note)
+}
+
+func (r recordedStore) PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return r.Store.PutLive(r.saving(ctx, id, "version "+ui.Number(next), "", "put live"), id, next)
+}
+
+func (r recordedStore) DiscardNext(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return r.Store.DiscardNext(r.saving(ctx, id, "version "+ui.Number(next), "", "thrown away, and never was live"), id, next)
 }
 
 func (r recordedStore) SetState(ctx context.Context, id automation.ID, st automation.State, why string) error {
 	a := r.about(ctx, id)
-	return r.note(ctx, r.Store.SetState(ctx, id, st, why), people.AuditAutomationState, string(id), a.Name, string(a.State), string(st))
+	return r.Store.SetState(r.act(ctx, people.AuditAutomationState, string(id), a.Name, string(a.State), string(st)), id, st, why)
 }
 
 func (r recordedStore) ResumeAutomation(ctx context.Context, id automation.ID) error {
 	a := r.about(ctx, id)
-	return r.note(ctx, r.Store.ResumeAutomation(ctx, id), people.AuditAutomationState, string(id), a.Name, string(a.State), string(automation.On))
+	return r.Store.ResumeAutomation(r.act(ctx, people.AuditAutomationState, string(id), a.Name, string(a.State), string(automation.On)), id)
 }
 
 // ErasePersonalData leaves the id of whom, and nothing else.
-func (r recordedStore) ErasePersonalData(ctx context.Context, ref record.Ref) (engine.Erased, error) {
-	erased, err := r.Store.ErasePersonalData(ctx, ref)
-	return erased, r.note(ctx, err, people.AuditErase, ref.String(), "personal data", "", ui.Count(erased.Total(), "thing", "things")+" forgotten")
+func (r recordedStore) ErasePersonalData(ctx context.Context, ref record.Ref, also []string) (engine.Erased, error) {
+	return r.Store.ErasePersonalData(r.act(ctx, people.AuditErase, ref.String(), "personal data", "", "forgotten"), ref, also)
 }
 
 func (r recordedStore) Rename(ctx context.Context, id automation.ID, name string) error {
 	a := r.about(ctx, id)
-	return r.note(ctx, r.Store.Rename(ctx, id, name), people.AuditAutomationRename, string(id), name, a.Name, name)
+	return r.Store.Rename(r.act(ctx, people.AuditAutomationRename, string(id), name, a.Name, name), id, name)
 }
 
 func (r recordedStore) DeleteAutomation(ctx context.Context, id automation.ID) error {
 	a := r.about(ctx, id)
-	return r.note(ctx, r.Store.DeleteAutomation(ctx, id), people.AuditAutomationDelete, string(id), a.Name, string(a.State), "")
+	return r.Store.DeleteAutomation(r.act(ctx, people.AuditAutomationDelete, string(id), a.Name, string(a.State), ""), id)
 }
 
 func (r recordedStore) CreatePopulation(ctx context.Context, p engine.Population) error {
@@ -136,13 +190,13 @@ func (r recordedStore) CreatePopulation(ctx context.Context, p engine.Population
 	if p.Of != "" {
 		after += " of " + p.Of
 	}
-	return r.note(ctx, r.Store.CreatePopulation(ctx, p), kind, p.ID, r.about(ctx, p.Automation).Name, "", after)
+	return r.Store.CreatePopulation(r.act(ctx, kind, p.ID, r.about(ctx, p.Automation).Name, "", after), p)
 }
 
-// plan changes a plan and writes down how it stood and what was asked for.
-func (r recordedStore) plan(ctx context.Context, id string, kind people.AuditKind, after string, change func() error) error {
+// plan is for a change of a plan: how it stood, and what was asked for.
+func (r recordedStore) plan(ctx context.Context, id string, kind people.AuditKind, after string) context.Context {
 	p, _ := r.Store.Population(ctx, id)
-	return r.note(ctx, change(), kind, id, r.about(ctx, p.Automation).Name, string(p.State), after)
+	return r.act(ctx, kind, id, r.about(ctx, p.Automation).Name, string(p.State), after)
 }
 
 func (r recordedStore) ApplyPopulation(ctx context.Context, id string, c engine.Choice) error {
@@ -153,36 +207,49 @@ func (r recordedStore) ApplyPopulation(ctx context.Context, id string, c engine.
 	for _, m := range c.Matchings {
 		parts = append(parts, string(m))
 	}
-	after := "carried out: " + cmp.Or(strings.Join(parts, ", "), "everything")
+	after := "carried out: "
+	if c.Moved {
+		after += "what had changed meanwhile, "
+	}
+	after += cmp.Or(strings.Join(parts, ", "), "everything")
 	if n := len(c.Positions); n > 0 {
 		after += "; " + ui.Count(n, "record", "records") + " chosen by hand"
 	}
-	return r.plan(ctx, id, people.AuditPlanApply, after, func() error { return r.Store.ApplyPopulation(ctx, id, c) })
+	return r.Store.ApplyPopulation(r.plan(ctx, id, people.AuditPlanApply, after), id, c)
 }
 
 func (r recordedStore) CancelPopulation(ctx context.Context, id string) error {
-	return r.plan(ctx, id, people.AuditPlanCancel, string(engine.PopulationCanceled), func() error { return r.Store.CancelPopulation(ctx, id) })
+	return r.Store.CancelPopulation(r.plan(ctx, id, people.AuditPlanCancel, string(engine.PopulationCanceled)), id)
 }
 
 func (r recordedStore) PausePopulation(ctx context.Context, id string) error {
-	return r.plan(ctx, id, people.AuditPlanPause, string(engine.PopulationPaused), func() error { return r.Store.PausePopulation(ctx, id) })
+	return r.Store.PausePopulation(r.plan(ctx, id, people.AuditPlanPause, string(engine.PopulationPaused)), id)
 }
 
 func (r recordedStore) ResumePopulation(ctx context.Context, id string) error {
-	return r.plan(ctx, id, people.AuditPlanResume, string(engine.PopulationQueued), func() error { return r.Store.ResumePopulation(ctx, id) })
+	return r.Store.ResumePopulation(r.plan(ctx, id, people.AuditPlanResume, string(engine.PopulationQueued)), id)
 }
 
 func (r recordedStore) DecideReview(ctx context.Context, id, run string, d automation.Decision, by string) error {
 	q, _ := r.Store.Review(ctx, id)
-	return r.note(ctx, r.Store.DecideReview(ctx, id, run, d, by), people.AuditReview, id, r.about(ctx, q.Automation).Name, string(q.State), d.Gist()) // not the title, which is a person's name
+	return r.Store.DecideReview(r.act(ctx, people.AuditReview, id, r.about(ctx, q.Automation).Name, string(q.State), d.Gist()), id, run, d, by) // not the title, which is a person's name
 }
 
 func (r recordedStore) RetryRun(ctx context.Context, id string) error {
-	return r.note(ctx, r.Store.RetryRun(ctx, id), people.AuditRetry, id, "", "", "")
+	return r.Store.RetryRun(r.act(ctx, people.AuditRetry, id, "", "", ""), id)
 }
 
 func (r recordedStore) Wake(ctx context.Context, key engine.Key, e automation.Event) error {
-	return r.note(ctx, r.Store.Wake(ctx, key, e), people.AuditLook, key.Source.String(), r.about(ctx, key.Automation).Name, "", "")
+	return r.Store.Wake(r.act(ctx, people.AuditLook, key.Source.String(), r.about(ctx, key.Automation).Name, "", ""), key, e)
+}
+
+func (r recordedStore) PartPair(ctx context.Context, link string, apart bool) error {
+	before, after := "linked", "unlinked"
+	if !apart {
+		before, after = after, before
+	}
+	l, _ := r.Store.Link(ctx, link)
+	return r.Store.PartPair(r.act(ctx, people.AuditPair, link, l.Source.String()+" and "+l.Target.String(), before, after), link, apart)
 }
 
 // recordedAccounts writes down what is done to accounts. Of credentials it knows nothing.
@@ -191,8 +258,9 @@ type recordedAccounts struct {
 	watch witness
 }
 
-func (r recordedAccounts) note(ctx context.Context, kind people.AuditKind, c connection.Connection, before, after string) {
-	r.watch.note(ctx, people.AuditEntry{Kind: kind, Object: string(c.ID), Subject: c.Name, Before: before, After: after})
+// act is for the one write that is the act.
+func (r recordedAccounts) act(ctx context.Context, kind people.AuditKind, c connection.Connection, before, after string) context.Context {
+	return r.watch.with(ctx, people.AuditEntry{Kind: kind, Object: string(c.ID), Subject: c.Name, Before: before, After: after})
 }
 
 func accountGist(c connection.Connection) string {
@@ -211,44 +279,44 @@ func (r recordedAccounts) SaveConnection(ctx context.Context, c connection.Conne
 	if err != nil && !errors.Is(err, connection.ErrNotFound) {
 		return err
 	}
-	if err := r.Store.SaveConnection(ctx, c, sealed); err != nil {
-		return err
-	}
 	kind := people.AuditReconnect
-	if was.ID == "" {
+	switch {
+	case was.ID == "":
 		kind = people.AuditConnect
+	case was.HookSecret != c.HookSecret:
+		kind = people.AuditHookAddress
 	}
-	r.note(ctx, kind, c, accountGist(was), accountGist(c))
-	return nil
+	return r.Store.SaveConnection(r.act(ctx, kind, c, accountGist(was), accountGist(c)), c, sealed)
 }
 
 func (r recordedAccounts) SaveHealth(ctx context.Context, c connection.Connection) error {
 	was, _ := r.Store.Connection(ctx, c.ID)
-	if err := r.Store.SaveHealth(ctx, c); err != nil {
-		return err
-	}
-	r.note(ctx, people.AuditConnectionCheck, c, accountGist(was), accountGist(c))
-	return nil
+	return r.Store.SaveHealth(r.act(ctx, people.AuditConnectionCheck, c, accountGist(was), accountGist(c)), c)
 }
 
 func (r recordedAccounts) RemoveConnection(ctx context.Context, id record.ConnectionID) error {
 	was, _ := r.Store.Connection(ctx, id)
-	if err := r.Store.RemoveConnection(ctx, id); err != nil {
-		return err
+	return r.Store.RemoveConnection(r.act(ctx, people.AuditDisconnect, was, accountGist(was), ""), id)
+}
+
+// RemoveInstallation implements connection.Store. An agency's grant is somebody's to give up; its accounts go along.
+func (r recordedAccounts) RemoveInstallation(ctx context.Context, id record.ConnectionID, at time.Time) error {
+	was, _ := r.Store.Installation(ctx, id)
+	if was.OfCompany() {
+		as := connection.Connection{ID: was.ID, Provider: was.Provider, Name: "agency " + was.Account.CompanyID, Account: was.Account, Auth: connection.ByOAuth, State: was.State}
+		ctx = r.act(ctx, people.AuditDisconnect, as, accountGist(as), "")
 	}
-	r.note(ctx, people.AuditDisconnect, was, accountGist(was), "")
-	return nil
+	return r.Store.RemoveInstallation(ctx, id, at)
 }
 
 // SaveInstallation implements connection.Store. What is noted of an agency's accounts by itself is nobody's deed; its
 // grant is.
 func (r recordedAccounts) SaveInstallation(ctx context.Context, i connection.Installation, sealed []byte) error {
-	if err := r.Store.SaveInstallation(ctx, i, sealed); err != nil || sealed == nil {
-		return err
+	if sealed == nil {
+		return r.Store.SaveInstallation(ctx, i, nil)
 	}
 	as := connection.Connection{ID: i.ID, Provider: i.Provider, Name: "agency " + i.Account.CompanyID, Account: i.Account, Auth: connection.ByOAuth, State: i.State}
-	r.note(ctx, people.AuditConnect, as, "", accountGist(as))
-	return nil
+	return r.Store.SaveInstallation(r.act(ctx, people.AuditConnect, as, "", accountGist(as)), i, sealed)
 }
 
 // auditWords are the kinds of act as people read them.
@@ -257,11 +325,12 @@ var auditWords = map[people.AuditKind]string{
 	people.AuditPassword: "Password changed", people.AuditSecondFactor: "Second factor changed", people.AuditSessions: "Sessions ended", people.AuditIdentity: "HighLevel user linked or unlinked",
 	people.AuditWorkspaceCreate: "Workspace made", people.AuditWorkspaceRename: "Workspace renamed", people.AuditMemberRole: "Role changed", people.AuditMemberRemove: "Member removed",
 	people.AuditInviteCreate: "Invite made", people.AuditInviteRevoke: "Invite revoked", people.AuditInviteAccept: "Invite accepted",
-	people.AuditConnect: "Account connected", people.AuditReconnect: "Account reconnected", people.AuditConnectionCheck: "Account checked", people.AuditDisconnect: "Account disconnected",
+	people.AuditConnect: "Account connected", people.AuditReconnect: "Account reconnected", people.AuditConnectionCheck: "Account checked", people.AuditDisconnect: "Account disconnected", people.AuditHookAddress: "Webhook address changed", people.AuditTurnDown: "Installation turned down",
 	people.AuditAutomationCreate: "Automation made", people.AuditAutomationRename: "Automation renamed", people.AuditAutomationSave: "Automation changed",
 	people.AuditAutomationState: "Automation switched", people.AuditAutomationDelete: "Automation removed", people.AuditErase: "Person forgotten", people.AuditReplay: "Delivery replayed", people.AuditTestSend: "Test sent for real",
 	people.AuditPlanCreate: "Plan made", people.AuditPlanApply: "Plan carried out", people.AuditPlanCancel: "Plan stopped", people.AuditPlanPause: "Plan paused", people.AuditPlanResume: "Plan let go on",
-	people.AuditUndo: "Taking back planned", people.AuditReview: "Question decided", people.AuditRetry: "Run retried", people.AuditLook: "Record looked at", people.AuditExport: "Data exported", people.AuditSettings: "Settings changed",
+	people.AuditUndo: "Taking back planned", people.AuditReview: "Question decided", people.AuditRetry: "Run retried", people.AuditLook: "Record looked at", people.AuditPair: "Records unlinked or linked again", people.AuditExport: "Data exported", people.AuditSettings: "Settings changed",
+	people.AuditSecrets: "Secrets sealed anew", people.AuditMigrate: "Database migrated",
 }
 
 const auditPerPage = 50
@@ -317,7 +386,7 @@ func (s *scoped) auditPage(c echo.Context) error {
 	}
 	for _, e := range entries {
 		v.Entries = append(v.Entries, peopleui.Act{
-			At: ui.Moment{Machine: e.At.Format(time.RFC3339Nano), Text: e.At.Format("2 Jan 2006 15:04:05")}, Who: cmp.Or(e.Actor, "nobody known"), Address: e.Address,
+			At: ui.Moment{Machine: e.At.Format(time.RFC3339Nano), Text: e.At.UTC().Format("2 Jan 2006 15:04:05 UTC")}, Who: cmp.Or(e.Actor, "nobody known"), Address: e.Address,
 			What: cmp.Or(auditWords[e.Kind], string(e.Kind)), Subject: e.Subject, Object: e.Object, Before: e.Before, After: e.After,
 		})
 	}
@@ -334,7 +403,9 @@ func (s *scoped) auditPage(c echo.Context) error {
 // auditExport streams the log as it is filtered, and is in it itself.
 func (s *scoped) auditExport(c echo.Context) error {
 	f := auditFilter(c)
-	s.note(c, people.AuditExport, "", "audit log", "", c.QueryString())
+	if err := s.note(c, people.AuditExport, "", "audit log", "", c.QueryString()); err != nil {
+		return err
+	}
 	f.Before, f.Limit = "", 500
 	out, err := newSheet(c, "audit-log.csv", "at", "who", "address", "kind", "subject", "object", "before", "after", "request")
 	if err != nil {

@@ -40,9 +40,12 @@ func (s *scoped) opened(c echo.Context) (desk, error) {
 	if err != nil {
 		return desk{}, err
 	}
-	def, names := connect(a.Definition, connections, s.providerName)
+	_, names := connect(a.Definition, connections, s.providerName)
 	if len(names) > 0 && a.State != automation.On && s.can(people.Editor) {
-		saved, err := s.Store.SaveDefinition(ctx, a.ID, a.Version, def, systemName, "connected the account "+strings.Join(names, " and "))
+		saved, err := s.saveNow(ctx, a, a.Edited().Version, func(d automation.Definition) automation.Definition {
+			d, _ = connect(d, connections, s.providerName)
+			return d
+		}, systemName, "connected the account "+strings.Join(names, " and "))
 		switch {
 		case errors.Is(err, engine.ErrConflict): // somebody saved this very moment; the next page does it
 		case err != nil:
@@ -51,7 +54,9 @@ func (s *scoped) opened(c echo.Context) (desk, error) {
 			a = saved
 		}
 	}
-	return s.layOutWith(ctx, a, connections), nil
+	d := s.layOutWith(ctx, a.Edited(), connections)
+	d.live = a
+	return d, nil
 }
 
 // connect fills the sides that have no account, or one that was disconnected, with the oldest active one. It
@@ -87,10 +92,11 @@ func (s *scoped) head(d desk, step automationui.Step) automationui.Builder {
 		ID: string(a.ID), Name: a.Name, Version: a.Version, State: automationui.State(a.State), Step: step,
 		Sentence: s.sentence(d), Problems: d.problems(), Warnings: map[automationui.Step]int{},
 	}
-	version := strconv.Itoa(a.Version)
+	b.Next = nextView(d)
+	version := strconv.Itoa(d.live.Version)
 	switch a.State {
 	case automation.On:
-		b.Status = "Version " + version + ", on. Changes you make count from the next event."
+		b.Status = "Version " + version + ", on. Changes you make wait until you put them live."
 	case automation.Paused:
 		b.Status = pausedWords(a) + " Version " + version + "."
 	default:
@@ -114,8 +120,9 @@ func postedVersion(c echo.Context) int {
 	return n
 }
 
-// save stores a definition made from the version the person saw. It answers engine.ErrConflict, and saves
-// nothing, when that is not the newest any more. Saving what is there already makes no version.
+// save stores a definition made from the version the person saw, and answers the automation as it is edited then. It
+// answers engine.ErrConflict, and saves nothing, when that is not the newest any more. Saving what is there already makes
+// no version.
 func (s *scoped) save(c echo.Context, a automation.Automation, def automation.Definition, note string) (automation.Automation, error) {
 	if same(a.Definition, def) {
 		return a, nil
@@ -124,7 +131,19 @@ func (s *scoped) save(c echo.Context, a automation.Automation, def automation.De
 	if from != a.Version {
 		return a, engine.ErrConflict
 	}
-	return s.Store.SaveDefinition(c.Request().Context(), a.ID, from, def, user(c).Email, note)
+	saved, err := s.Store.SaveEdit(c.Request().Context(), a.ID, from, def, user(c).Email, note)
+	return saved.Edited(), err
+}
+
+// saveNow makes a change that counts at once, also in the version that waits, so that putting that live does not undo it.
+// a is the automation as it works.
+func (s *scoped) saveNow(ctx context.Context, a automation.Automation, from int, mine func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
+	var next *automation.Definition
+	if a.Next != nil {
+		changed := mine(a.Next.Definition)
+		next = &changed
+	}
+	return s.Store.SaveLive(ctx, a.ID, from, mine(a.Definition), next, by, note)
 }
 
 // same reports that two definitions say the same, if in other words.
@@ -284,5 +303,5 @@ func (s *scoped) fresh(ctx context.Context, id automation.ID) (desk, error) {
 	if err != nil {
 		return desk{}, err
 	}
-	return s.layOut(ctx, a)
+	return s.layOutEdited(ctx, a)
 }

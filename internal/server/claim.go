@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -46,7 +47,7 @@ func (s *Server) hold(c echo.Context, in connection.OAuthInput) error {
 // arrive redeems a code nobody here asked for, and holds what was granted.
 func (s *Server) arrive(c echo.Context, app OAuthApp, someone bool) error {
 	ctx := c.Request().Context()
-	try := people.NewTry(people.DoorArrival, "", c.RealIP())
+	try := s.newTry(people.DoorArrival, "", c.RealIP())
 	if !someone { // a guess costs the provider a call; a person installs once
 		wait, err := s.Store.Try(ctx, try)
 		if err != nil {
@@ -126,7 +127,12 @@ func (s *scoped) showClaim(c echo.Context, status int, v connectionui.Claim) err
 // is enough.
 func (s *scoped) claim(c echo.Context) error {
 	ctx := c.Request().Context()
-	a, in, err := s.Flow.Claim(ctx, c.FormValue("arrival"), s.cookieValue(c, arrivalCookie))
+	forget := c.FormValue("decision") == "forget"
+	taking := ctx
+	if forget { // connecting writes itself down, and this is all there is to turning down
+		taking = s.act(c, people.AuditTurnDown, c.FormValue("arrival"), "an installation that waited to be claimed", "waiting", "thrown away")
+	}
+	a, in, err := s.Flow.Claim(taking, c.FormValue("arrival"), s.cookieValue(c, arrivalCookie))
 	if p, ok := errors.AsType[*connection.Problem](err); ok {
 		// Another arrival may have taken its place in this browser; that one stays to be looked at.
 		return s.showClaim(c, problemStatus, connectionui.Claim{Gone: p.Sentence})
@@ -134,7 +140,7 @@ func (s *scoped) claim(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.FormValue("decision") == "forget" {
+	if forget {
 		s.forgetArrival(c)
 		s.flash(c, ui.Info, "Forgotten", "Nothing was connected, and what "+s.providerName(a.Provider)+" had granted was thrown away.")
 		return redirect(c, "/connections")
@@ -151,8 +157,8 @@ func (s *scoped) claim(c echo.Context) error {
 		}
 		return redirect(c, claimPath) // which looks again, and says what is wrong
 	}
-	if err != nil {
-		return err
+	if err != nil { // whatever it was, the grant is not lost with it
+		return errors.Join(err, s.Flow.PutBack(context.WithoutCancel(ctx), a))
 	}
 	s.forgetArrival(c)
 	if a.WholeCompany() {

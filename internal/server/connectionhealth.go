@@ -168,6 +168,7 @@ func (s *scoped) showConnection(c echo.Context, cn connection.Connection, probes
 	for _, f := range faults {
 		v.Faults = append(v.Faults, s.fault(f))
 	}
+	v.DownSince = date(cn.DownSince)
 	v.Sentence, v.Tone = s.standing(cn, v)
 	return s.render(c, http.StatusOK, connectionui.HealthPage(sh, v))
 }
@@ -236,7 +237,7 @@ func heldWords(n int) string {
 func (s *scoped) needs(cn connection.Connection, users []automation.Automation, probes []connectionui.Probe) (out []connectionui.Need, missing int) {
 	d := s.Descriptors[cn.Provider]
 	by := map[string][]string{}
-	need := func(a automation.Automation, at automation.Endpoint, writes bool) {
+	need := func(a automation.Automation, side automation.Side, at automation.Endpoint, writes bool) {
 		o, ok := d.Object(at.Object)
 		if !ok || at.Connection != cn.ID {
 			return
@@ -248,6 +249,10 @@ func (s *scoped) needs(cn connection.Connection, users []automation.Automation, 
 		if parent, ok := d.Object(o.Parent); ok {
 			scopes = append(scopes, parent.ReadScopes...)
 		}
+		for _, lender := range o.Borrows(a.Definition.Reads(side)) {
+			lent, _ := d.Object(lender)
+			scopes = append(scopes, lent.ReadScopes...)
+		}
 		for _, sc := range scopes {
 			if !slices.Contains(by[sc], a.Name) {
 				by[sc] = append(by[sc], a.Name)
@@ -255,8 +260,8 @@ func (s *scoped) needs(cn connection.Connection, users []automation.Automation, 
 		}
 	}
 	for _, a := range users {
-		need(a, a.Definition.Source, a.Definition.TwoWay())
-		need(a, a.Definition.Target, true)
+		need(a, automation.SourceSide, a.Definition.Source, a.Definition.TwoWay())
+		need(a, automation.TargetSide, a.Definition.Target, true)
 	}
 	for _, sc := range s.scopesOf(cn.Provider, cn.Scopes) {
 		n := connectionui.Need{Scope: sc, By: by[sc.Name]}
@@ -327,7 +332,10 @@ func (s *scoped) heard(ctx context.Context, cn connection.Connection) ([]connect
 		return nil, err
 	}
 	last := "none has arrived"
-	if stats.Count > 0 {
+	switch {
+	case stats.Count == 0 && s.hookless(cn):
+		last = "none come to an account that is connected without an app: it is asked regularly"
+	case stats.Count > 0:
 		last = s.ago(stats.LastAt) + ", " + ui.Count(stats.Count, "delivery is", "deliveries are") + " kept"
 	}
 	out := []connectionui.Fact{{Name: "Last webhook", Value: last}}
@@ -450,6 +458,7 @@ func (s *scoped) showReconnect(c echo.Context, status int, cn connection.Connect
 	default:
 		v.What, v.Since = cn.Problem, s.moment(cn.CheckedAt)
 	}
+	v.DownSince = date(cn.DownSince)
 	v.ByKey = cn.Auth == connection.ByKey
 	if v.ByKey {
 		v.KeyHint = "For " + cn.Account.ID + ". In Gleap: Project Settings → Security → API Key."
@@ -499,6 +508,13 @@ func (s *scoped) reconnect(c echo.Context) error {
 		}
 		return s.begin(c, in)
 	}
+	try, tooSoon, err := s.tryToConnect(c)
+	if err != nil {
+		return err
+	}
+	if tooSoon != nil {
+		return s.showReconnect(c, http.StatusTooManyRequests, cn, connectionui.ReconnectView{Problem: tooSoon})
+	}
 	_, err = s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{
 		Provider: cn.Provider, Account: cn.Account.ID, Key: c.FormValue("key"), BaseURL: cn.BaseURL, Reconnect: cn.ID,
 	})
@@ -508,6 +524,9 @@ func (s *scoped) reconnect(c echo.Context) error {
 		return s.showReconnect(c, problemStatus, cn, v)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.Server.Store.TrySucceeded(c.Request().Context(), try); err != nil {
 		return err
 	}
 	return s.reconnected(c, cn)

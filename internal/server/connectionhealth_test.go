@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -265,22 +266,27 @@ func TestWhatNoWebhookToldOfIsSaid(t *testing.T) {
 func TestEveryPageSaysThatAnAccountIsDownUntilItIsNot(t *testing.T) {
 	t.Parallel()
 	d := newSickroom(t, nil, func(cn *connection.Connection) {
-		cn.State, cn.Problem = connection.NeedsReconnect, "HighLevel took the access back."
+		cn.State, cn.Problem, cn.DownSince = connection.NeedsReconnect, "HighLevel took the access back.", time.Date(2026, 3, 4, 5, 6, 0, 0, time.UTC)
 	})
+	since := regexp.MustCompile(`Down since\s*<local-time><time datetime="2026-03-04T05:06:00Z">4 Mar 2026, 05:06 UTC</time></local-time>`)
 	const banner = "HighLevel (Acme Dental) has to be reconnected"
 	for _, path := range []string{"/runs", "/deliveries", "/settings"} {
-		if page := d.open(path).Body.String(); !strings.Contains(page, banner) || !strings.Contains(page, `href="/connections/cn_hl/reconnect"`) {
-			t.Errorf("%s does not say it", path)
+		if page := d.open(path).Body.String(); !strings.Contains(page, banner) || !strings.Contains(page, `href="/connections/cn_hl/reconnect"`) || !since.MatchString(page) {
+			t.Errorf("%s does not say it, and since when", path)
 		}
 	}
 	for _, path := range []string{"/connections/cn_hl", "/connections/cn_hl/reconnect"} {
-		if strings.Contains(d.open(path).Body.String(), banner) {
+		page := d.open(path).Body.String()
+		if strings.Contains(page, banner) {
 			t.Errorf("%s says it twice", path)
+		}
+		if n := len(since.FindAllString(page, -1)); n != 1 {
+			t.Errorf("%s says %d times since when:\n%s", path, n, page)
 		}
 	}
 	cn, err := d.connections.Connection(t.Context(), "cn_hl")
 	ok(t, err)
-	cn.State, cn.Problem = connection.Active, ""
+	cn.State, cn.Problem, cn.DownSince = connection.Active, "", time.Time{}
 	ok(t, d.connections.SaveConnection(t.Context(), cn, nil))
 	if strings.Contains(d.open("/runs").Body.String(), banner) {
 		t.Error("it is told although the account works")

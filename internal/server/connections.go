@@ -146,10 +146,22 @@ func (s *scoped) connectionCard(ctx context.Context, cn connection.Connection, u
 	if stats.Count > 0 {
 		w.Text = ui.Count(stats.Count, "delivery", "deliveries") + ", the last one " + s.ago(stats.LastAt) + "."
 	}
-	if s.can(people.Editor) { // who knows an address that is not signed can knock at it
+	if cn.Provider == gleap && cn.State != connection.Uninstalled {
+		w.ChangeHref = "/connections/" + string(cn.ID) + "/hook"
+		if cn.OldHookUntil.After(s.Now()) {
+			w.Old = "The address before this one is taken for " + span(cn.OldHookUntil.Sub(s.Now())) + " more."
+		}
+	}
+	if s.can(people.Editor) && (stats.Count > 0 || !s.hookless(cn)) { // who knows an address that is not signed can knock at it
 		card.Webhook = w
 	}
 	return card, nil
+}
+
+// hookless reports that a provider sends no webhooks to an account which is connected as this one is.
+func (s *Server) hookless(cn connection.Connection) bool {
+	byHand := func(o provider.Object) bool { return o.Tells.ByHand }
+	return cn.Auth != connection.ByOAuth && !slices.ContainsFunc(s.Descriptors[cn.Provider].Objects, byHand)
 }
 
 func methodOf(cn connection.Connection) string {
@@ -213,7 +225,14 @@ func (s *scoped) showHighLevel(c echo.Context, status int, v connectionui.HighLe
 
 func (s *scoped) connectHighLevelKey(c echo.Context) error {
 	location := strings.TrimSpace(c.FormValue("location_id"))
-	_, err := s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{
+	try, tooSoon, err := s.tryToConnect(c)
+	if err != nil {
+		return err
+	}
+	if tooSoon != nil {
+		return s.showHighLevel(c, http.StatusTooManyRequests, connectionui.HighLevelForm{LocationID: location, Problem: tooSoon})
+	}
+	_, err = s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{
 		Provider: highLevel, Account: location, Key: c.FormValue("token"), BaseURL: s.Providers.BaseURL(highLevel),
 	})
 	if p, ok := errors.AsType[*connection.Problem](err); ok {
@@ -224,7 +243,22 @@ func (s *scoped) connectHighLevelKey(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Server.Store.TrySucceeded(c.Request().Context(), try); err != nil {
+		return err
+	}
 	return s.connected(c, highLevel)
+}
+
+// tryToConnect counts a try with addresses and credentials a person typed, which costs calls of whatever is there: those
+// in vain are followed by growing waits, like those to sign in, but for this person only.
+func (s *scoped) tryToConnect(c echo.Context) (people.Try, *ui.Problem, error) {
+	try := s.newTry(people.DoorConnect, user(c).ID, "person/"+user(c).ID)
+	wait, err := s.Server.Store.Try(c.Request().Context(), try)
+	if err != nil || wait <= 0 {
+		return try, nil, err
+	}
+	tooMany(c, wait)
+	return try, &ui.Problem{Tone: ui.Stop, Title: "Not connected, and nothing was saved", Detail: "Too many tries in vain. Try again in " + roundUp(wait) + ".", Code: "too_many_tries"}, nil
 }
 
 // problemsBeside puts a problem beside the control that caused it, and on top of the form when it has none.
@@ -283,7 +317,6 @@ func (s *scoped) begin(c echo.Context, in connection.Intent) error {
 // anything else is held until a person claims it (docs/decisions/0010).
 func (s *Server) connectCallback(c echo.Context) error {
 	binding, home, _ := strings.Cut(s.cookieValue(c, bindingCookie), bindingHome)
-	c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
 	someone, err := s.recognise(c)
 	if err != nil {
 		return err
@@ -331,6 +364,9 @@ func (s *Server) goBack(c echo.Context, home string) (moved bool, err error) {
 func (s *scoped) comeBack(c echo.Context, binding string) error {
 	ctx := c.Request().Context()
 	done, err := s.Flow.Complete(ctx, c.QueryParams(), binding)
+	if done.Over {
+		c.SetCookie(&http.Cookie{Name: s.cookieName(bindingCookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: s.Secure}) // #nosec G124 -- Secure wherever people come by TLS
+	}
 	if err == nil {
 		in := connection.OAuthInput{Authorised: done}
 		in.Account, in.CompanyID, in.Scopes = s.Providers.Granted(done.Pending, done.Token)
@@ -409,12 +445,22 @@ func (s *scoped) connectGleapKey(c echo.Context) error {
 	if v.Region == "custom" {
 		base = v.BaseURL
 	}
-	_, err := s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{Provider: gleap, Account: v.ProjectID, Key: c.FormValue("api_key"), BaseURL: base})
+	try, tooSoon, err := s.tryToConnect(c)
+	if err != nil {
+		return err
+	}
+	if v.Problem = tooSoon; tooSoon != nil {
+		return s.showGleap(c, http.StatusTooManyRequests, v)
+	}
+	_, err = s.Connections.ConnectKey(c.Request().Context(), connection.KeyInput{Provider: gleap, Account: v.ProjectID, Key: c.FormValue("api_key"), BaseURL: base})
 	if p, ok := errors.AsType[*connection.Problem](err); ok {
 		v.Errors, v.Problem = problemsBeside(p, map[string]string{"key": "api_key", "account": "project_id", "base_url": "base_url"}, ui.Gleap)
 		return s.showGleap(c, problemStatus, v)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.Server.Store.TrySucceeded(c.Request().Context(), try); err != nil {
 		return err
 	}
 	return s.connected(c, gleap)
@@ -432,7 +478,7 @@ func (s *scoped) connectGleapOAuth(c echo.Context) error {
 	o.ClientID, o.ProjectID = strings.TrimSpace(c.FormValue("client_id")), strings.TrimSpace(c.FormValue("oauth_project_id"))
 	o.BaseURL, o.Scopes = strings.TrimRight(strings.TrimSpace(c.FormValue("oauth_base_url")), "/"), strings.Join(strings.Fields(c.FormValue("scopes")), " ")
 	secret := c.FormValue("client_secret")
-	if app, ok := s.Providers.OAuth(gleap); ok && secret == "" && app.ClientID == o.ClientID {
+	if app, ok := s.Providers.OAuth(gleap); ok && secret == "" && app.is(o.ClientID, o.AuthorizeURL, o.TokenURL) {
 		secret = app.ClientSecret
 	}
 	o.Errors = map[string]string{}
@@ -448,6 +494,13 @@ func (s *scoped) connectGleapOAuth(c echo.Context) error {
 	}
 	if len(o.Errors) > 0 {
 		return s.showGleap(c, problemStatus, v)
+	}
+	_, tooSoon, err := s.tryToConnect(c)
+	if err != nil {
+		return err
+	}
+	if o.Problem = tooSoon; tooSoon != nil {
+		return s.showGleap(c, http.StatusTooManyRequests, v)
 	}
 	return s.begin(c, connection.Intent{
 		Provider: gleap, BaseURL: o.BaseURL, Account: o.ProjectID, ClientID: o.ClientID, ClientSecret: secret,
@@ -485,6 +538,22 @@ func (s *scoped) connectionCheck(c echo.Context) error {
 		s.flash(c, ui.Stop, cn.Name+" does not work", cn.Problem)
 	}
 	return redirect(c, "/connections")
+}
+
+// connectionHook changes the webhook address of a provider that does not sign.
+func (s *scoped) connectionHook(c echo.Context) error {
+	cn, err := s.ownConnection(c)
+	if err != nil {
+		return err
+	}
+	if cn.Provider != gleap {
+		return notFound() // its address holds no secret
+	}
+	if cn, err = s.Connections.ChangeHook(c.Request().Context(), cn.ID); err != nil {
+		return connectionError(err)
+	}
+	s.flash(c, ui.Good, "There is a new webhook address", "Paste it in "+s.providerName(cn.Provider)+" within "+span(connection.HookGrace)+"; until then the one before is taken too.")
+	return redirect(c, healthHref(cn.ID))
 }
 
 func connectionError(err error) error {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/oauth2"
+
 	"crosswalk/internal/connection"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
@@ -21,6 +23,7 @@ type office struct {
 	token  string
 	server *httptest.Server
 	asked  url.Values // the last form the token address got
+	proof  string     // and the client secret in its header
 }
 
 type answering struct {
@@ -57,6 +60,7 @@ func newOffice(t *testing.T) *office {
 	o.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
 		o.asked = r.PostForm
+		_, o.proof, _ = r.BasicAuth()
 		if r.PostForm.Get("code") == "bad" {
 			http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
 			return
@@ -252,5 +256,135 @@ func TestAnOAuthAppIsCheckedBeforeAnybodyIsSentAway(t *testing.T) {
 		if w := o.open(path); w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Content-Security-Policy"), "form-action 'self' https:") {
 			t.Errorf("%s: %d, %q", path, w.Code, w.Header().Get("Content-Security-Policy"))
 		}
+	}
+}
+
+// configured is a Gleap whose OAuth app the operator set up.
+type configured struct {
+	doorProviders
+	at string
+}
+
+func (p configured) OAuth(id provider.ID) (OAuthApp, bool) {
+	return OAuthApp{
+		ClientID: "crosswalk", ClientSecret: "the-operators-secret", PKCE: true,
+		Endpoint: oauth2.Endpoint{AuthURL: p.at + "/authorize", TokenURL: p.at + "/token"},
+	}, id == gleap
+}
+
+func (configured) Granted(p connection.Pending, _ *oauth2.Token) (account, company string, scopes []string) {
+	return p.Account, "", p.Scopes
+}
+
+func TestTheConfiguredSecretGoesToItsOwnTokenAddressOnly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		control, value string
+		sent           bool
+	}{
+		"the app as it is configured":   {"client_id", "crosswalk", true},
+		"a token address of one's own":  {"token_url", "https://tokens.example/token", false},
+		"a consent page of one's own":   {"authorize_url", "https://consent.example/authorize", false},
+		"the token address and a query": {"token_url", "?to=elsewhere", false},
+		"another client":                {"client_id", "another", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.Providers = configured{at: o.server.URL}
+			v := o.app("authorize_url", o.server.URL+"/authorize", "client_id", "crosswalk", "client_secret", "")
+			if strings.HasPrefix(c.value, "?") {
+				c.value = o.server.URL + "/token" + c.value
+			}
+			v.Set(c.control, c.value)
+			w := o.send("/connections/gleap/authorize", v)
+			if !c.sent {
+				shows(t, w, http.StatusUnprocessableEntity, "This is needed.")
+				return
+			}
+			to, err := url.Parse(w.Header().Get("Location"))
+			ok(t, err)
+			leads(t, o.open("/connections/callback?code=good&state="+to.Query().Get("state")), "/connections")
+			if got := o.proof; got != "the-operators-secret" {
+				t.Errorf("the configured token address got the secret %q", got)
+			}
+		})
+	}
+}
+
+func TestTriesToConnectInVainHaveToWait(t *testing.T) {
+	t.Parallel()
+	gl := form("project_id", ourProject, "api_key", "key-0123456789", "region", "custom", "base_url", "https://api.example.com")
+	hl := form("location_id", ourPlace, "token", "pit-0123456789")
+	o := newOffice(t)
+	o.said = &provider.Error{Kind: provider.Unauthorized}
+	shows(t, o.send("/connections/gleap", gl), http.StatusUnprocessableEntity, "does not accept this key")
+	for range 2 {
+		shows(t, o.send("/connections/gleap", gl), http.StatusUnprocessableEntity, "does not accept this key")
+		shows(t, o.send("/connections/highlevel", hl), http.StatusUnprocessableEntity, "does not accept this key")
+	}
+	o.said, o.token = nil, ""
+	for path, v := range map[string]url.Values{"/connections/gleap": gl, "/connections/highlevel": hl, "/connections/gleap/authorize": o.app()} {
+		w := o.send(path, v)
+		shows(t, w, http.StatusTooManyRequests, "Too many tries in vain. Try again in 15 seconds.")
+		if w.Header().Get("Retry-After") != "15" || o.token != "" || len(o.all()) != 0 {
+			t.Errorf("%s: %v, tried with %q, %d saved", path, w.Header(), o.token, len(o.all()))
+		}
+	}
+}
+
+func TestOnlyTheProvidersAnswerIsShownAndEndsWhatWasBegun(t *testing.T) {
+	t.Parallel()
+	const lure = "Call+0900-EVIL+to+unlock"
+	o := newOffice(t)
+	for name, query := range map[string]string{
+		"nothing was begun":          "error=x&error_description=" + lure,
+		"nothing of the state begun": "error=x&state=guessed&error_description=" + lure,
+		"no grant, says a stranger":  "error=access_denied&error_description=" + lure,
+	} {
+		w := o.open("/connections/callback?" + query)
+		if w.Code != http.StatusUnprocessableEntity || strings.Contains(w.Body.String(), "0900-EVIL") {
+			t.Errorf("%s: %d, and the words of the address are shown", name, w.Code)
+		}
+	}
+	state := o.begins()
+	for name, query := range map[string]string{
+		"an error without a state": "error=x&error_description=" + lure, "an error of another state": "error=x&state=guessed&error_description=" + lure,
+		"a code of another state": "code=good&state=guessed", "a code that is none": "code=bad", "nothing at all": "",
+	} {
+		w := o.open("/connections/callback?" + query)
+		if w.Code != http.StatusUnprocessableEntity || strings.Contains(w.Body.String(), "0900-EVIL") || o.jar[bindingCookie] == "" {
+			t.Errorf("%s: %d, the cookie is %q", name, w.Code, o.jar[bindingCookie])
+		}
+	}
+	// Who has it in another browser ends nothing either.
+	own := o.jar[bindingCookie]
+	o.jar[bindingCookie] = "another-browsers-binding"
+	shows(t, o.open("/connections/callback?code=good&state="+state), http.StatusUnprocessableEntity, "another browser")
+	o.jar[bindingCookie] = own
+	leads(t, o.open("/connections/callback?code=good&state="+state), "/connections")
+	state = o.begins()
+	shows(t, o.open("/connections/callback?error=x&error_description=of+the+provider&state="+state), http.StatusUnprocessableEntity, "of the provider")
+}
+
+func TestOnlyPagesThatLeadOutLetFormsLeadOut(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	out := 0
+	everyRoute(o.door, func(_, method, path string) {
+		if method != http.MethodGet || path == "/live" {
+			return
+		}
+		leads := strings.Contains(o.open(path).Header().Get("Content-Security-Policy"), "form-action 'self' https:")
+		want := path == "/connections/gleap/new" || path == "/connections/highlevel/new" || path == "/connections/x1/reconnect" || path == "/connections/callback"
+		if leads != want {
+			t.Errorf("%s: forms may lead out: %v", path, leads)
+		}
+		if leads {
+			out++
+		}
+	})
+	if out != 4 {
+		t.Errorf("%d pages lead out", out)
 	}
 }

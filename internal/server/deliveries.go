@@ -137,8 +137,20 @@ func (s *scoped) refusedLately(ctx context.Context, accounts []connection.Connec
 	if err != nil {
 		return nil, err
 	}
+	// What could not be told whose it is tells of other workspaces' traffic, and of who knocks at the server.
+	ofNobody := s.can(people.Owner)
+	if ofNobody {
+		first, err := s.Server.Store.FirstWorkspace(ctx)
+		if err != nil {
+			return nil, err
+		}
+		ofNobody = first == s.member.Workspace.ID
+	}
 	var out []deliveryui.Refused
 	for _, r := range all {
+		if r.Connection == "" && !ofNobody {
+			continue
+		}
 		if only != "" && r.Connection != only {
 			continue
 		}
@@ -227,7 +239,7 @@ func (s *scoped) deliveryPage(c echo.Context) error {
 	case len(d.Body) == 0:
 		v.BodyNote = "What was sent is not kept."
 	default:
-		body, err := s.Vault.Open(d.Body, deliveryPlace(d.Event.ID))
+		body, err := s.Vault.Open(d.Body, automation.DeliveryPlace(d.Event.ID))
 		if err != nil {
 			s.Log.ErrorContext(ctx, "a delivery cannot be opened", "event", d.Event.ID, "err", err)
 			v.BodyNote = "What was sent cannot be opened: it was sealed with another key than this server has."
@@ -259,10 +271,40 @@ func (s *scoped) deliveryReplay(c echo.Context) error {
 	e := d.Event
 	e.ID, e.Kind, e.ReceivedAt = s.NewID("ev"), automation.Replay, s.Now()
 	e.DedupeKey = "replay/" + e.ID
-	if _, err := s.Server.Store.Accept(ctx, automation.Delivery{Event: e}); err != nil {
+	if err := s.note(c, people.AuditReplay, d.Event.ID, d.Event.Name, "", e.ID); err != nil {
 		return err
 	}
-	s.note(c, people.AuditReplay, d.Event.ID, d.Event.Name, "", e.ID)
+	all := []automation.Delivery{{Event: e}}
+	if above, err := s.aboveDelivery(ctx, d); err != nil {
+		return err
+	} else if !above.IsZero() {
+		all = append(all, automation.Delivery{Event: engine.Touch(s.NewID("ev"), above, e, e.Name)})
+	}
+	if _, err := s.Server.Store.Accept(ctx, all...); err != nil {
+		return err
+	}
 	s.flash(c, ui.Good, "Replayed", "The record is looked at again as it is now. “Everything about this record” tells what came of it.")
 	return redirect(c, deliveryHref(d.Event.ID))
+}
+
+// aboveDelivery is the record that borrows of the one a stored delivery tells of, which its body names; zero where none
+// does, or the body is not kept.
+func (s *scoped) aboveDelivery(ctx context.Context, d automation.Delivery) (record.Ref, error) {
+	accounts, err := s.Connections.List(ctx)
+	if err != nil {
+		return record.Ref{}, err
+	}
+	i := slices.IndexFunc(accounts, func(a connection.Connection) bool { return a.ID == d.Event.Ref.Connection })
+	if i < 0 || len(d.Body) == 0 {
+		return record.Ref{}, nil
+	}
+	body, err := s.Vault.Open(d.Body, automation.DeliveryPlace(d.Event.ID))
+	if err != nil {
+		return record.Ref{}, nil // sealed with another key: then the record itself must do
+	}
+	n, err := s.Webhooks[accounts[i].Provider].Read(body)
+	if err != nil {
+		return record.Ref{}, nil
+	}
+	return s.above(accounts[i], n), nil
 }

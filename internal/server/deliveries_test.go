@@ -27,6 +27,11 @@ func TestTheLogOfDeliveriesTellsWhatBecameOfEach(t *testing.T) {
 	shows(t, d.signed([]byte(`{"type":"SneezeCreate","locationId":"`+ourPlace+`","webhookId":"w3"}`)), http.StatusOK, "nothing to do")
 	d.deliver("/hooks/highlevel", []byte(ourDelivery), false)
 	page := d.open("/deliveries").Body.String()
+	if strings.Contains(page, "The signature does not fit") {
+		t.Error("a viewer reads of what was refused of nobody")
+	}
+	d.store.role = people.Owner
+	page = d.open("/deliveries").Body.String()
 	for _, words := range []string{"ContactUpdate", "/deliveries/" + event, "/records/cn_hl/contact/c1", "Accepted", "SneezeCreate", "Unknown type", "Turned away", "The signature does not fit", "30 days"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not say %q", words)
@@ -104,4 +109,34 @@ func TestADeliveryThatCannotBeOpenedIsStillShown(t *testing.T) {
 	shows(t, d.open("/deliveries/"+event), http.StatusOK, "cannot be opened")
 	d.store.inbox[0].Body = nil
 	shows(t, d.open("/deliveries/"+event), http.StatusOK, "is not kept")
+}
+
+// What could not be told whose it is, is for the owners of the first workspace: others would read of each other's traffic.
+func TestWhatIsRefusedOfNobodyIsNotEverybodysToSee(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		role  people.Role
+		first string
+		sees  bool
+	}{
+		"an owner of the first workspace": {people.Owner, "", true},
+		"an editor there":                 {people.Editor, "", false},
+		"an owner of another one":         {people.Owner, "ws_0", false},
+	} {
+		d := newDoor(t).signsIn()
+		d.store.role, d.store.first = c.role, c.first
+		d.store.refused = []automation.Refusal{
+			{Provider: "highlevel", Reason: automation.BadSignature, Count: 4711, LastAt: today},
+			{Provider: "highlevel", Connection: "cn_hl", Reason: automation.Malformed, Count: 12, LastAt: today},
+		}
+		body := d.open("/deliveries").Body.String()
+		if strings.Contains(body, "The signature does not fit") != c.sees || !strings.Contains(body, whyOf(automation.Malformed)) {
+			t.Errorf("%s: what was refused of nobody is shown: %v", name, !c.sees)
+		}
+	}
+}
+
+func whyOf(r automation.RefusalReason) string {
+	what, _ := whyRefused(r)
+	return what
 }

@@ -38,6 +38,7 @@ type account struct {
 type hookSecretOf struct {
 	sum        [sha256.Size]byte
 	connection connection.Connection
+	until      time.Time // of one that was changed; zero of the one in use
 }
 
 // byAccount finds the connection of a provider's account.
@@ -60,7 +61,7 @@ func (d *directory) bySecret(ctx context.Context, p provider.ID, secret string) 
 	sum := sha256.Sum256([]byte(secret))
 	return d.find(ctx, func() (found connection.Connection, ok bool) {
 		for _, s := range d.secrets {
-			if subtle.ConstantTimeCompare(s.sum[:], sum[:]) == 1 && s.connection.Provider == p {
+			if subtle.ConstantTimeCompare(s.sum[:], sum[:]) == 1 && s.connection.Provider == p && (s.until.IsZero() || d.now().Before(s.until)) {
 				found, ok = s.connection, true
 			}
 		}
@@ -83,12 +84,15 @@ func (d *directory) find(ctx context.Context, look func() (connection.Connection
 	}
 	d.readAt, d.accounts, d.secrets = d.now(), make(map[account]connection.Connection, len(all)), make([]hookSecretOf, 0, len(all))
 	for _, c := range all {
-		key := account{c.Provider, c.Account.ID}
+		key := account{c.Provider, c.Account.Key()}
 		if _, taken := d.accounts[key]; !taken {
 			d.accounts[key] = c
 		}
 		if len(c.HookSecret) >= leastSecret {
-			d.secrets = append(d.secrets, hookSecretOf{sha256.Sum256([]byte(c.HookSecret)), c})
+			d.secrets = append(d.secrets, hookSecretOf{sum: sha256.Sum256([]byte(c.HookSecret)), connection: c})
+		}
+		if len(c.OldHookSecret) >= leastSecret {
+			d.secrets = append(d.secrets, hookSecretOf{sum: sha256.Sum256([]byte(c.OldHookSecret)), connection: c, until: c.OldHookUntil})
 		}
 	}
 	c, ok := look()

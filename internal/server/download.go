@@ -44,7 +44,11 @@ func download(c echo.Context, kind, name string) patientWriter {
 type sheet struct{ w *csv.Writer }
 
 func newSheet(c echo.Context, name string, heads ...string) (*sheet, error) {
-	s := &sheet{csv.NewWriter(download(c, "text/csv", name))}
+	return sheetOn(download(c, "text/csv", name), heads...)
+}
+
+func sheetOn(w io.Writer, heads ...string) (*sheet, error) {
+	s := &sheet{csv.NewWriter(w)}
 	return s, s.w.Write(heads)
 }
 

@@ -40,6 +40,25 @@ func (s *scoped) driftPage(c echo.Context) error {
 	return s.render(c, http.StatusOK, driftui.Page(sh, v))
 }
 
+// wayToStand is one way a record and its counterpart stand to each other, as pages say it.
+type wayToStand struct {
+	drift       engine.Drift
+	label, help string
+	tone        ui.Tone
+}
+
+func (s *scoped) waysToStand(a automation.Automation) []wayToStand {
+	source, target := s.providerName(a.Definition.Source.Provider), s.providerName(a.Definition.Target.Provider)
+	return []wayToStand{
+		{engine.InSync, "in sync", "Linked, and every mapped field agrees", ui.Good},
+		{engine.Differs, "differ", "Linked, and a mapped field differs", ui.Warn},
+		{engine.OnlyHere, "only in " + source, "Nothing in " + target + " is linked with them", ui.Info},
+		{engine.OnlyThere, "only in " + target, "Nothing in " + source + " stands against them", ui.Info},
+		{engine.Doubtful, "doubtful", "Which record is the counterpart is open", ui.Warn},
+		{engine.Apart, "left alone", "Passed by by the rule, or let go their own ways", ui.Info},
+	}
+}
+
 func (s *scoped) drift(a automation.Automation, p engine.Population, known bool) driftui.Automation {
 	out := driftui.Automation{ID: string(a.ID), Name: a.Name, State: driftui.Never, Text: "Never compared yet."}
 	if !known {
@@ -64,24 +83,18 @@ func (s *scoped) drift(a automation.Automation, p engine.Population, known bool)
 		out.Text += " What differed was carried out since; compare again to see what is left."
 	}
 	out.Agree = driftui.Share{Part: t[engine.InSync], Of: t[engine.InSync] + t[engine.Differs]}
-	source, target := s.providerName(a.Definition.Source.Provider), s.providerName(a.Definition.Target.Provider)
-	for _, n := range []struct {
-		drift       engine.Drift
-		label, help string
-		tone        ui.Tone
-		outcome     ui.Outcome
-	}{
-		{engine.InSync, "in sync", "Linked, and every mapped field agrees", ui.Good, ui.Same},
-		{engine.Differs, "differ", "Linked, and a mapped field differs", ui.Warn, ui.Update},
-		{engine.OnlyHere, "only in " + source, "Nothing in " + target + " is linked with them", ui.Info, ui.Create},
-		{engine.OnlyThere, "only in " + target, "Nothing in " + source + " is linked with them", ui.Info, ui.Create},
-		{engine.Doubtful, "doubtful", "Which record is the counterpart is open", ui.Warn, ui.Decide},
-		{engine.Apart, "left alone", "Passed by by the rule, or let go their own ways", ui.Info, ui.Same},
-	} {
-		out.Counts = append(out.Counts, driftui.Count{Label: n.label, Help: n.help, N: t[n.drift], Tone: n.tone, Href: "/plans/" + p.ID + "?outcome=" + string(n.outcome)})
+	for _, n := range s.waysToStand(a) {
+		out.Counts = append(out.Counts, driftui.Count{Label: n.label, Help: n.help, N: t[n.drift], Tone: n.tone, Href: "/plans/" + p.ID + "?drift=" + string(n.drift)})
 	}
 	if p.Missed > 0 {
-		out.Missed = ui.Count(p.Missed, "change was", "changes were") + " made more than ten minutes before, and no webhook told of them. Polling or this comparison found them."
+		them := "them"
+		if p.Missed == 1 {
+			them = "it"
+		}
+		out.Missed = fmt.Sprintf("%s made more than ten minutes before, and no webhook told of %[2]s. Polling or this comparison found %[2]s.", ui.Count(p.Missed, "change was", "changes were"), them)
+	}
+	for _, n := range p.Tally.Kept {
+		out.Heal = out.Heal || n > 0 && !(p.Of == engine.Healing && p.Mode.Applies())
 	}
 	widest := 1
 	for _, n := range p.Tally.Fields {

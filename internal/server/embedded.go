@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 	"crosswalk/web/accountui"
@@ -20,7 +21,7 @@ const (
 	embeddedCookie = "crosswalk_embedded"
 	// keyOpened is the workspace of the location a person came in from.
 	keyOpened = "opened"
-	// keyIdentity is the HighLevel user they came in as.
+	// keyIdentity is the HighLevel user they came in as, and the location.
 	keyIdentity = "identity"
 )
 
@@ -58,6 +59,10 @@ func (s *Server) showEmbedded(c echo.Context, status int, v accountui.Embedded) 
 	return s.render(c, status, accountui.EmbeddedPage(s.bareShell(c), v))
 }
 
+// opensNothing is said alike of what cannot be read and of what is of no use: whoever tries out forgeries must not hear which
+// of them opened.
+const opensNothing = "What HighLevel told could not be read, or opens no workspace of yours. Open a location in HighLevel that is connected to Crosswalk, in a workspace you are a member of; whoever connected it can invite you. If nobody is let in, the app’s shared secret is not the one that is configured here."
+
 // embeddedSignIn exchanges a user context for a session of our own, once.
 func (s *Server) embeddedSignIn(c echo.Context) error {
 	ctx := c.Request().Context()
@@ -67,7 +72,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 	refuse := func(words string) error {
 		return s.showEmbedded(c, problemStatus, accountui.Embedded{Problem: words})
 	}
-	try := people.NewTry(people.DoorContext, "", c.RealIP())
+	try := s.newTry(people.DoorContext, "", c.RealIP())
 	wait, err := s.Store.Try(ctx, try)
 	if err != nil {
 		return err
@@ -77,7 +82,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 	}
 	who, err := s.UserContext(c.FormValue("context"))
 	if err != nil {
-		return refuse("What HighLevel told could not be read. Reload the page there; if it stays so, the app’s shared secret is not the one that is configured here.")
+		return refuse(opensNothing)
 	}
 	userID, err := s.Store.UserOfIdentity(ctx, who.Identity)
 	if errors.Is(err, engine.ErrNotFound) {
@@ -96,7 +101,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if known && (cn.Account.CompanyID == "" || cn.Account.CompanyID == who.CompanyID) {
+		if known && cn.State != connection.Uninstalled && (cn.Account.CompanyID == "" || cn.Account.CompanyID == who.CompanyID) {
 			workspace = cn.Workspace
 		}
 	}
@@ -105,7 +110,7 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 		return err
 	}
 	if !slices.ContainsFunc(all, func(m people.Membership) bool { return m.Workspace.ID == workspace }) {
-		return refuse("This opens no workspace of yours: open a location in HighLevel that is connected to Crosswalk, in a workspace you are a member of. Whoever connected it can invite you.")
+		return refuse(opensNothing)
 	}
 	fresh, err := s.Store.SpendContext(ctx, who.Salt, s.Now())
 	if err != nil {
@@ -122,16 +127,15 @@ func (s *Server) embeddedSignIn(c echo.Context) error {
 		return err
 	}
 	if f.On() {
-		return s.halfwayTo(c, userID, "/", workspace, sessionIdentity(who.Identity))
+		return s.halfwayTo(c, userID, "/", workspace, sessionIdentity(who))
 	}
 	u, err := s.Store.UserByID(ctx, userID)
 	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, u, people.AuditSignIn)
 	s.sessions.Put(ctx, keyOpened, workspace)
-	s.sessions.Put(ctx, keyIdentity, sessionIdentity(who.Identity))
-	return s.enter(c, userID, "/")
+	s.sessions.Put(ctx, keyIdentity, sessionIdentity(who))
+	return s.letIn(c, u, "inside HighLevel, as user "+who.UserID, "/")
 }
 
 // offer shows a code to somebody nobody here is linked with. Who types it in, signed in the ordinary way, says that it is
@@ -151,7 +155,7 @@ func (s *scoped) identityLink(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusNotFound)
 	}
 	code := c.FormValue("code")
-	try := people.NewTry(people.DoorOffer, user(c).ID, c.RealIP())
+	try := s.newTry(people.DoorOffer, user(c).ID, c.RealIP())
 	wait, err := s.Server.Store.Try(ctx, try)
 	if err != nil {
 		return err
@@ -171,14 +175,29 @@ func (s *scoped) identityLink(c echo.Context) error {
 	if err := s.Server.Store.TrySucceeded(ctx, try); err != nil {
 		return err
 	}
-	if c.FormValue("confirm") != "yes" {
+	ask := func(status int, problem string) error {
 		sh, err := s.shell(c, ui.Settings)
 		if err != nil {
 			return err
 		}
-		return s.render(c, http.StatusOK, accountui.LinkPage(sh, accountui.Link{Code: code, Name: offered.Name, Email: offered.Email, UserID: offered.UserID, You: user(c).Email}))
+		return s.render(c, status, accountui.LinkPage(sh, accountui.Link{Code: code, Name: offered.Name, Email: offered.Email, UserID: offered.UserID, You: user(c).Email, Problem: problem}))
 	}
-	linked, err := s.Server.Store.LinkIdentity(ctx, hash, user(c).ID, s.Now())
+	if c.FormValue("confirm") != "yes" {
+		return ask(http.StatusOK, "")
+	}
+	// A way in that outlasts this browser's session is not given to whoever finds it open.
+	words, wait, err := s.passwordProblem(c, c.FormValue("current_password"))
+	if err != nil {
+		return err
+	}
+	if words != "" {
+		return ask(refused(c, wait), words)
+	}
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditIdentity, After: identityGist(offered)})
+	if err != nil {
+		return err
+	}
+	linked, err := s.Server.Store.LinkIdentity(as, hash, user(c).ID, s.Now())
 	switch {
 	case errors.Is(err, engine.ErrConflict):
 		return s.showSettings(c, problemStatus, map[string]string{"code": "That HighLevel user is linked with somebody else here."})
@@ -187,19 +206,26 @@ func (s *scoped) identityLink(c echo.Context) error {
 	case err != nil:
 		return err
 	}
-	s.noteOfPerson(c, user(c), people.AuditIdentity)
 	s.flash(c, ui.Good, "Linked", "Whoever is signed in to HighLevel as "+linked.Name+" is signed in here as you, inside HighLevel.")
 	return redirect(c, "/settings")
 }
 
 func (s *scoped) identityUnlink(c echo.Context) error {
 	i := people.Identity{Provider: string(highLevel), CompanyID: c.FormValue("company"), UserID: c.FormValue("user")}
-	if err := s.Server.Store.UnlinkIdentity(c.Request().Context(), user(c).ID, i); err != nil {
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditIdentity, Before: identityGist(i)})
+	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, user(c), people.AuditIdentity)
+	if err := s.Server.Store.UnlinkIdentity(as, user(c).ID, i); err != nil {
+		return err
+	}
 	s.flash(c, ui.Good, "Unlinked", "Whoever was signed in by it inside HighLevel is signed out. Other browsers stay signed in.")
 	return redirect(c, "/settings")
+}
+
+// identityGist names a HighLevel user in the audit log.
+func identityGist(i people.Identity) string {
+	return "HighLevel user " + i.UserID + " of company " + i.CompanyID
 }
 
 // identities are those of the person, for the settings; known is whether there can be any.

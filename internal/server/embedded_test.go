@@ -157,7 +157,14 @@ func TestComingInFromInsideHighLevel(t *testing.T) {
 	if w := d.send("/settings/identities", form("code", strings.ToLower(code))); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Is this you?") || len(d.store.identities.linked) > 0 {
 		t.Errorf("it is linked without asking: %d %v", w.Code, d.store.identities.linked)
 	}
-	if w := d.send("/settings/identities", form("code", code, "confirm", "yes")); w.Code != http.StatusSeeOther {
+	for _, wrong := range []string{"", "not her password"} {
+		w := d.send("/settings/identities", form("code", code, "confirm", "yes", "current_password", wrong))
+		shows(t, w, http.StatusUnprocessableEntity, "This is not your current password.")
+		if len(d.store.identities.linked) > 0 {
+			t.Fatal("it is linked without the password")
+		}
+	}
+	if w := d.send("/settings/identities", form("code", code, "confirm", "yes", "current_password", password)); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d: %s", w.Code, w.Body)
 	}
 	if page := d.open("/settings").Body.String(); !strings.Contains(page, "Unlink") {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -29,6 +30,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 		return
 	}
 	p := s.pageErrorOf(err)
+	if p == errHashing {
+		tooMany(c, 5*time.Second)
+	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(p.Status)
 		return

@@ -67,6 +67,9 @@ func (f *fakeStore) UserByID(_ context.Context, id string) (people.User, error) 
 func (f *fakeStore) Runs(context.Context, engine.RunFilter) ([]automation.Run, error) {
 	return nil, nil
 }
+func (f *fakeStore) HeldWork(context.Context, ...automation.ID) (waiting, due int, err error) {
+	return 0, 0, nil
+}
 func (f *fakeStore) RunCounts(context.Context, time.Time) ([]engine.HourCount, error) {
 	return nil, nil
 }
@@ -88,6 +91,37 @@ func (f *fakeStore) LatestPopulation(context.Context, automation.ID) (engine.Pop
 		return f.populations[n-1], true, nil
 	}
 	return engine.Population{}, false, nil
+}
+func (f *fakeStore) PausedPopulation(context.Context, automation.ID) (engine.Population, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.populations {
+		if p.State == engine.PopulationPaused && p.Mode.Applies() {
+			return p, true, nil
+		}
+	}
+	return engine.Population{}, false, nil
+}
+func (f *fakeStore) Population(_ context.Context, id string) (engine.Population, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.populations {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return engine.Population{}, engine.ErrNotFound
+}
+func (f *fakeStore) ResumePopulation(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i, p := range f.populations {
+		if p.ID == id && p.State == engine.PopulationPaused {
+			f.populations[i].State, f.populations[i].Problem = engine.PopulationQueued, ""
+			return nil
+		}
+	}
+	return engine.ErrConflict
 }
 func (f *fakeStore) LatestPopulations(_ context.Context, of ...automation.ID) ([]engine.Population, error) {
 	f.mu.Lock()
@@ -137,20 +171,76 @@ func (f *fakeStore) CreateAutomation(_ context.Context, a automation.Automation,
 	return nil
 }
 
-func (f *fakeStore) SaveDefinition(_ context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+func (f *fakeStore) SaveEdit(_ context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+	return f.save(id, from, by, note, func(a automation.Automation) (live, next *automation.Definition) {
+		if a.EditsWait() {
+			return nil, &d
+		}
+		return &d, nil
+	})
+}
+
+func (f *fakeStore) SaveLive(_ context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+	return f.save(id, from, by, note, func(automation.Automation) (*automation.Definition, *automation.Definition) { return &live, next })
+}
+
+func (f *fakeStore) save(id automation.ID, from int, by, note string, what func(automation.Automation) (live, next *automation.Definition)) (automation.Automation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a, ok := f.all[id]
 	switch {
 	case !ok:
 		return a, engine.ErrNotFound
-	case a.Version != from:
+	case a.Edited().Version != from:
 		return automation.Automation{}, engine.ErrConflict
 	}
-	a.Version, a.Definition = from+1, d
+	live, next := what(a)
+	add := func(d automation.Definition, note string) int {
+		n := f.versions[id][0].Number + 1
+		v := automation.Version{Automation: id, Number: n, Definition: d, SavedBy: by, SavedAt: today, Note: note}
+		f.versions[id] = append([]automation.Version{v}, f.versions[id]...)
+		return n
+	}
+	if live != nil {
+		f.discard(a)
+		a.Version, a.Definition = add(*live, note), *live
+	}
+	if next != nil {
+		if live != nil {
+			note = "the changes that wait"
+		}
+		a.Next = &automation.NextVersion{Number: add(*next, note), Definition: *next}
+	}
 	f.all[id] = a
-	v := automation.Version{Automation: id, Number: a.Version, Definition: d, SavedBy: by, SavedAt: today, Note: note}
-	f.versions[id] = append([]automation.Version{v}, f.versions[id]...)
+	return a, nil
+}
+
+func (f *fakeStore) discard(a automation.Automation) {
+	for i := range f.versions[a.ID] {
+		if v := &f.versions[a.ID][i]; v.Number > a.Version {
+			v.Discarded = true
+		}
+	}
+}
+
+func (f *fakeStore) PutLive(_ context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return f.settle(id, next, func(a *automation.Automation) { *a = a.Edited() })
+}
+
+func (f *fakeStore) DiscardNext(_ context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return f.settle(id, next, func(a *automation.Automation) { f.discard(*a) })
+}
+
+func (f *fakeStore) settle(id automation.ID, next int, how func(*automation.Automation)) (automation.Automation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a := f.all[id]
+	if a.Next == nil || a.Next.Number != next {
+		return automation.Automation{}, engine.ErrConflict
+	}
+	how(&a)
+	a.Next = nil
+	f.all[id] = a
 	return a, nil
 }
 
@@ -326,12 +416,13 @@ func highLevelSchema() record.Schema {
 	return record.Schema{Type: record.Contact, Label: "HighLevel contact", Fields: []record.FieldSpec{
 		text("firstName", "First name"), text("lastName", "Last name"), {Key: "email", Label: "Email", Kind: record.Email},
 		{Key: "phone", Label: "Phone", Kind: record.Phone}, text("companyName", "Company"), {Key: "tags", Label: "Tags", Kind: record.Set},
-		text("city", "City"), {Key: "score", Label: "Score", Kind: record.Number}, {Key: "dateAdded", Label: "Created", Kind: record.DateTime, ReadOnly: true},
+		text("city", "City"), {Key: "custom.x", Label: "Support ID", Kind: record.Text, Custom: true}, {Key: "score", Label: "Score", Kind: record.Number}, {Key: "dateAdded", Label: "Created", Kind: record.DateTime, ReadOnly: true},
 	}}
 }
 
 // workshop is a server with one automation, both accounts connected, and somebody signed in.
 type workshop struct {
+	refuses error // what asking for what a record borrows answers
 	*Server
 	t        *testing.T
 	store    *fakeStore
@@ -349,7 +440,7 @@ func newWorkshop(t *testing.T) *workshop {
 		store: &fakeStore{all: map[automation.ID]automation.Automation{}, versions: map[automation.ID][]automation.Version{}, cursors: map[string]engine.PollCursor{}},
 		accounts: &fakeAccounts{list: []connection.Connection{
 			{ID: glAccount, Provider: gleap, Name: "Acme", State: connection.Active},
-			{ID: hlAccount, Provider: highLevel, Name: "Acme Dental", State: connection.Active},
+			{ID: hlAccount, Provider: highLevel, Name: "Acme Dental", Auth: connection.ByOAuth, State: connection.Active},
 		}},
 		gateway: fakeGateway{
 			glAccount: {schema: gleapSchema(), records: []record.Record{person("g1", "Jane Doe", "jane@acme.io", "pro"), person("g2", "Omar Haddad", "omar@acme.io", "free")}},
@@ -358,8 +449,8 @@ func newWorkshop(t *testing.T) *workshop {
 		trials: &fakeTrials{},
 	}
 	descriptors := map[provider.ID]provider.Descriptor{
-		gleap:     {ID: gleap, Name: "Gleap", Objects: []provider.Object{{Type: record.Contact, Label: "contact", Plural: "contacts", Poll: true}}},
-		highLevel: {ID: highLevel, Name: "HighLevel", Objects: []provider.Object{{Type: record.Contact, Label: "contact", Plural: "contacts", Webhook: true, CreateNeedsOneOf: []string{"email", "phone"}}}},
+		gleap:     {ID: gleap, Name: "Gleap", Objects: []provider.Object{{Type: record.Contact, Label: "contact", Plural: "contacts", Poll: true, MatchFields: []string{"email", "phone"}, MatchCustom: true}}},
+		highLevel: {ID: highLevel, Name: "HighLevel", Objects: []provider.Object{{Type: record.Contact, Label: "contact", Plural: "contacts", Webhook: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"}, MatchCustom: true}}},
 	}
 	now := func() time.Time { return today }
 	ids := 0
@@ -463,7 +554,7 @@ func (w *workshop) get(rest string) page {
 func (w *workshop) post(rest string, form url.Values) page {
 	w.t.Helper()
 	if !form.Has("version") {
-		form.Set("version", fmt.Sprint(w.now().Version))
+		form.Set("version", fmt.Sprint(w.now().Edited().Version))
 	}
 	r := httptest.NewRequest(http.MethodPost, "/automations/"+string(w.id)+rest, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

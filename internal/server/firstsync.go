@@ -105,7 +105,7 @@ func (s *scoped) firstSyncView(c echo.Context, d desk) (automationui.FirstSyncVi
 	}
 	v.Look.Href = "/plans/" + p.ID
 	if p.Mode.Applies() {
-		if v.Done, err = s.carried(c, p); err != nil {
+		if v.Done, err = s.carried(c, p, d.a); err != nil {
 			return v, err
 		}
 	}
@@ -113,7 +113,7 @@ func (s *scoped) firstSyncView(c echo.Context, d desk) (automationui.FirstSyncVi
 	case engine.PopulationQueued, engine.PopulationRunning:
 		if !p.Mode.Applies() {
 			v.Look.State, v.Look.Done, v.Look.Total = automationui.Looking, p.Done, p.Total
-			v.Look.Text = p.Phase + "." + s.eta(p)
+			v.Look.Text = p.Phase + "." + s.eta(p, d.a)
 			if p.Phase == "" {
 				v.Look.Text = "Waiting for its turn."
 			}
@@ -142,13 +142,15 @@ func (s *scoped) firstSyncView(c echo.Context, d desk) (automationui.FirstSyncVi
 		return v, err
 	}
 	if !p.Mode.Applies() && v.Look.State == automationui.Looked {
-		v.Carry = carryOf(d, p, c.QueryParam("unconfirmed") != "")
+		if v.Carry = carryOf(d, p, c.QueryParam("unconfirmed") != ""); v.Carry != nil {
+			v.Carry.Cost = s.cost(p, d.a)
+		}
 	}
 	return v, nil
 }
 
 // carried says what became of a plan that was let go.
-func (s *scoped) carried(c echo.Context, p engine.Population) (*automationui.Carried, error) {
+func (s *scoped) carried(c echo.Context, p engine.Population, a automation.Automation) (*automationui.Carried, error) {
 	out := &automationui.Carried{Href: "/plans/" + p.ID, Done: p.Done, Total: p.Total}
 	counts, err := s.Store.ResultCounts(c.Request().Context(), p.ID)
 	if err != nil {
@@ -156,7 +158,7 @@ func (s *scoped) carried(c echo.Context, p engine.Population) (*automationui.Car
 	}
 	switch p.State {
 	case engine.PopulationQueued, engine.PopulationRunning:
-		out.Running, out.Text = true, "Being carried out."+s.eta(p)
+		out.Running, out.Text = true, "Being carried out."+s.eta(p, a)
 	case engine.PopulationPaused:
 		out.Text = "Paused. It goes on from its own page."
 	case engine.PopulationDone:

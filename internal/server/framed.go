@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
 
+	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 )
@@ -66,20 +67,36 @@ func (b boundSessions) DeleteCtx(ctx context.Context, token string) error {
 	return b.Delete(boundTo(ctx, token))
 }
 
-// sessionIdentity is a HighLevel user as a session names it.
-func sessionIdentity(i people.Identity) string { return i.CompanyID + "\x00" + i.UserID }
+// sessionIdentity is a HighLevel user, and the location they came in from, as a session names them.
+func sessionIdentity(who UserContext) string {
+	return strings.Join([]string{who.CompanyID, who.UserID, who.Account}, "\x00")
+}
 
-// stillLinked reports whether a sign-in inside a frame counts: young enough, and its HighLevel user still the person's.
+// cameBy is where and as whom a session inside a frame came in.
+func (s *Server) cameBy(ctx context.Context) (place, company, userID string) {
+	who := strings.Split(s.sessions.GetString(ctx, keyIdentity), "\x00")
+	if len(who) != 3 {
+		return "", "", ""
+	}
+	return who[2], who[0], who[1]
+}
+
+// stillLinked reports whether a sign-in inside a frame counts: its HighLevel user is still the person's, and the location
+// still connected in the workspace it opened.
 func (s *Server) stillLinked(ctx context.Context, x people.SignIn) (bool, error) {
-	company, id, ok := strings.Cut(s.sessions.GetString(ctx, keyIdentity), "\x00")
-	if !ok || x.OverInFrame(s.Now()) {
+	place, company, theirs := s.cameBy(ctx)
+	if place == "" || !x.Framed {
 		return false, nil
 	}
-	userID, err := s.Store.UserOfIdentity(ctx, people.Identity{Provider: string(highLevel), CompanyID: company, UserID: id})
-	if errors.Is(err, engine.ErrNotFound) {
+	userID, err := s.Store.UserOfIdentity(ctx, people.Identity{Provider: string(highLevel), CompanyID: company, UserID: theirs})
+	if errors.Is(err, engine.ErrNotFound) || err == nil && userID != x.UserID {
 		return false, nil
 	}
-	return err == nil && userID == x.UserID, err
+	if err != nil {
+		return false, err
+	}
+	cn, known, err := s.Config.Connections.ByAccount(ctx, highLevel, place)
+	return err == nil && known && cn.State != connection.Uninstalled && cn.Workspace == s.sessions.GetString(ctx, keyOpened), err
 }
 
 // ownWindow refuses what is not done inside a frame.

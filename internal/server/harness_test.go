@@ -52,6 +52,7 @@ type doorStore struct {
 	down      error
 	pending   bool
 	stored    func()
+	first     string       // the first workspace; the one there is when empty
 	lateFirst *people.User // who creates the first account a moment before us
 }
 
@@ -136,6 +137,11 @@ func (d *doorStore) Accept(_ context.Context, ds ...automation.Delivery) (fresh 
 	return fresh, nil
 }
 
+func (d *doorStore) Delivered(_ context.Context, _ record.ConnectionID, key string) (bool, error) {
+	defer d.hold()()
+	return slices.ContainsFunc(d.inbox, func(had automation.Delivery) bool { return had.Event.DedupeKey == key }), d.down
+}
+
 // RunsSince numbers runs by their place in the log.
 func (d *doorStore) RunsSince(_ context.Context, seq int64, limit int) ([]automation.Run, int64, error) {
 	defer d.hold()()
@@ -184,6 +190,10 @@ func (d *doorStore) Refusals(context.Context, time.Time) ([]automation.Refusal, 
 	return d.refused, d.down
 }
 
+func (d *doorStore) FirstWorkspace(context.Context) (string, error) {
+	return cmp.Or(d.first, "ws_1"), nil
+}
+
 func (d *doorStore) MembershipsOf(_ context.Context, user string) ([]people.Membership, error) {
 	return []people.Membership{{Workspace: people.Workspace{ID: "ws_1", Name: "Acme"}, User: user, Role: cmp.Or(d.role, people.Owner)}}, nil
 }
@@ -205,11 +215,13 @@ func (d *doorStore) deliveries() []automation.Delivery {
 // doorProviders is two providers whose HighLevel app is ours-1.
 type doorProviders struct{ Providers }
 
-func (doorProviders) OwnApp(_ provider.ID, appID string) bool { return appID == "ours" }
-func (doorProviders) OAuth(provider.ID) (OAuthApp, bool)      { return OAuthApp{}, false }
-func (doorProviders) BaseURL(provider.ID) string              { return "https://api.example.com" }
-func (doorProviders) HookSteps(provider.ID) []string          { return nil }
-func (doorProviders) Regions(provider.ID) []ui.Option         { return nil }
+func (doorProviders) OwnApp(_ provider.ID, appID string) (ours, configured bool) {
+	return appID == "ours", true
+}
+func (doorProviders) OAuth(provider.ID) (OAuthApp, bool) { return OAuthApp{}, false }
+func (doorProviders) BaseURL(provider.ID) string         { return "https://api.example.com" }
+func (doorProviders) HookSteps(provider.ID) []string     { return nil }
+func (doorProviders) Regions(provider.ID) []ui.Option    { return nil }
 func (doorProviders) Granted(p connection.Pending, _ *oauth2.Token) (account, company string, scopes []string) {
 	return p.Account, "", p.Scopes
 }

@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +15,8 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
@@ -22,10 +24,7 @@ import (
 const (
 	// maxDelivery is the most a webhook may send; real ones are a few KiB.
 	maxDelivery = 1 << 20
-	// maxHeld bounds the bodies that are held at once, and leastHeld what each counts for, so that neither many small
-	// nor a few large ones use up the memory.
-	maxHeld, leastHeld = 64 << 20, 16 << 10
-	// readWithin is how long a sender may take over its body, and storeWithin how long one waits for the database: then
+	// readWithin is how long a sender may take over its whole body, and storeWithin how long one waits for the database: then
 	// the sender is asked to come again, and has not given up yet.
 	readWithin, storeWithin = 10 * time.Second, 10 * time.Second
 	// maxLabel bounds what is looked up by index: ids, types and keys of deliveries.
@@ -95,7 +94,10 @@ func (s *Server) hookSigned(id provider.ID) echo.HandlerFunc {
 		}
 		// All apps of the provider share one signing key, so a good signature does not make it ours
 		// (reference/highlevel.md §7.2).
-		ours := n.AppID == "" || s.Providers.OwnApp(id, n.AppID)
+		// One that names no app is taken for the hint it is, as every delivery is: it names a record of an account that is
+		// connected here, and makes us read it. Only what is done about installations needs to name our app.
+		ours, configured := s.Providers.OwnApp(id, n.AppID)
+		ours = ours || n.AppID == "" || !configured
 		switch {
 		case n.Change == provider.Installed || n.Change == provider.Removed:
 			return s.installation(c, id, cn, ok, n, body)
@@ -164,38 +166,22 @@ func (s *Server) readDelivery(c echo.Context) (body []byte, release func(), refu
 	if e := r.Header.Get(echo.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
 		return nil, nil, &encoded
 	}
-	size := r.ContentLength
-	if size < 0 {
-		size = maxDelivery
-	}
-	weight := max(size, leastHeld)
-	if !s.held.TryAcquire(weight) {
-		return nil, nil, &tooBusy
-	}
-	release = func() { s.held.Release(weight) }
 	// Not every writer has a deadline; then the server's own must do.
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(readWithin))
-	body, err := readBody(http.MaxBytesReader(c.Response(), r.Body, maxDelivery), r.ContentLength)
+	one := s.held.of(people.Network(c.RealIP()))
+	body, err := one.read(http.MaxBytesReader(c.Response(), r.Body, maxDelivery), r.ContentLength)
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
 	case large:
 		refused = &tooLarge
+	case errors.Is(err, errNoRoom):
+		refused = &tooBusy
 	case err != nil:
 		refused = &cutOff
 	default:
-		return body, release, nil
+		return body, one.release, nil
 	}
-	release()
+	one.release()
 	return nil, nil, refused
-}
-
-// readBody reads into one piece of the right size where the sender said how much it is.
-func readBody(from io.Reader, size int64) ([]byte, error) {
-	if size < 0 {
-		return io.ReadAll(from)
-	}
-	body := make([]byte, size)
-	_, err := io.ReadFull(from, body)
-	return body, err
 }
 
 // accept stores a delivery and only then says so. If it cannot be stored the sender is asked to come again.
@@ -215,13 +201,17 @@ func (s *Server) accept(c echo.Context, cn connection.Connection, n provider.Not
 		d.Verdict = automation.Unknown
 	}
 	var err error
-	if d.Body, err = s.Vault.Seal(s.Webhooks[cn.Provider].Keep(body), deliveryPlace(d.Event.ID)); err != nil {
+	if d.Body, err = s.Vault.Seal(s.Webhooks[cn.Provider].Keep(body), automation.DeliveryPlace(d.Event.ID)); err != nil {
 		s.Log.ErrorContext(c.Request().Context(), "delivery not sealed", "provider", cn.Provider, "err", err)
 		return s.turnAway(c, cn.Provider, cn.ID, notStored)
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), storeWithin)
 	defer cancel()
-	fresh, err := s.Store.Accept(ctx, d)
+	all := []automation.Delivery{d}
+	if above := s.above(cn, n); !above.IsZero() && d.Verdict == automation.Accepted {
+		all = append(all, automation.Delivery{Event: engine.Touch(s.NewID("ev"), above, d.Event, n.Name)})
+	}
+	fresh, err := s.Store.Accept(ctx, all...)
 	switch {
 	case err != nil:
 		s.Log.ErrorContext(c.Request().Context(), "delivery not stored", "provider", cn.Provider, "connection", cn.ID, "err", err)
@@ -234,13 +224,20 @@ func (s *Server) accept(c echo.Context, cn connection.Connection, n provider.Not
 	return hookAnswer(c, http.StatusOK, "stored")
 }
 
-// deliveryPlace is what a sealed body is bound to, so that it opens in its own row only.
-func deliveryPlace(event string) string { return "delivery/" + event }
+// above is the record that borrows of the one a delivery tells of; zero where none does.
+func (s *Server) above(cn connection.Connection, n provider.Notice) record.Ref {
+	object, _ := s.Descriptors[cn.Provider].Object(n.Type)
+	parent, _ := s.Descriptors[cn.Provider].Object(object.Parent)
+	if n.Parent == "" || !slices.ContainsFunc(parent.Borrowed, func(b provider.Borrowed) bool { return b.From == n.Type }) {
+		return record.Ref{}
+	}
+	return record.Ref{Connection: cn.ID, Type: object.Parent, ID: n.Parent}
+}
 
 // storable reports whether names are such as providers give. Longer ones fit no index, and what fits nowhere would be
 // sent again for ever.
 func storable(n provider.Notice) bool {
-	for _, name := range []string{n.ID, n.Name} {
+	for _, name := range []string{n.ID, n.Parent, n.Name} {
 		if len(name) > maxLabel || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\uFFFD' }) {
 			return false
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -352,19 +353,20 @@ func TestWhatIsRefusedIsCountedAndNotKept(t *testing.T) {
 	}
 }
 
-// slow is a body that does not come to its end until it may.
+// slow is a body that sends so much and then does not come to its end until it may.
 type slow struct {
+	sends int
 	begun chan struct{}
 	goOn  chan struct{}
-	sent  bool
 }
 
 func (s *slow) Read(p []byte) (int, error) {
-	if !s.sent {
-		s.sent = true
-		close(s.begun)
-		return copy(p, "{"), nil
+	if s.sends > 0 {
+		n := min(len(p), s.sends)
+		s.sends -= n
+		return n, nil
 	}
+	close(s.begun)
 	<-s.goOn
 	return 0, io.EOF
 }
@@ -374,12 +376,24 @@ func TestMoreThanIsTakenInAtOnceIsSentAway(t *testing.T) {
 	d := newDoor(t)
 	goOn := make(chan struct{})
 	var all sync.WaitGroup
-	for range maxHeld / maxDelivery { // each may yet become as large as any
-		body := &slow{begun: make(chan struct{}), goOn: goOn}
+	holds := func(sends int, address string) {
+		body := &slow{sends: sends, begun: make(chan struct{}), goOn: goOn}
 		all.Go(func() {
-			d.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/hooks/highlevel", body))
+			r := httptest.NewRequest(http.MethodPost, "/hooks/highlevel", body)
+			r.RemoteAddr = address + ":1"
+			d.ServeHTTP(httptest.NewRecorder(), r)
 		})
 		<-body.begun
+	}
+	for range addressShare / maxDelivery { // all that one address may
+		holds(maxDelivery, "203.0.113.1")
+	}
+	greedy := httptest.NewRequest(http.MethodPost, "/hooks/highlevel", strings.NewReader(ourDelivery))
+	greedy.RemoteAddr = "203.0.113.1:2"
+	shows(t, d.call(greedy), http.StatusTooManyRequests, "try again")
+	shows(t, d.signed([]byte(strings.ReplaceAll(ourDelivery, "w1", "w0"))), http.StatusOK, "stored")
+	for i := range maxHeld/maxDelivery - addressShare/maxDelivery { // and then everybody
+		holds(maxDelivery, fmt.Sprint("198.51.100.", i))
 	}
 	w := d.signed([]byte(ourDelivery))
 	shows(t, w, http.StatusTooManyRequests, "try again")
@@ -405,4 +419,63 @@ func TestANewConnectionIsKnownAtItsFirstDelivery(t *testing.T) {
 	ok(t, d.connections.SaveConnection(t.Context(), connection.Connection{ID: "cn_again", Provider: highLevel, Account: provider.Account{ID: "elsewhere"}, State: connection.Active}, nil))
 	d.now = d.now.Add(directoryMissAge) // another process connected it
 	shows(t, d.signed(elsewhere), http.StatusOK, "known already")
+}
+
+// A delivery that says no time and comes again after its like was acted on is known, and changes nothing.
+func TestAnInstallationThatComesAgainIsNotActedOnAgain(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	cn, err := d.connections.Connection(t.Context(), "cn_hl")
+	ok(t, err)
+	cn.Auth, cn.RotatedAt, cn.Account.CompanyID = connection.ByOAuth, today, "co1"
+	ok(t, d.connections.SaveConnection(t.Context(), cn, []byte("sealed")))
+	told := func(kind, id string) []byte {
+		return []byte(`{"type":"` + kind + `","appId":"ours","locationId":"` + ourPlace + `","companyId":"co1","webhookId":"` + id + `"}`)
+	}
+	state := func() connection.State {
+		i, _, err := d.connections.InstallationOf(t.Context(), highLevel, "co1", ourPlace)
+		ok(t, err)
+		return i.State
+	}
+	shows(t, d.signed(told("INSTALL", "w-in")), http.StatusOK, "stored")
+	shows(t, d.signed(told("UNINSTALL", "w-out")), http.StatusOK, "stored")
+	if got := state(); got != connection.Uninstalled {
+		t.Fatalf("it is %s", got)
+	}
+	shows(t, d.signed(told("INSTALL", "w-in")), http.StatusOK, "known already")
+	if got := state(); got != connection.Uninstalled {
+		t.Errorf("told again, it is %s", got)
+	}
+	shows(t, d.signed(told("INSTALL", "w-again")), http.StatusOK, "stored")
+	if got := state(); got != connection.Active {
+		t.Errorf("installed again, it is %s", got)
+	}
+}
+
+func TestAWebhookAddressThatWasChangedIsTakenForADay(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t).signsIn()
+	cn, err := d.connections.Connection(t.Context(), "cn_gl")
+	ok(t, err)
+	before := cn.HookSecret
+	n := 0
+	status := func(secret string) int {
+		n++
+		return d.deliver("/hooks/gleap/"+secret, []byte(fmt.Sprintf(`{"event":"ticket.updated","projectId":%q,"data":{"id":"t%d"}}`, cn.Account.ID, n)), false).Code
+	}
+	leads(t, d.send("/connections/cn_gl/hook", nil), "/connections/cn_gl")
+	d.ConnectionsChanged()
+	cn, err = d.connections.Connection(t.Context(), "cn_gl")
+	ok(t, err)
+	if cn.HookSecret == before || len(cn.HookSecret) < 40 || cn.OldHookSecret != before {
+		t.Fatalf("%+v", cn)
+	}
+	if a, b := status(before), status(cn.HookSecret); a != http.StatusOK || b != http.StatusOK {
+		t.Errorf("at first the old one answers %d, the new one %d", a, b)
+	}
+	shows(t, d.send("/connections/cn_hl/hook", nil), http.StatusNotFound, "There is nothing here")
+	d.now = d.now.Add(connection.HookGrace)
+	if a, b := status(before), status(cn.HookSecret); a != http.StatusUnauthorized || b != http.StatusOK {
+		t.Errorf("a day later the old one answers %d, the new one %d", a, b)
+	}
 }

@@ -21,8 +21,19 @@ import (
 // the account is connected here, as cn; then the delivery is kept like any other.
 func (s *Server) installation(c echo.Context, id provider.ID, cn connection.Connection, known bool, n provider.Notice, body []byte) error {
 	ctx := c.Request().Context()
-	if n.AppID == "" || !s.Providers.OwnApp(id, n.AppID) {
+	if ours, configured := s.Providers.OwnApp(id, n.AppID); n.AppID == "" || !ours || !configured {
 		return hookAnswer(c, http.StatusAccepted, "noted") // somebody else's app is no mistake
+	}
+	if known {
+		// One that came before was acted on then. It may say no time, and others have come since.
+		again, err := s.Store.Delivered(ctx, cn.ID, shortKey(n.DedupeKey))
+		switch {
+		case err != nil:
+			s.Log.ErrorContext(ctx, "whether an installation is known cannot be looked up", "provider", id, "err", err)
+			return s.turnAway(c, id, cn.ID, notLookedUp)
+		case again:
+			return s.accept(c, cn, n, body) // and counted
+		}
 	}
 	take := s.Connections.Installed
 	if n.Change == provider.Removed {
@@ -108,6 +119,10 @@ func (s *scoped) companiesOf(ctx context.Context, connections *connection.Servic
 		if i.State != connection.Active {
 			co.Problem = &ui.Problem{Tone: ui.Stop, Title: "The agency’s access needs you", Detail: i.Problem, Next: "Install Crosswalk for the agency again. Accounts that are connected go on as long as their own access lasts.", Side: co.Side, Code: "revoked", Href: connectHref(i.Provider), HrefLabel: "Reconnect"}
 		}
+		co.Forget = elsewhere == "" && i.State != connection.Uninstalled && s.can(people.Owner)
+		if i.State == connection.Uninstalled && i.Problem == "" {
+			co.Problem.Detail = "Crosswalk was uninstalled in the agency, or the agency was forgotten here."
+		}
 		for _, a := range unused {
 			if a.Provider == i.Provider && a.Account.CompanyID == i.Account.CompanyID {
 				co.Unused = append(co.Unused, connectionui.Installed{ID: string(a.ID), Name: a.Account.Name, AccountID: a.Account.ID, Since: s.ago(a.InstalledAt)})
@@ -116,6 +131,15 @@ func (s *scoped) companiesOf(ctx context.Context, connections *connection.Servic
 		out = append(out, co)
 	}
 	return out, nil
+}
+
+// companyForget gives an agency's grant up.
+func (s *scoped) companyForget(c echo.Context) error {
+	if err := s.Connections.ForgetCompany(c.Request().Context(), record.ConnectionID(c.Param("id"))); err != nil {
+		return connectionError(err)
+	}
+	s.flash(c, ui.Info, "The agency was forgotten", "Its access was deleted here, and that of the accounts which lived on it. Uninstall Crosswalk in the agency too, if it is not to be used there any more.")
+	return redirect(c, "/connections")
 }
 
 // installedConnect connects an account the app is installed in, with its agency's grant.

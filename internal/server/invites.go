@@ -101,7 +101,8 @@ func (s *Server) inviteAccept(c echo.Context) error {
 	if i.Email != "" && !strings.EqualFold(u.Email, i.Email) {
 		return s.showInvite(c, problemStatus, i, u, v)
 	}
-	_, err = s.Store.AcceptInvite(ctx, hash, u, !known, s.Now())
+	as := s.witness(c, u, i.Workspace.ID).with(ctx, people.AuditEntry{Kind: people.AuditInviteAccept, Object: i.ID, Subject: i.Workspace.Name, After: u.Email + " is " + string(i.Role)})
+	_, err = s.Store.AcceptInvite(as, hash, u, !known, s.Now())
 	switch {
 	case errors.Is(err, engine.ErrConflict):
 		v.Errors["email"] = "There is an account of this email. Sign in with it, below."
@@ -112,12 +113,11 @@ func (s *Server) inviteAccept(c echo.Context) error {
 		return err
 	}
 	s.setInvite(c, "", -1)
-	s.witness(c, u, i.Workspace.ID).note(ctx, people.AuditEntry{Kind: people.AuditInviteAccept, Object: i.ID, Subject: i.Workspace.Name, After: u.Email + " is " + string(i.Role)})
 	if known {
 		s.sessions.Put(ctx, sessionWorkspace, i.Workspace.ID)
 		return redirect(c, "/")
 	}
-	return s.enter(c, u.ID, "/")
+	return s.enter(ctx, c, u.ID, "/")
 }
 
 // newcomer reads the form of somebody who has no account yet; what is wrong with it is left in v.
@@ -138,6 +138,6 @@ func (s *Server) newcomer(c echo.Context, i people.Invite, v *peopleui.Joining) 
 	if len(v.Errors) > 0 {
 		return people.User{}, nil
 	}
-	hash, err := people.Hash(password)
+	hash, err := s.hashing.hash(c.Request().Context(), password)
 	return people.User{ID: s.NewID("us"), Email: v.Email, PasswordHash: hash, CreatedAt: s.Now()}, err
 }

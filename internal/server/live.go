@@ -109,17 +109,38 @@ func (l *live) idle() bool {
 
 // lives keeps one live for each workspace somebody watches.
 type lives struct {
-	open  func(workspace string) *live
+	begin func(workspace string) *live
 	ended chan struct{}
 	once  sync.Once
 
-	mu  sync.Mutex
-	all map[string]*live
+	mu   sync.Mutex
+	all  map[string]*live
+	open map[string]int // pages each person has open
+}
+
+// mostStreams is how many pages one person may have fed at once; each holds a connection.
+const mostStreams = 20
+
+// enter counts one more open page of a person; false when there are too many.
+func (l *lives) enter(person string) (leave func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[person] >= mostStreams {
+		return nil, false
+	}
+	l.open[person]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.open[person]--; l.open[person] == 0 {
+			delete(l.open, person)
+		}
+	}, true
 }
 
 func newLives(in func(workspace string) (Store, connection.Store)) *lives {
-	l := &lives{ended: make(chan struct{}), all: map[string]*live{}}
-	l.open = func(workspace string) *live {
+	l := &lives{ended: make(chan struct{}), all: map[string]*live{}, open: map[string]int{}}
+	l.begin = func(workspace string) *live {
 		runs, _ := in(workspace)
 		return newLive(runs, l.ended)
 	}
@@ -131,7 +152,7 @@ func (l *lives) of(workspace string) *live {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.all[workspace] == nil {
-		l.all[workspace] = l.open(workspace)
+		l.all[workspace] = l.begin(workspace)
 	}
 	return l.all[workspace]
 }
@@ -149,6 +170,11 @@ func (l *lives) close() { l.once.Do(func() { close(l.ended) }) }
 // liveStream sends each new or changed run as a rendered row.
 func (s *scoped) liveStream(c echo.Context) error {
 	ctx := c.Request().Context()
+	leave, ok := s.live.enter(user(c).ID)
+	if !ok {
+		return echo.NewHTTPError(tooMany(c, time.Minute), "Too many pages of yours are fed live already. Close some.")
+	}
+	defer leave()
 	names, err := s.automationNames(ctx)
 	if err != nil {
 		return err

@@ -153,3 +153,26 @@ func TestOpenPagesDoNotHoldAShutdownUp(t *testing.T) {
 		d.Notify()
 	})
 }
+
+func TestOnePersonHasSoManyPagesFedLive(t *testing.T) {
+	t.Parallel()
+	l := newLives(nil)
+	var leave []func()
+	for range mostStreams {
+		out, ok := l.enter("us_jane")
+		if !ok {
+			t.Fatalf("refused after %d", len(leave))
+		}
+		leave = append(leave, out)
+	}
+	if _, ok := l.enter("us_jane"); ok {
+		t.Error("there is no end to it")
+	}
+	if _, ok := l.enter("us_joe"); !ok {
+		t.Error("another person has none")
+	}
+	leave[0]()
+	if _, ok := l.enter("us_jane"); !ok {
+		t.Error("a page that was closed still counts")
+	}
+}

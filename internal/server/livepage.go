@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -40,15 +42,25 @@ func (s *scoped) liveView(c echo.Context, d desk) (automationui.LiveView, error)
 	for _, e := range []end{d.source, d.target} {
 		v.Checks = append(v.Checks, accountCheck(s.providerName(e.Provider), e))
 	}
-	v.Checks = append(v.Checks, s.mappingCheck(d), ruleCheck(d))
+	v.Checks = append(v.Checks, s.mappingCheck(d), keysCheck(d), ruleCheck(d))
 	dry, err := s.dryRunCheck(c, d)
 	if err != nil {
 		return v, err
 	}
 	v.Checks = append(v.Checks, dry, s.noticeCheck(d))
 	v.Policies = s.policiesView(d, policiesAsStored(d))
-	v.Brake = brakeOf(d, notReady(v) == nil)
-	return v, nil
+	stopped, ok, err := s.Store.PausedPopulation(c.Request().Context(), d.a.ID)
+	if err != nil {
+		return v, err
+	}
+	if ok { // other pages lead to the newest plan only
+		v.Problems = append(v.Problems, ui.Problem{
+			Tone: ui.Info, Title: fmt.Sprintf("A plan is paused after %s of %s records", ui.Number(stopped.Done), ui.Number(max(stopped.Total, stopped.Done))),
+			Detail: cmp.Or(stopped.Problem, "What was written stays, and what is left waits."), Href: "/plans/" + stopped.ID, HrefLabel: "Open the plan", Code: "plan_paused",
+		})
+	}
+	v.Brake, err = s.brakeOf(c.Request().Context(), d, notReady(v) == nil)
+	return v, err
 }
 
 // notReady says what keeps an automation from being switched on, or nil.
@@ -88,6 +100,23 @@ func (s *scoped) mappingCheck(d desk) automationui.Check {
 		}
 		if words := s.needsOneOf(d); words != "" {
 			check.OK, check.Text = false, words
+		}
+	}
+	return check
+}
+
+// keysCheck says whether counterparts can be recognised, so that none is made twice.
+func keysCheck(d desk) automationui.Check {
+	check := automationui.Check{
+		Title: "Counterparts are recognised", Text: matchWords(d, d.a.Definition) + ".",
+		OK: true, Href: "/automations/" + string(d.a.ID) + "/map#keys", HrefLabel: "Map",
+	}
+	if !d.known() {
+		return check // whether the fields exist cannot be told now
+	}
+	for _, p := range d.compiled.KeyProblems() {
+		if check.OK || p.Key == engine.EveryKey {
+			check.OK, check.Optional, check.Text = false, p.Key != engine.EveryKey, joinSentences(p.Message, p.Suggestion)
 		}
 	}
 	return check
@@ -149,15 +178,30 @@ func (s *scoped) noticeCheck(d desk) automationui.Check {
 		ends = append(ends, d.target)
 	}
 	for _, e := range ends {
-		name := s.providerName(e.Provider)
-		if e.object.Poll {
-			check.Text = joinSentences(check.Text, name+" tells nobody when a "+string(e.Object)+" changes, so it is asked regularly.")
-			continue
+		text, todo := noticed(s.providerName(e.Provider), e)
+		check.Text = joinSentences(check.Text, text)
+		if todo {
+			check.OK, check.Optional, check.Href, check.HrefLabel = false, true, "/connections", "Webhook address"
 		}
-		check.Text = joinSentences(check.Text, name+" tells by webhook. Set it up under Connections if you have not yet.")
-		check.OK, check.Optional, check.Href, check.HrefLabel = false, true, "/connections", "Webhook address"
 	}
 	return check
+}
+
+// noticed says how changes of one side are noticed, and whether a webhook may be left to be set up.
+func noticed(name string, e end) (text string, todo bool) {
+	appless := e.byKey && !e.object.Tells.ByHand
+	withoutApp := name + " sends webhooks to an installed app only, and this account is connected without one"
+	switch {
+	case e.object.Webhook && appless && e.object.ByParent:
+		return withoutApp + ", and lists " + e.object.Plural + " under their parents only, so changes are found by the daily comparison.", false
+	case e.object.Webhook && appless:
+		return withoutApp + ", so it is asked regularly.", false
+	case e.object.Webhook && e.object.Poll:
+		return name + " tells of some changes to " + e.object.Plural + " by webhook, and is asked regularly for the others.", false
+	case e.object.Poll:
+		return name + " tells nobody when a " + string(e.Object) + " changes, so it is asked regularly.", false
+	}
+	return name + " tells by webhook. Set it up under Connections if you have not yet.", true
 }
 
 // activation switches an automation on or pauses it.
@@ -194,6 +238,16 @@ func (s *scoped) activation(c echo.Context) error {
 		}
 		return s.showLive(c, http.StatusConflict, v)
 	}
+	if d.live.Next != nil { // what is switched on is not what waits to be live
+		if d, err = s.layOut(ctx, d.live); err != nil {
+			return err
+		}
+		checks, err := s.liveView(c, d)
+		if err != nil {
+			return err
+		}
+		v.Checks = checks.Checks
+	}
 	if refusal := notReady(v); refusal != nil {
 		v.Problems = append(v.Problems, *refusal)
 		return s.showLive(c, problemStatus, v)
@@ -201,7 +255,7 @@ func (s *scoped) activation(c echo.Context) error {
 	if err := s.startPolling(c, d); err != nil {
 		return err
 	}
-	if err := s.Store.ResumeAutomation(ctx, d.a.ID); err != nil {
+	if err := s.goOn(ctx, d.a.ID); err != nil {
 		return err
 	}
 	if c.FormValue("start") == "all" {
@@ -216,39 +270,32 @@ func (s *scoped) activation(c echo.Context) error {
 	return again(c, here)
 }
 
+// goOn switches an automation on. Where a brake stopped it while everyone was carried over, that goes on too: one answer
+// is enough.
+func (s *scoped) goOn(ctx context.Context, id automation.ID) error {
+	if err := s.Store.ResumeAutomation(ctx, id); err != nil {
+		return err
+	}
+	p, ok, err := s.Store.PausedPopulation(ctx, id)
+	if err != nil || !ok || p.Problem == "" {
+		return err
+	}
+	if err := s.Store.ResumePopulation(ctx, p.ID); err != nil && !errors.Is(err, engine.ErrConflict) {
+		return err
+	}
+	return nil
+}
+
 // startPolling says from when on changes count, on each side that is watched. A position that another automation is
 // still working from stays as it is.
 func (s *scoped) startPolling(c echo.Context, d desk) error {
 	if d.a.State == automation.Paused {
 		return nil // what happened meanwhile was held, and is carried now
 	}
-	for _, end := range []automation.Endpoint{d.a.Definition.Source, d.a.Definition.Target} {
-		if _, watched := d.a.Definition.Watches(end.Connection, end.Object); !watched {
-			continue
-		}
-		if err := s.pollFromNow(c.Request().Context(), d.a.ID, end); err != nil {
-			return err
-		}
-	}
-	return nil
+	return engine.WatchFromNow(c.Request().Context(), s.Store, s.Descriptors, d.a.ID, engine.Watched(d.a.Definition, s.Descriptors), s.Now())
 }
 
-func (s *scoped) pollFromNow(ctx context.Context, id automation.ID, end automation.Endpoint) error {
-	cursor, known, err := s.Store.PollCursor(ctx, end.Connection, end.Object)
-	if err != nil && !errors.Is(err, engine.ErrNotFound) {
-		return err
-	}
-	if known {
-		all, err := s.Store.Automations(ctx)
-		if err != nil {
-			return err
-		}
-		for _, a := range all {
-			if _, watches := a.Definition.Watches(end.Connection, end.Object); watches && a.ID != id && a.State != automation.Draft {
-				return nil
-			}
-		}
-	}
-	cursor.Connection, cursor.Object, cursor.Since = end.Connection, end.Object, s.Now()
-	return s.Store.SavePollCursor(ctx, cursor)
+// startWatching is startPolling for what a version that was put live watches and the one before did not.
+func (s *scoped) startWatching(c echo.Context, d desk) error {
+	return engine.WatchFromNow(c.Request().Context(), s.Store, s.Descriptors, d.a.ID, engine.WatchedAnew(d.live.Definition, d.a.Definition, s.Descriptors), s.Now())
 }

@@ -96,7 +96,10 @@ func (s *scoped) mapView(c echo.Context, d desk) (mappingui.View, error) {
 	if sample.record != nil {
 		v.SampleID, fields = sample.record.Ref.ID, sample.record.Fields
 	}
-	v.Sources = sourcesOf(d, fields)
+	v.Sources, v.Keys = sourcesOf(d, fields, sample.unseen), keysView(d)
+	if p := s.unseenProblem(d.source, sample.unseen, d.a.Definition.Reads(automation.SourceSide)); p != nil {
+		v.Problems = append(v.Problems, *p)
+	}
 	v.Targets = targetsOf(d)
 	if sample.record != nil {
 		v.Unreachable = s.showResults(c, &v, d, *sample.record)
@@ -162,7 +165,7 @@ func orList(labels []string) string {
 	return strings.Join(labels[:len(labels)-1], ", ") + " or " + labels[len(labels)-1]
 }
 
-func sourcesOf(d desk, sample record.Fields) []mappingui.Source {
+func sourcesOf(d desk, sample record.Fields, unseen error) []mappingui.Source {
 	used := map[string]bool{}
 	var gone []string
 	for _, r := range d.a.Definition.Mapping.Rows {
@@ -173,9 +176,15 @@ func sourcesOf(d desk, sample record.Fields) []mappingui.Source {
 			used[key] = true
 		}
 	}
+	borrowed := d.source.object.BorrowedFields()
 	out := make([]mappingui.Source, 0, len(d.source.schema.Fields)+len(gone))
 	for _, f := range d.source.schema.Fields {
-		out = append(out, mappingui.Source{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Sample: brief(sample[f.Key].String()), Used: used[f.Key]})
+		text, at := shownValue(sample[f.Key])
+		src := mappingui.Source{Key: f.Key, Label: cmp.Or(f.Label, f.Key), Type: kindWords(f), Sample: brief(text), SampleAt: at, Used: used[f.Key]}
+		if unseen != nil && slices.Contains(borrowed, f.Key) {
+			src.Unseen = unseenWord(unseen)
+		}
+		out = append(out, src)
 	}
 	for _, key := range gone {
 		out = append(out, mappingui.Source{Key: key, Label: key, Used: true, Gone: true})
@@ -405,7 +414,8 @@ func (s *scoped) showResults(c echo.Context, v *mappingui.View, d desk, sample r
 			diff := diffOf(f)
 			t.Result = &diff
 		} else {
-			t.Result = &ui.Diff{After: brief(r.Value.String()), Outcome: ui.Same}
+			text, at := shownValue(r.Value)
+			t.Result = &ui.Diff{After: brief(text), AfterAt: at, Outcome: ui.Same}
 		}
 		if r.Err != nil {
 			t.Row.Error = r.Err.Error()
@@ -417,7 +427,9 @@ func (s *scoped) showResults(c echo.Context, v *mappingui.View, d desk, sample r
 
 // diffOf shows one planned field beside its row.
 func diffOf(f automation.FieldPlan) ui.Diff {
-	d := ui.Diff{Before: brief(f.Before.String()), After: brief(f.After.String()), Outcome: ui.Same, Reason: f.Reason}
+	before, beforeAt := shownValue(f.Before)
+	after, afterAt := shownValue(f.After)
+	d := ui.Diff{Before: brief(before), BeforeAt: beforeAt, After: brief(after), AfterAt: afterAt, Outcome: ui.Same, Reason: f.Reason}
 	switch f.Action {
 	case automation.Set, automation.AddTo:
 		d.Outcome = ui.Update
@@ -425,7 +437,7 @@ func diffOf(f automation.FieldPlan) ui.Diff {
 			d.Outcome = ui.Create
 		}
 	case automation.Problem:
-		d.Outcome, d.After = ui.Blocked, ""
+		d.Outcome, d.After, d.AfterAt = ui.Blocked, "", ""
 	}
 	if f.Code == "conflict" {
 		d.Outcome = ui.Decide

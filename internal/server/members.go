@@ -98,14 +98,13 @@ func (s *scoped) memberRole(c echo.Context) error {
 	if !role.Valid() {
 		return &pageError{problemStatus, "There is no such role", "Nothing was changed.", "Choose owner, editor or viewer.", "role"}
 	}
-	err = s.Server.Store.SetRole(c.Request().Context(), s.member.Workspace.ID, m.User.ID, role)
+	err = s.Server.Store.SetRole(s.act(c, people.AuditMemberRole, m.User.ID, m.User.Email, string(m.Role), string(role)), s.member.Workspace.ID, m.User.ID, role)
 	if errors.Is(err, people.ErrLastOwner) {
 		return s.lastOwner(c)
 	}
 	if err != nil {
 		return err
 	}
-	s.note(c, people.AuditMemberRole, m.User.ID, m.User.Email, string(m.Role), string(role))
 	s.flash(c, ui.Good, "Role changed", m.User.Email+" is "+string(role)+" from now on.")
 	return s.afterMember(c)
 }
@@ -115,14 +114,13 @@ func (s *scoped) memberRemove(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	err = s.Server.Store.RemoveMember(c.Request().Context(), s.member.Workspace.ID, m.User.ID)
+	err = s.Server.Store.RemoveMember(s.act(c, people.AuditMemberRemove, m.User.ID, m.User.Email, string(m.Role), ""), s.member.Workspace.ID, m.User.ID)
 	if errors.Is(err, people.ErrLastOwner) {
 		return s.lastOwner(c)
 	}
 	if err != nil {
 		return err
 	}
-	s.note(c, people.AuditMemberRemove, m.User.ID, m.User.Email, string(m.Role), "")
 	s.flash(c, ui.Info, "Removed", m.User.Email+" sees nothing of this workspace any more.")
 	return s.afterMember(c)
 }
@@ -146,22 +144,21 @@ func (s *scoped) inviteCreate(c echo.Context) error {
 		ID: s.NewID("iv"), Workspace: s.member.Workspace, Role: people.Role(v.Role), Email: v.Email, MadeBy: user(c).Email,
 		CreatedAt: s.Now(), ExpiresAt: s.Now().Add(people.InviteLife),
 	}
-	if err := s.Server.Store.CreateInvite(c.Request().Context(), i, people.HashInviteToken(token)); err != nil {
+	as := s.act(c, people.AuditInviteCreate, i.ID, i.Email, "", string(i.Role)+", until "+i.ExpiresAt.UTC().Format(time.DateOnly))
+	if err := s.Server.Store.CreateInvite(as, i, people.HashInviteToken(token)); err != nil {
 		return err
 	}
-	s.note(c, people.AuditInviteCreate, i.ID, i.Email, "", string(i.Role)+", until "+i.ExpiresAt.UTC().Format(time.DateOnly))
 	return s.showPeople(c, http.StatusOK, peopleui.People{Role: string(people.Viewer), NewLink: s.PublicURL + "/invite/" + token, NewFor: v.Email})
 }
 
 func (s *scoped) inviteRevoke(c echo.Context) error {
-	err := s.Server.Store.RevokeInvite(c.Request().Context(), s.member.Workspace.ID, c.Param("id"))
+	err := s.Server.Store.RevokeInvite(s.act(c, people.AuditInviteRevoke, c.Param("id"), "", "open", "revoked"), s.member.Workspace.ID, c.Param("id"))
 	switch {
 	case errors.Is(err, engine.ErrConflict):
 		s.flash(c, ui.Warn, "Not revoked", "It was accepted or revoked before.")
 	case err != nil:
 		return err
 	default:
-		s.note(c, people.AuditInviteRevoke, c.Param("id"), "", "open", "revoked")
 		s.flash(c, ui.Info, "Revoked", "The link leads nowhere any more.")
 	}
 	return redirect(c, "/settings/people")

@@ -65,10 +65,17 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'; form-action "
 
+// leadOut are the routes that show a form which leads to a provider's consent page.
+var leadOut = map[string]bool{
+	"/connections/gleap/new": true, "/connections/gleap": true, "/connections/gleap/authorize": true,
+	"/connections/highlevel/new": true, "/connections/highlevel": true, "/connections/highlevel/authorize": true,
+	"/connections/:id/reconnect": true, "/connections/callback": true,
+}
+
 // formAction lets the forms that lead to a provider's consent page be redirected there: browsers hold
 // redirects of a form against form-action, and people may type the address of their own OAuth server.
 func formAction(route string) string {
-	if strings.HasPrefix(route, "/connections/") {
+	if leadOut[route] {
 		return "'self' https: http://127.0.0.1:* http://localhost:*"
 	}
 	return "'self'"

@@ -18,12 +18,20 @@ func (f *fakeStore) PersonalData(context.Context, record.Ref) (engine.PersonalDa
 	return f.past.personal, nil
 }
 
-func (f *fakeStore) ErasePersonalData(_ context.Context, ref record.Ref) (engine.Erased, error) {
+func (f *fakeStore) ErasePersonalData(_ context.Context, ref record.Ref, _ []string) (engine.Erased, error) {
 	if f.past.busy {
 		return engine.Erased{}, engine.ErrConflict
 	}
 	f.past.erased = append(f.past.erased, ref)
 	return engine.Erased{Runs: 2, Changes: 1}, nil
+}
+
+func (f *fakeStore) KeptDeliveries(context.Context, record.Ref, string, int) ([]automation.Delivery, error) {
+	return f.past.kept, nil
+}
+
+func (f *fakeStore) Linked(context.Context, []record.Ref) (map[record.Ref]bool, error) {
+	return nil, nil
 }
 
 func TestAPersonIsForgottenOnlyOnPurpose(t *testing.T) {
@@ -57,7 +65,7 @@ func TestAPersonsFileOpensWhatIsSealedAndKeepsNothingBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := v.Seal([]byte(`{"email":"jane@acme.io"}`), deliveryPlace("ev_1"))
+	sealed, err := v.Seal([]byte(`{"email":"jane@acme.io"}`), automation.DeliveryPlace("ev_1"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,10 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +33,17 @@ var brakeLimits = []brakeLimit{
 	{"changes", "Changes an hour", automation.DefaultChangesPerHour, 1_000_000, func(l *automation.Limits) *int { return &l.ChangesPerHour }},
 	{"deletes-limit", "Deletes an hour", automation.DefaultDeletesPerHour, 1_000_000, func(l *automation.Limits) *int { return &l.DeletesPerHour }},
 	{"share", "Share of everyone a single run may change, in percent", automation.DefaultShare, 100, func(l *automation.Limits) *int { return &l.Share }},
+	{"delete-share", "Share of everyone that may be deleted in a single run, or in an hour, in percent", automation.DefaultDeleteShare, 100, func(l *automation.Limits) *int { return &l.DeleteShare }},
+	{"run-changes", "Records a single run over everyone may change", 0, 1_000_000, func(l *automation.Limits) *int { return &l.ChangesPerRun }},
+	{"run-deletes", "Records a single run over everyone may delete", 0, 1_000_000, func(l *automation.Limits) *int { return &l.DeletesPerRun }},
+}
+
+// unsaid is what holds where no number is typed.
+func (l brakeLimit) unsaid() string {
+	if l.fallback == 0 {
+		return "no limit"
+	}
+	return strconv.Itoa(l.fallback)
 }
 
 // maxMark is the longest value a deleted record's counterpart is marked with, in characters.
@@ -53,10 +67,20 @@ func readPolicies(d desk, form url.Values) policyForm {
 		p.wrong["first"] = "Choose what becomes of records that differ."
 	}
 	p.def.Deletes = automation.Deletes{
-		Policy: automation.DeletePolicy(form.Get("deletes")), Field: form.Get("mark-field"), SourceField: form.Get("mark-source-field"),
+		Policy: automation.DeletePolicy(form.Get("deletes")), On: automation.DeletedOn(form.Get("deleted-on")), Field: form.Get("mark-field"), SourceField: form.Get("mark-source-field"),
 		Value: strings.TrimSpace(form.Get("mark-value")),
 	}
+	if p.def.Deletes.Policy != automation.DeleteMark && p.def.Deletes.Policy != automation.DeleteDelete {
+		p.def.Deletes.On = "" // nothing that would count on one side only
+	}
 	p.checkDeletes(d)
+	if kp := d.newKeyProblem(p.def); kp != nil {
+		p.wrong["create"] = joinSentences(kp.Title, kp.Next)
+	}
+	// What cannot be chosen now is not in the form, and stays as it is.
+	if d.a.Definition.LeadsOneWay() {
+		p.def.SaveCalls = form.Get("save-calls") == "true"
+	}
 	for _, l := range brakeLimits {
 		p.limits[l.name] = strings.TrimSpace(form.Get(l.name))
 		n, why := readLimit(p.limits[l.name], l.most)
@@ -87,8 +111,14 @@ func (p policyForm) checkDeletes(d desk) {
 	switch {
 	case !del.Valid():
 		p.wrong["deletes"] = "Choose what becomes of the counterpart of a deleted record."
+	case !del.On.Valid():
+		p.wrong["deleted-on"] = "Choose which deletions count."
 	case del.Policy == automation.DeleteDelete && !canDelete(d):
 		p.wrong["deletes"] = "Neither account lets its records be deleted from outside."
+	case del.Policy == automation.DeleteDelete && p.def.DeletedOn() == automation.DeletedOnSource && !d.target.object.Delete:
+		p.wrong["deletes"] = d.target.side().Name() + " lets nobody delete its records from outside, so no deletion in " + d.source.side().Name() + " can follow there."
+	case del.Policy == automation.DeleteDelete && p.def.DeletedOn() == automation.DeletedOnTarget && !d.source.object.Delete:
+		p.wrong["deletes"] = d.source.side().Name() + " lets nobody delete its records from outside, so no deletion in " + d.target.side().Name() + " can follow there."
 	case del.Policy != automation.DeleteMark:
 		return
 	}
@@ -105,8 +135,10 @@ func (p policyForm) checkDeletes(d desk) {
 			p.wrong["mark-value"] = spec.Label + " does not hold this: " + err.Error()
 		}
 	}
-	mark("mark-field", del.Field, d.target)
-	if del.SourceField != "" {
+	if p.def.DeletionCounts(automation.SourceSide) || del.Field != "" {
+		mark("mark-field", del.Field, d.target)
+	}
+	if del.SourceField != "" || p.def.DeletedOn() == automation.DeletedOnTarget {
 		mark("mark-source-field", del.SourceField, d.source)
 	}
 	switch {
@@ -142,7 +174,7 @@ func (s *scoped) policiesSave(c echo.Context) error {
 	}
 	return s.savePolicies(c, d, "changed what it may do", func(def automation.Definition) automation.Definition {
 		def.Create, def.CreateSource, def.Update = p.def.Create, p.def.CreateSource, p.def.Update
-		def.First, def.Deletes, def.Limits = p.def.First, p.def.Deletes, p.def.Limits
+		def.First, def.Deletes, def.Limits, def.SaveCalls = p.def.First, p.def.Deletes, p.def.Limits, p.def.SaveCalls
 		return def
 	})
 }
@@ -157,7 +189,7 @@ func (s *scoped) savePolicies(c echo.Context, d desk, note string, mine func(aut
 	if err != nil {
 		return err
 	}
-	s.flash(c, ui.Good, "Saved", "It counts from the next event.")
+	s.flash(c, ui.Good, "Saved", cmp.Or(whileOn(d), "It counts from the next event."))
 	return again(c, here)
 }
 
@@ -178,7 +210,7 @@ func (s *scoped) liveConflict(c echo.Context, d desk, mine func(automation.Defin
 
 func (p policyForm) complaints() string {
 	var out []string
-	for _, name := range []string{"first", "deletes", "mark-field", "mark-source-field", "mark-value", "changes", "deletes-limit", "share"} {
+	for _, name := range []string{"create", "first", "deletes", "deleted-on", "mark-field", "mark-source-field", "mark-value", "changes", "deletes-limit", "share"} {
 		if p.wrong[name] != "" {
 			out = append(out, p.wrong[name])
 		}
@@ -201,7 +233,7 @@ func (s *scoped) policiesView(d desk, p policyForm) automationui.Policies {
 	from, to := d.source.side().Name(), d.target.side().Name()
 	def, del := p.def, p.def.Deletes
 	tick := func(name, label string, on bool) ui.Input {
-		return ui.Input{ID: "policy-" + name, Name: name, Label: label, Type: "checkbox", Checked: on}
+		return ui.Input{ID: "policy-" + name, Name: name, Label: label, Type: "checkbox", Checked: on, Error: p.wrong[name]}
 	}
 	v := automationui.Policies{
 		Create: tick("create", "Create a "+d.target.schema.Label+" where there is none", def.Create),
@@ -219,26 +251,43 @@ func (s *scoped) policiesView(d desk, p policyForm) automationui.Policies {
 			{Value: string(automation.DeleteMark), Label: "Mark the other one with a value, and leave it alone"},
 			{Value: string(automation.DeleteDelete), Label: "Delete the other one too. This cannot be undone.", Disabled: !canDelete(d)},
 		},
-		MarkField:       ui.Input{ID: "mark-field", Name: "mark-field", Label: "Mark it in " + to + ", in", Type: "select", Value: del.Field, Options: markOptions(d.target, del.Field), Error: p.wrong["mark-field"]},
-		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in " + from + ", in", Type: "select", Value: del.SourceField, Options: markOptions(d.source, del.SourceField), Error: p.wrong["mark-source-field"]},
+		DeletedOn: string(def.DeletedOn()),
+		DeletedOnOptions: []ui.Option{
+			{Value: string(automation.DeletedOnSource), Label: "Only one in " + from + ". What is deleted in " + to + " leaves the record in " + from + " as it is."},
+			{Value: string(automation.DeletedOnTarget), Label: "Only one in " + to + ". What is deleted in " + from + " leaves the record in " + to + " as it is."},
+			{Value: string(automation.DeletedAnywhere), Label: "One on either side"},
+		},
+		MarkField:       ui.Input{ID: "mark-field", Name: "mark-field", Label: "Mark it in " + to + ", in", Type: "select", Value: del.Field, Options: markOptions(d.target, def, automation.TargetSide, del.Field), Error: p.wrong["mark-field"]},
+		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in " + from + ", in", Type: "select", Value: del.SourceField, Options: markOptions(d.source, def, automation.SourceSide, del.SourceField), Error: p.wrong["mark-source-field"]},
 		MarkValue:       ui.Input{ID: "mark-value", Name: "mark-value", Label: "Mark it with", Value: del.Value, Error: p.wrong["mark-value"], Autocomplete: "off"},
 		Sentences:       policySentences(d, d.a.Definition),
+	}
+	if d.a.Definition.LeadsOneWay() {
+		v.SaveCalls = tick("save-calls", "Save calls: write without looking at the "+d.target.schema.Label+" first", def.SaveCalls)
+		v.SaveCallsHint = "A change then takes one or two calls instead of three. What somebody typed into a mapped field of the " + d.target.schema.Label + " since Crosswalk last wrote it is overwritten without being kept: it is in no history, and an undo brings back what was there before it. Where a webhook holds all that is mapped, the " + d.source.schema.Label + " is not read either, so when webhooks come late or get lost an edit may be carried later. Only for automations whose every row leads from " + from + " to " + to + ", with " + from + " having the last word."
+	}
+	if !def.TwoWay() {
+		v.DeletedOnHint = "Nothing leads back from " + to + ". A copy that somebody deletes there takes the original in " + from + " along only if you choose so."
 	}
 	if d.a.Definition.TwoWay() {
 		v.CreateSource = tick("create-source", "Create a "+d.source.schema.Label+" where there is none", def.CreateSource)
 	}
 	for _, l := range brakeLimits {
 		none := *l.of(&def.Limits) < 0
-		v.Limits = append(v.Limits, automationui.Limit{
-			Number: ui.Input{ID: "limit-" + l.name, Name: l.name, Label: l.label, Type: "number", Value: p.limits[l.name], Placeholder: strconv.Itoa(l.fallback), Error: p.wrong[l.name], Autocomplete: "off"},
-			None:   ui.Input{ID: "limit-" + l.name + "-none", Name: l.name + "-none", Label: "No limit for " + strings.ToLower(l.label[:1]) + l.label[1:], Type: "checkbox", Checked: none},
-		})
+		one := automationui.Limit{
+			Number: ui.Input{ID: "limit-" + l.name, Name: l.name, Label: l.label, Type: "number", Value: p.limits[l.name], Placeholder: l.unsaid(), Error: p.wrong[l.name], Autocomplete: "off"},
+		}
+		if l.fallback > 0 { // else there is none as long as nothing is typed
+			one.None = ui.Input{ID: "limit-" + l.name + "-none", Name: l.name + "-none", Label: "No limit for " + strings.ToLower(l.label[:1]) + l.label[1:], Type: "checkbox", Checked: none}
+		}
+		v.Limits = append(v.Limits, one)
 	}
 	return v
 }
 
-// markOptions are the fields a record can be marked in. One that is chosen and gone stays to be seen.
-func markOptions(e end, chosen string) []ui.Option {
+// markOptions are the fields a record can be marked in, and what the mark does to what they hold. One that is chosen and
+// gone stays to be seen.
+func markOptions(e end, def automation.Definition, side automation.Side, chosen string) []ui.Option {
 	out := []ui.Option{{Value: "", Label: "Choose…"}}
 	found := chosen == ""
 	for _, f := range e.schema.Fields {
@@ -246,7 +295,14 @@ func markOptions(e end, chosen string) []ui.Option {
 			continue
 		}
 		found = found || f.Key == chosen
-		out = append(out, ui.Option{Value: f.Key, Label: f.Label})
+		how := " (what it holds is replaced)"
+		switch {
+		case f.Kind == record.Set:
+			how = " (added)"
+		case def.MarksInFront(side, f):
+			how = " (put in front of the text)"
+		}
+		out = append(out, ui.Option{Value: f.Key, Label: f.Label + how})
 	}
 	if !found {
 		out = append(out, ui.Option{Value: chosen, Label: chosen + " (deleted)"})
@@ -255,13 +311,13 @@ func markOptions(e end, chosen string) []ui.Option {
 }
 
 // policyAreas are the areas of a definition the policies' form holds, in its order.
-var policyAreas = []automation.Area{automation.AreaCreate, automation.AreaCreateSource, automation.AreaUpdate, automation.AreaFirst, automation.AreaDeletes, automation.AreaLimits}
+var policyAreas = []automation.Area{automation.AreaCreate, automation.AreaCreateSource, automation.AreaUpdate, automation.AreaFirst, automation.AreaDeletes, automation.AreaLimits, automation.AreaCalls}
 
 // policySentences say what a definition may do.
 func policySentences(d desk, def automation.Definition) []string {
 	var out []string
 	for _, area := range policyAreas {
-		if area == automation.AreaCreateSource && !def.TwoWay() {
+		if area == automation.AreaCreateSource && !def.TwoWay() || area == automation.AreaCalls && !def.SaveCalls {
 			continue
 		}
 		out = append(out, areaLine(d, area, def)+".")
@@ -296,6 +352,8 @@ func areaTitle(d desk, area automation.Area) string {
 		return "Deleted records"
 	case automation.AreaLimits:
 		return "Brakes"
+	case automation.AreaCalls:
+		return "Calls"
 	case automation.AreaRegion:
 		return "Country of national phone numbers"
 	}
@@ -344,9 +402,11 @@ func areaWords(d desk, area automation.Area, def automation.Definition) string {
 	case automation.AreaFirst:
 		return firstWords(def.First)
 	case automation.AreaDeletes:
-		return deleteWords(d, def.Deletes)
+		return deleteWords(d, def)
 	case automation.AreaLimits:
 		return limitWords(def.Limits)
+	case automation.AreaCalls:
+		return callWords(d, def)
 	case automation.AreaRegion:
 		if def.Region == "" {
 			return "National phone numbers are left out"
@@ -365,13 +425,23 @@ func mayCreate(e end, may bool) string {
 
 func matchWords(d desk, def automation.Definition) string {
 	if len(def.Match) == 0 {
-		return ""
+		return "Counterparts are found by nothing but the link that is kept"
 	}
 	words := make([]string, 0, len(def.Match))
 	for _, m := range def.Match {
 		words = append(words, d.source.label(m.Source)+" as "+d.target.label(m.Target))
 	}
 	return "Counterparts are found by " + strings.Join(words, ", then by ")
+}
+
+func callWords(d desk, def automation.Definition) string {
+	switch {
+	case !def.SaveCalls:
+		return "Both records are looked at before anything is written"
+	case !def.LeadsOneWay():
+		return "It was told to save calls, but looks at both records all the same: not every row leads one way with the source having the last word"
+	}
+	return "It saves calls: it writes without looking at the " + d.target.schema.Label + " first"
 }
 
 func firstWords(f automation.FirstMeeting) string {
@@ -384,18 +454,40 @@ func firstWords(f automation.FirstMeeting) string {
 	return "When two records meet for the first time, each row decides by who wins"
 }
 
-func deleteWords(d desk, del automation.Deletes) string {
+func deleteWords(d desk, def automation.Definition) string {
+	del, from, to := def.Deletes, d.source.side().Name(), d.target.side().Name()
+	if def.DeletedOn() == automation.DeletedOnTarget {
+		from, to = to, from
+	}
+	anywhere := def.DeletedOn() == automation.DeletedAnywhere
 	switch del.Policy {
 	case automation.DeleteUnlink:
 		return "When a record is deleted, the other one is unlinked and left alone"
 	case automation.DeleteMark:
-		words := "When a record is deleted, the other one is marked with “" + del.Value + "” in " + d.target.label(del.Field)
-		if del.SourceField != "" {
-			words += " or " + d.source.label(del.SourceField)
+		where := []string{}
+		in := func(e end, side automation.Side, key string) {
+			words := "in " + e.label(key)
+			if spec, ok := e.schema.Field(key); ok && def.MarksInFront(side, spec) {
+				words = "in front of " + e.label(key)
+			}
+			where = append(where, words)
 		}
-		return words
+		if def.DeletionCounts(automation.SourceSide) {
+			in(d.target, automation.TargetSide, del.Field)
+		}
+		if del.SourceField != "" && def.DeletionCounts(automation.TargetSide) {
+			in(d.source, automation.SourceSide, del.SourceField)
+		}
+		how := "is marked with “" + del.Value + "” " + strings.Join(where, " or ")
+		if anywhere {
+			return "When a record is deleted, the other one " + how
+		}
+		return "When a record is deleted in " + from + ", the one in " + to + " " + how + "; what is deleted in " + to + " changes nothing in " + from
 	case automation.DeleteDelete:
-		return "When a record is deleted, the other one is deleted too, which cannot be undone"
+		if anywhere {
+			return "When a record is deleted, the other one is deleted too, which cannot be undone"
+		}
+		return "When a record is deleted in " + from + ", the one in " + to + " is deleted too, which cannot be undone; what is deleted in " + to + " stays in " + from
 	}
 	return "When a record is deleted, nothing happens to the other one"
 }
@@ -412,24 +504,85 @@ func limitWords(l automation.Limits) string {
 	if eff.Share == 0 {
 		share = "any share of everyone in one run"
 	}
-	return "It stops and asks beyond " + say(eff.ChangesPerHour, "changes an hour") + ", " + say(eff.DeletesPerHour, "deletes an hour") + ", or " + share
+	words := "It stops and asks beyond " + say(eff.ChangesPerHour, "changes an hour") + ", " + say(eff.DeletesPerHour, "deletes an hour") + ", or " + share
+	if eff.DeleteShare > 0 {
+		words += ", " + ui.Number(eff.DeleteShare) + "% where they are deleted in one run or in an hour"
+	}
+	if eff.ChangesPerRun > 0 {
+		words += "; and beyond " + ui.Count(eff.ChangesPerRun, "change", "changes") + " in one run"
+	}
+	if eff.DeletesPerRun > 0 {
+		words += "; and beyond " + ui.Count(eff.DeletesPerRun, "delete", "deletes") + " in one run"
+	}
+	return words
 }
 
+// heldShown is how many of the records a brake holds are named.
+const heldShown = 10
+
 // brakeOf asks what to do with an automation that paused by itself; nil when a person paused it, or nobody did.
-func brakeOf(d desk, ready bool) *automationui.Brake {
+func (s *scoped) brakeOf(ctx context.Context, d desk, ready bool) (*automationui.Brake, error) {
 	if d.a.State != automation.Paused || d.a.PausedWhy == "" {
-		return nil
+		return nil, nil
 	}
 	b := &automationui.Brake{Why: d.a.PausedWhy, Ready: ready, Version: d.a.Version}
 	eff := d.a.Definition.Limits.Effective()
-	for _, l := range brakeLimits[:2] {
+	for _, l := range brakeLimits {
 		value := "" // no limit: nothing to raise
 		if n := *l.of(&eff); n > 0 {
 			value = strconv.Itoa(n)
 		}
 		b.Raise = append(b.Raise, ui.Input{ID: "raise-" + l.name, Name: l.name, Label: l.label, Type: "number", Value: value, Placeholder: "no limit", Autocomplete: "off"})
 	}
-	return b
+	waiting, due, err := s.Store.HeldWork(ctx, d.a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if b.Holds = waiting + due; b.Holds > 0 {
+		b.Held, err = s.held(ctx, d.a.ID)
+	}
+	return b, err
+}
+
+// held names the first records a brake holds, with what would be written of those that were planned before it.
+func (s *scoped) held(ctx context.Context, a automation.ID) ([]automationui.Held, error) {
+	works, err := s.Store.HeldRecords(ctx, a, heldShown)
+	if err != nil {
+		return nil, err
+	}
+	refs := make([]record.Ref, len(works))
+	for i, w := range works {
+		refs[i] = w.Source
+	}
+	titles, err := s.Store.RecordTitles(ctx, refs)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) { // an account that was removed since: ids name its records
+		return nil, err
+	}
+	out := make([]automationui.Held, len(works))
+	for i, w := range works {
+		out[i] = automationui.Held{Name: cmp.Or(titles[w.Source], w.Source.ID), Href: recordHref(w.Source)}
+		if w.RunID == "" {
+			continue
+		}
+		run, err := s.Store.Run(ctx, w.RunID)
+		if errors.Is(err, engine.ErrNotFound) {
+			continue // it was pruned
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, step := range run.Steps {
+			if step.Plan != nil && step.Plan.Writes() {
+				out[i].Outcome, out[i].Diffs = outcomeOf(step.Plan.Outcome), changing(diffsOf(*step.Plan))
+			}
+		}
+	}
+	return out, nil
+}
+
+// changing leaves out what is not written.
+func changing(diffs []ui.Diff) []ui.Diff {
+	return slices.DeleteFunc(diffs, func(d ui.Diff) bool { return d.Outcome != ui.Create && d.Outcome != ui.Update })
 }
 
 // limitsRaise saves other brakes and lets a paused automation go on.
@@ -439,14 +592,23 @@ func (s *scoped) limitsRaise(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	limits, wrong := d.a.Definition.Limits, map[string]string{}
-	for _, l := range brakeLimits[:2] {
+	form, err := c.FormParams()
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest)
+	}
+	limits, was, wrong := d.a.Definition.Limits, d.a.Definition.Limits.Effective(), map[string]string{}
+	var posted []brakeLimit
+	for _, l := range brakeLimits {
+		if !form.Has(l.name) {
+			continue
+		}
+		posted = append(posted, l)
 		typed := strings.TrimSpace(c.FormValue(l.name))
 		n, why := readLimit(typed, l.most)
 		switch {
 		case why != "":
 			wrong[l.name] = why
-		case typed == "" && *l.of(&limits) >= 0:
+		case typed == "" && *l.of(&was) > 0:
 			wrong[l.name] = "Type a whole number. To have no limit at all, change what it may do."
 		case typed != "":
 			*l.of(&limits) = n
@@ -462,7 +624,7 @@ func (s *scoped) limitsRaise(c echo.Context) error {
 				v.Brake.Raise[i].Error, v.Brake.Raise[i].Value = wrong[in.Name], c.FormValue(in.Name)
 			}
 		}
-		v.Problems = append(v.Problems, ui.Problem{Title: "The limit was not saved", Detail: wrong["changes"] + " " + wrong["deletes-limit"], Href: "#brake", HrefLabel: "Put it right", Code: "limits"})
+		v.Problems = append(v.Problems, ui.Problem{Title: "The limit was not saved", Detail: strings.Join(slices.Sorted(maps.Values(wrong)), " "), Href: "#brake", HrefLabel: "Put it right", Code: "limits"})
 		return s.showLive(c, problemStatus, v)
 	}
 	if refusal := notReady(v); refusal != nil {
@@ -470,17 +632,19 @@ func (s *scoped) limitsRaise(c echo.Context) error {
 		return s.showLive(c, problemStatus, v)
 	}
 	mine := func(def automation.Definition) automation.Definition {
-		def.Limits.ChangesPerHour, def.Limits.DeletesPerHour = limits.ChangesPerHour, limits.DeletesPerHour
+		for _, l := range posted {
+			*l.of(&def.Limits) = *l.of(&limits)
+		}
 		return def
 	}
-	_, err = s.save(c, d.a, mine(d.a.Definition), "raised the limit")
+	_, err = s.saveNow(ctx, d.live, postedVersion(c), mine, user(c).Email, "raised the limit")
 	if errors.Is(err, engine.ErrConflict) {
 		return s.liveConflict(c, d, mine)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.Store.ResumeAutomation(ctx, d.a.ID); err != nil {
+	if err := s.goOn(ctx, d.a.ID); err != nil {
 		return err
 	}
 	s.flash(c, ui.Good, "It goes on", "With the new limit, counted from now.")

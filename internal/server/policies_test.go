@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -12,7 +13,9 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/connection"
+	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
+	"crosswalk/internal/record"
 )
 
 func twoWay(d *automation.Definition) {
@@ -36,11 +39,25 @@ func TestPoliciesAreSavedAsAVersion(t *testing.T) {
 		{"one way, nothing is made in the source", false, form("create", "true", "create-source", "true", "first", "", "deletes", ""),
 			automation.Definition{Create: true}, "each row decides by who wins."},
 		{"mark", false, form("update", "true", "first", "", "deletes", "mark", "mark-field", "tags", "mark-source-field", "customData.plan", "mark-value", " gone "),
-			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteMark, Field: "tags", SourceField: "customData.plan", Value: "gone"}}, "marked with “gone” in Tags or Plan."},
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteMark, Field: "tags", SourceField: "customData.plan", Value: "gone"}}, "marked with “gone” in Tags or in front of Plan."},
 		{"delete", false, form("update", "true", "first", "", "deletes", "delete"),
-			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteDelete}}, "deleted too, which cannot be undone."},
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteDelete}}, "When a record is deleted in Gleap, the one in HighLevel is deleted too, which cannot be undone; what is deleted in HighLevel stays in Gleap."},
+		{"delete both ways", true, form("update", "true", "first", "", "deletes", "delete"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteDelete}}, "When a record is deleted, the other one is deleted too, which cannot be undone."},
+		{"delete the original with its copy", false, form("update", "true", "first", "", "deletes", "delete", "deleted-on", "anywhere"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteDelete, On: automation.DeletedAnywhere}}, "When a record is deleted, the other one is deleted too, which cannot be undone."},
+		{"delete the copy only, both ways", true, form("update", "true", "first", "", "deletes", "delete", "deleted-on", "target"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteDelete, On: automation.DeletedOnTarget}}, "When a record is deleted in HighLevel, the one in Gleap is deleted too, which cannot be undone; what is deleted in Gleap stays in HighLevel."},
+		{"mark on one side", false, form("update", "true", "first", "", "deletes", "mark", "deleted-on", "source", "mark-field", "tags", "mark-value", "gone"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteMark, On: automation.DeletedOnSource, Field: "tags", Value: "gone"}}, "When a record is deleted in Gleap, the one in HighLevel is marked with “gone” in Tags; what is deleted in HighLevel changes nothing in Gleap."},
+		{"mark what people write", true, form("update", "true", "first", "", "deletes", "mark", "deleted-on", "source", "mark-field", "firstName", "mark-value", "gone"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteMark, On: automation.DeletedOnSource, Field: "firstName", Value: "gone"}}, "is marked with “gone” in front of First name;"},
+		{"nothing that counts on one side", false, form("update", "true", "first", "", "deletes", "unlink", "deleted-on", "target"),
+			automation.Definition{Update: true, Deletes: automation.Deletes{Policy: automation.DeleteUnlink}}, "the other one is unlinked and left alone."},
 		{"limits", false, form("update", "true", "first", "", "deletes", "", "changes", "1,200", "deletes-limit", "3", "deletes-limit-none", "true", "share", "12"),
 			automation.Definition{Update: true, Limits: automation.Limits{ChangesPerHour: 1200, DeletesPerHour: -1, Share: 12}}, "beyond 1,200 changes an hour, no limit of deletes an hour, or 12% of everyone"},
+		{"saving calls", false, form("update", "true", "first", "", "deletes", "", "save-calls", "true"), automation.Definition{Update: true, SaveCalls: true}, "It saves calls: it writes without looking at the HighLevel contact first."},
+		{"saving calls where rows lead back", true, form("update", "true", "first", "", "deletes", "", "save-calls", "true"), automation.Definition{Update: true}, "updated"},
 	}
 	policies := cmpopts.IgnoreFields(automation.Definition{}, "Source", "Target", "Trigger", "Rule", "Mapping", "Match", "Region")
 	for _, tc := range cases {
@@ -65,6 +82,16 @@ func TestPoliciesAreSavedAsAVersion(t *testing.T) {
 				t.Errorf("the form as it was shown made version %d", v)
 			}
 		})
+	}
+}
+
+func TestAMarkSaysWhatItDoesToAField(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	for field, does := range map[string]string{"tags": "(added)", "firstName": "(put in front of the text)", "score": "(what it holds is replaced)"} {
+		if says := w.get("/live").Find("#mark-field option[value='" + field + "']").Text(); !strings.Contains(says, does) {
+			t.Errorf("%s: %q, want %s", field, says, does)
+		}
 	}
 }
 
@@ -108,6 +135,7 @@ func TestAPolicyThatCannotBeIsShownAgainAndNothingIsSaved(t *testing.T) {
 		{"first meeting nobody knows", form("first", "shout", "deletes", ""), "main", "Choose what becomes of records that differ."},
 		{"delete policy nobody knows", form("first", "", "deletes", "burn"), "main", "Choose what becomes of the counterpart"},
 		{"delete where nobody can", form("first", "", "deletes", "delete"), "main", "Neither account lets its records be deleted"},
+		{"deletions on a side nobody knows", form("first", "", "deletes", "mark", "deleted-on", "moon", "mark-field", "tags", "mark-value", "gone"), "main", "Choose which deletions count"},
 		{"mark without a field", form("first", "", "deletes", "mark", "mark-value", "gone"), "#mark-field-error", "Choose a field that can be written."},
 		{"mark in a field to read", form("first", "", "deletes", "mark", "mark-field", "dateAdded", "mark-value", "gone"), "#mark-field-error", "Choose a field that can be written."},
 		{"mark in a source field that is gone", form("first", "", "deletes", "mark", "mark-field", "tags", "mark-source-field", "nope", "mark-value", "gone"), "#mark-source-field-error", "Choose a field that can be written."},
@@ -186,6 +214,112 @@ func TestABrakeAsksAPerson(t *testing.T) {
 				t.Error("it asks again")
 			}
 		})
+	}
+}
+
+// heldStore holds the work of a stopped automation.
+type heldStore struct {
+	*fakeStore
+	works []engine.Work
+	runs  map[string]automation.Run
+}
+
+func (h *heldStore) HeldWork(context.Context, ...automation.ID) (waiting, due int, err error) {
+	return len(h.works) - 1, 1, nil
+}
+
+func (h *heldStore) HeldRecords(_ context.Context, _ automation.ID, limit int) ([]engine.Work, error) {
+	return h.works[:min(limit, len(h.works))], nil
+}
+
+func (h *heldStore) Run(_ context.Context, id string) (automation.Run, error) {
+	if r, ok := h.runs[id]; ok {
+		return r, nil
+	}
+	return automation.Run{}, engine.ErrNotFound
+}
+
+func (h *heldStore) RecordTitles(context.Context, []record.Ref) (map[record.Ref]string, error) {
+	return map[record.Ref]string{{Connection: glAccount, Type: record.Contact, ID: "g1"}: "Jane Doe"}, nil
+}
+
+func TestABrakeShowsWhatItHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	w.brakes(3)
+	if p := w.get("/live"); p.Find("#brake-held").Length() != 0 {
+		t.Error("it lists nobody")
+	} else {
+		p.says("#brake", "No record waits")
+	}
+	plan := automation.Plan{Outcome: automation.Update, Fields: []automation.FieldPlan{
+		{Label: "Phone", Action: automation.Set, Before: record.TextOf("+1"), After: record.TextOf("+2")},
+		{Label: "City", Action: automation.Keep, Before: record.TextOf("Austin"), After: record.TextOf("Austin")},
+	}}
+	st := &heldStore{fakeStore: w.store, runs: map[string]automation.Run{"rn_1": {ID: "rn_1", Steps: []automation.Step{{Kind: automation.StepPlan, Plan: &plan}}}}}
+	for i := range 12 {
+		st.works = append(st.works, engine.Work{Automation: w.id, Source: record.Ref{Connection: glAccount, Type: record.Contact, ID: "g" + strconv.Itoa(i+1)}})
+	}
+	st.works[0].RunID, st.works[1].RunID = "rn_1", "rn_pruned"
+	w.keepsIn(st)
+	p := w.get("/live").is(http.StatusOK).says("#brake", "12 records wait").says("#brake", "the first 10")
+	p.says("#brake-held li:first-child", "Jane Doe").says("#brake-held li:first-child", "Phone").says("#brake-held li:first-child", "+2").says("#brake-held li:nth-child(2)", "Not looked at yet")
+	if strings.Contains(p.words("#brake-held"), "Austin") {
+		t.Error("it tells of a field that is not written")
+	}
+	if p.Find("#brake-held li").Length() != 10 || p.Find("#brake-held a[href='/records/cn_gl/contact/g2']").Length() != 1 {
+		t.Errorf("held: %s", p.words("#brake-held"))
+	}
+	if p.Find("#brake form[action$='/plans'] input[name='scope'][value='all']").Length() != 1 {
+		t.Error("no dry run of everyone is offered")
+	}
+}
+
+func TestLettingItGoOnAlsoResumesCarryingEveryoneOver(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		path    string
+		form    url.Values
+		problem string
+		state   engine.PopulationState
+		share   int
+	}{
+		"let it go on once":      {"/activation", form("state", "on"), "It asks.", engine.PopulationQueued, 10},
+		"a higher limit":         {"/limits", form("changes", "5000", "deletes-limit", "20", "share", "50"), "It asks.", engine.PopulationQueued, 50},
+		"stay paused":            {"/activation", form("state", "off"), "It asks.", engine.PopulationPaused, 10},
+		"a person paused it":     {"/activation", form("state", "on"), "", engine.PopulationPaused, 10},
+		"a share that is beyond": {"/limits", form("share", "101"), "It asks.", engine.PopulationPaused, 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkshop(t)
+			w.edit(func(d *automation.Definition) { d.Limits.Share = 10 })
+			ok(t, w.store.SetState(t.Context(), w.id, automation.Paused, brakeWhy))
+			ok(t, w.store.CreatePopulation(t.Context(), engine.Population{ID: "pl_1", Automation: w.id, Mode: engine.ModeFill, State: engine.PopulationPaused, Problem: tc.problem}))
+			// Whoever looks at what it wants to do makes a dry run.
+			ok(t, w.store.CreatePopulation(t.Context(), engine.Population{ID: "pl_2", Automation: w.id, Mode: engine.ModeShow, State: engine.PopulationDone}))
+			w.post(tc.path, tc.form)
+			p, err := w.store.Population(t.Context(), "pl_1")
+			ok(t, err)
+			if p.State != tc.state || w.now().Definition.Limits.Share != tc.share {
+				t.Errorf("carrying everyone over is %s, with a share of %d", p.State, w.now().Definition.Limits.Share)
+			}
+		})
+	}
+}
+
+func TestAPausedPlanIsFoundAlthoughAnotherWasMadeSince(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	const words = "A plan is paused after 40 of 440 records"
+	if strings.Contains(w.get("/live").words("main"), "A plan is paused") {
+		t.Error("nothing is paused")
+	}
+	ok(t, w.store.CreatePopulation(t.Context(), engine.Population{ID: "pl_1", Automation: w.id, Mode: engine.ModeFill, State: engine.PopulationPaused, Done: 40, Total: 440}))
+	ok(t, w.store.CreatePopulation(t.Context(), engine.Population{ID: "pl_2", Automation: w.id, Mode: engine.ModeShow, State: engine.PopulationDone}))
+	p := w.get("/live").says("main", words)
+	if p.Find(`main a[href="/plans/pl_1"]`).Length() != 1 {
+		t.Error("nothing leads to it")
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -18,7 +19,8 @@ type Users interface {
 	CreateFirstUser(ctx context.Context, u people.User) error
 	UserByEmail(ctx context.Context, email string) (people.User, error)
 	UserByID(ctx context.Context, id string) (people.User, error)
-	// SetPassword signs all browsers of the person out but the one named keep, which may be none.
+	// SetPassword signs all browsers of the person out but the one named keep, which may be none: then it is a reset, and
+	// their identities at providers are unlinked too.
 	SetPassword(ctx context.Context, id, hash, keep string) error
 }
 
@@ -89,6 +91,8 @@ type Workspaces interface {
 
 // Audit keeps who did what. Entries are only ever added.
 type Audit interface {
+	// RecordAct writes an act down. Every write of the store writes down the acts of its context (people.WithActs) in its
+	// own transaction, or is not done.
 	RecordAct(ctx context.Context, e people.AuditEntry) error
 	AuditEntries(ctx context.Context, workspace string, f people.AuditFilter) ([]people.AuditEntry, error)
 	AuditActors(ctx context.Context, workspace string) ([]string, error)
@@ -136,16 +140,28 @@ type Plans interface {
 	// ApplyPopulation lets a plan that was shown be carried out, in whole or in part.
 	ApplyPopulation(ctx context.Context, id string, c engine.Choice) error
 	ResultCounts(ctx context.Context, id string) (map[engine.ItemState]int, error)
+	// MovedCounts counts what had changed since a plan was shown, by what it comes to by now.
+	MovedCounts(ctx context.Context, id string) (map[automation.Outcome]int, error)
 	LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error)
+	// PausedPopulation is the one that was stopped while it wrote and can go on, what a brake holds first.
+	PausedPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error)
 	// LatestPopulations are those of several automations; of those that have one.
 	LatestPopulations(ctx context.Context, automations ...automation.ID) ([]engine.Population, error)
 }
 
-// Definitions reads and saves automations. SaveDefinition answers engine.ErrConflict when the version moved.
+// Definitions reads and saves automations. What saves answers engine.ErrConflict when the newest version, which is the
+// one that waits where one does, is another than from.
 type Definitions interface {
 	engine.Automations
 	CreateAutomation(ctx context.Context, a automation.Automation, by string) error
-	SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error)
+	// SaveEdit makes d the newest version; where edits wait it is not live yet.
+	SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error)
+	// SaveLive makes live what it works by at once, and next what waits, where something does.
+	SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error)
+	// PutLive makes the version that waits what it works by; DiscardNext throws it away. engine.ErrConflict: it is another
+	// by now.
+	PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error)
+	DiscardNext(ctx context.Context, id automation.ID, next int) (automation.Automation, error)
 	SetState(ctx context.Context, id automation.ID, s automation.State, why string) error
 	// ResumeAutomation switches it on, lets its brakes count from now, and wakes what waits for it.
 	ResumeAutomation(ctx context.Context, id automation.ID) error
@@ -172,6 +188,11 @@ type Records interface {
 	engine.Privacy
 	// Wake makes one key due for an event that is not stored, with a job, in one transaction.
 	Wake(ctx context.Context, key engine.Key, e automation.Event) error
+	// Link reads one link.
+	Link(ctx context.Context, id string) (automation.Link, error)
+	// PartPair lets the two records of a link go separate ways, or (apart is false) be a pair again. It answers
+	// engine.ErrConflict where one of the two has another counterpart by now.
+	PartPair(ctx context.Context, link string, apart bool) error
 }
 
 // Deliveries reads what arrived.
@@ -194,6 +215,8 @@ type Vitals interface {
 	Faults(ctx context.Context, c record.ConnectionID, limit int) ([]engine.Fault, error)
 	// HeldWork counts what waits for another try and what is due now, for some automations together.
 	HeldWork(ctx context.Context, automations ...automation.ID) (waiting, due int, err error)
+	// HeldRecords are the first of them for one automation.
+	HeldRecords(ctx context.Context, a automation.ID, limit int) ([]engine.Work, error)
 }
 
 // House is what belongs to no workspace: the people, and the doors that machines knock at. internal/store is it.
@@ -208,6 +231,10 @@ type House interface {
 	Members
 	Audit
 	engine.Inbox
+	// Delivered reports whether a delivery of this key is stored already.
+	Delivered(ctx context.Context, c record.ConnectionID, dedupeKey string) (bool, error)
+	// FirstWorkspace is the one the first account was made with: its owners look after the server.
+	FirstWorkspace(ctx context.Context) (id string, err error)
 	// AddRefusals adds to the counts of what was refused.
 	AddRefusals(ctx context.Context, all ...automation.Refusal) error
 	Ping(ctx context.Context) error
@@ -237,8 +264,9 @@ type Trials interface {
 // QuotaLeft tells how a connection stands with its call limit; false when nothing is known yet.
 type QuotaLeft func(c record.ConnectionID) (engine.QuotaState, bool)
 
-// Sealer encrypts what is stored and binds it to its place; vault.Vault is one.
+// Sealer encrypts what is stored and binds it to its place, and hashes with the same key; vault.Vault is one.
 type Sealer interface {
+	Hash(use, words string) [sha256.Size]byte
 	Seal(plain []byte, place string) ([]byte, error)
 	Open(sealed []byte, place string) ([]byte, error)
 }

@@ -11,8 +11,8 @@ import (
 // Providers is what the connect pages need to know of the providers; app fills it in, so that no provider's
 // name is needed to serve a page.
 type Providers interface {
-	// OwnApp reports whether a delivery's app id is the one configured here; true when none is configured.
-	OwnApp(id provider.ID, appID string) bool
+	// OwnApp reports whether a delivery's app id is the one configured here, and whether one is: none is our own then.
+	OwnApp(id provider.ID, appID string) (ours, configured bool)
 	// CallsPerSecond is the sustained rate the provider allows, for estimates.
 	CallsPerSecond(id provider.ID) float64
 	// OAuth is the configured OAuth app of a provider; ok is false when there is none yet.
@@ -33,4 +33,10 @@ type OAuthApp struct {
 	Endpoint               oauth2.Endpoint
 	Scopes                 []string
 	PKCE                   bool
+}
+
+// is reports whether a form names this app in full. Its secret is meant for its own token address: an app of the same
+// client id somewhere else is another one.
+func (a OAuthApp) is(clientID, authoriseURL, tokenURL string) bool {
+	return a.ClientID == clientID && a.Endpoint.AuthURL == authoriseURL && a.Endpoint.TokenURL == tokenURL
 }

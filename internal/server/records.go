@@ -124,8 +124,12 @@ func (s *scoped) recordPage(c echo.Context) error {
 	v := recordui.View{Title: story.Title(), Self: s.sideOf(ref, connections), PersonalHref: personalHref(ref), Older: !before.IsZero()}
 	for _, other := range story.Refs()[1:] {
 		side := s.sideOf(other, connections)
+		i := slices.IndexFunc(story.Links, func(l automation.Link) bool { return l.Source == other || l.Target == other })
+		if i >= 0 {
+			side.Pair, side.Apart = "/pairs/"+url.PathEscape(story.Links[i].ID), story.Links[i].Severed
+		}
 		if t.severed(other) {
-			side.Note = "separate ways since one was deleted"
+			side.Note = "separate ways: one was deleted, or somebody unlinked them"
 		}
 		v.Counterparts = append(v.Counterparts, side)
 	}
@@ -177,6 +181,38 @@ func (s *scoped) recordLook(c echo.Context) error {
 	return redirect(c, recordHref(ref))
 }
 
+// pairPart unlinks two records that are not the same, or links them again.
+func (s *scoped) pairPart(c echo.Context) error {
+	ctx := c.Request().Context()
+	link, err := s.Store.Link(ctx, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	home := recordHref(link.Source)
+	apart := c.FormValue("together") == ""
+	if !apart {
+		// A pair that went separate ways because one is gone stays apart: linked again, the other might be deleted too.
+		for _, got := range s.look(ctx, link.Source, link.Target) {
+			if !got.known() {
+				s.flash(c, ui.Warn, "They were not linked", "One of the two is gone, or its account does not answer.")
+				return redirect(c, home)
+			}
+		}
+	}
+	err = s.Store.PartPair(ctx, link.ID, apart)
+	switch {
+	case errors.Is(err, engine.ErrConflict):
+		s.flash(c, ui.Warn, "They were not linked", "One of the two is linked with another record by now. Unlink that one first.")
+	case err != nil:
+		return err
+	case apart:
+		s.flash(c, ui.Good, "They are unlinked", "Both records stay as they are, and no automation carries anything between them. A run that is under way may still end.")
+	default:
+		s.flash(c, ui.Good, "They are linked again", "What they had agreed on is remembered. What moved since is carried over the next time one of them is looked at.")
+	}
+	return redirect(c, home)
+}
+
 // teller puts a story into words for its page.
 type teller struct {
 	s           *scoped
@@ -220,9 +256,9 @@ func (t teller) stamp(at time.Time) ui.Moment {
 	if at.IsZero() {
 		return ui.Moment{Text: "now"}
 	}
-	form := "2 Jan 15:04:05"
-	if at.Year() != t.s.Now().Year() {
-		form = "2 Jan 2006 15:04:05"
+	form := "2 Jan 15:04:05 UTC"
+	if at.UTC().Year() != t.s.Now().UTC().Year() {
+		form = "2 Jan 2006 15:04:05 UTC"
 	}
 	return ui.Moment{Machine: at.UTC().Format(time.RFC3339Nano), Text: at.UTC().Format(form)}
 }
@@ -258,6 +294,8 @@ func (t teller) arrival(out *recordui.Entry, a engine.Arrival) {
 		out.Title = "A poll found this " + who.Kind + " " + string(a.Event.Change)
 	case automation.Replay:
 		out.Title = "A delivery about this " + who.Kind + " was replayed: " + a.Event.Name
+	case automation.Below:
+		out.Title = "A record that lives under this " + who.Kind + " changed, or its time came: " + a.Event.Name
 	case automation.Backfill:
 		out.Title = "Everyone was looked at, this " + who.Kind + " too"
 	default:
@@ -303,9 +341,7 @@ func (t teller) run(out *recordui.Entry, r engine.RunStory) {
 			out.Kind = runui.StepWrite
 		}
 	}
-	for _, st := range r.Steps {
-		out.Steps = append(out.Steps, t.s.runStep(st))
-	}
+	out.Steps, out.Attempts = t.s.stepsOrAttempts(r.Run)
 	for _, ch := range r.Changes {
 		out.Writes = append(out.Writes, t.write(ch))
 	}
@@ -327,7 +363,9 @@ func (t teller) write(ch automation.Change) recordui.Write {
 		w.Text = "It was not answered. It is looked up before anything is repeated."
 	}
 	for _, f := range ch.Fields {
-		d := ui.Diff{Field: f.Label, Before: f.Before.String(), After: f.After.String(), Outcome: ui.Update, Reason: f.Reason}
+		d := ui.Diff{Field: f.Label, Outcome: ui.Update, Reason: f.Reason}
+		d.Before, d.BeforeAt = shownValue(f.Before)
+		d.After, d.AfterAt = shownValue(f.After)
 		if f.Before.IsEmpty() {
 			d.Outcome = ui.Create
 		}
@@ -357,7 +395,7 @@ func (t teller) review(out *recordui.Entry, r automation.Review) {
 func (t teller) link(out *recordui.Entry, l engine.LinkStory) {
 	out.Kind, out.Title = runui.StepLink, "The two were linked"
 	if l.Severed {
-		out.Title = "The two were linked, and go separate ways since one was deleted"
+		out.Title = "The two were linked, and go separate ways: one was deleted, or somebody unlinked them"
 	}
 	a, b := t.s.sideOf(l.Source, t.connections), t.s.sideOf(l.Target, t.connections)
 	out.Text = joinSentences(a.Side.Name()+" "+a.Kind+" "+a.ID+" and "+b.Side.Name()+" "+b.Kind+" "+b.ID+".", l.Evidence)
@@ -369,7 +407,8 @@ func (t teller) link(out *recordui.Entry, l engine.LinkStory) {
 		}
 		slices.Sort(keys)
 		for _, k := range keys {
-			agreed.Values = append(agreed.Values, runui.Fact{Name: spelledOut(strings.TrimPrefix(k, "<")), Value: cmp.Or(base.Fields[k].String(), "empty")})
+			value, _ := shownValue(base.Fields[k])
+			agreed.Values = append(agreed.Values, runui.Fact{Name: spelledOut(strings.TrimPrefix(k, "<")), Value: cmp.Or(value, "empty")})
 		}
 		out.Agreed = append(out.Agreed, agreed)
 	}
@@ -482,12 +521,15 @@ func (t teller) comparison(ctx context.Context, p pair) recordui.Comparison {
 		for _, key := range m.Sources {
 			labels = append(labels, d.source.label(key))
 			if left != nil && !left.Fields[key].IsEmpty() {
-				values = append(values, brief(left.Fields[key].String()))
+				value, at := brieflyShown(left.Fields[key])
+				if values = append(values, value); len(m.Sources) == 1 {
+					row.LeftAt = at
+				}
 			}
 		}
 		row.LeftField, row.Left = cmp.Or(strings.Join(labels, ", "), "a fixed value"), strings.Join(values, " · ")
 		if right != nil {
-			row.Right = brief(right.Fields[m.Target].String())
+			row.Right, row.RightAt = brieflyShown(right.Fields[m.Target])
 		}
 		if given, ok := gives[m.ID]; ok && left != nil && right != nil {
 			spec, _ := d.target.schema.Field(m.Target)
@@ -497,7 +539,7 @@ func (t teller) comparison(ctx context.Context, p pair) recordui.Comparison {
 				holds, shown = left.Fields[m.Sources[0]], row.Right
 			}
 			row.Agree = record.Same(spec.Kind, holds, given, locale)
-			if !row.Agree && brief(given.String()) != shown {
+			if gives, _ := brieflyShown(given); !row.Agree && gives != shown {
 				row.Text = "The mapping gives " + cmp.Or(quoted(given), "empty") + "."
 			}
 		}

@@ -32,6 +32,8 @@ type past struct {
 	personal engine.PersonalData
 	erased   []record.Ref
 	busy     bool
+	kept     []automation.Delivery
+	refuses  error // what parting a pair answers
 }
 
 func (f *fakeStore) FindRecords(context.Context, string, int) ([]engine.RecordHit, error) {
@@ -41,6 +43,25 @@ func (f *fakeStore) FindRecords(context.Context, string, int) ([]engine.RecordHi
 func (f *fakeStore) LinksAt(_ context.Context, ref record.Ref) ([]automation.Link, error) {
 	f.past.asked = ref
 	return f.past.links, nil
+}
+
+func (f *fakeStore) Link(_ context.Context, id string) (automation.Link, error) {
+	for _, l := range f.past.links {
+		if l.ID == id {
+			return l, nil
+		}
+	}
+	return automation.Link{}, engine.ErrNotFound
+}
+
+func (f *fakeStore) PartPair(_ context.Context, id string, apart bool) error {
+	for i := range f.past.links {
+		if f.past.links[i].ID == id {
+			f.past.links[i].Severed = apart
+			return f.past.refuses
+		}
+	}
+	return engine.ErrNotFound
 }
 
 func (f *fakeStore) LatestRuns(context.Context, record.Ref) ([]automation.Run, error) {
@@ -273,4 +294,38 @@ func TestATimelinePages(t *testing.T) {
 	if seen != 2*entriesPerPage+1 {
 		t.Errorf("%d entries were shown", seen)
 	}
+}
+
+func TestTwoRecordsThatAreNotTheSameAreUnlinkedAndLinkedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorkshop(t)
+	w.lived()
+	p := w.open(recordHref(janeThere)).is(http.StatusOK)
+	p.says("summary:contains('Not the same')", "Not the same as HighLevel contact h1?")
+	if p.Find(`form[action="/pairs/ln_1"] button`).Length() != 1 {
+		t.Fatal("the pair cannot be unlinked")
+	}
+	w.do(newPost("/pairs/ln_1", nil)).is(http.StatusSeeOther)
+	if !w.store.past.links[0].Severed {
+		t.Fatal("it is linked still")
+	}
+	p = w.open(recordHref(janeThere)).is(http.StatusOK)
+	p.says(".head", "separate ways: one was deleted, or somebody unlinked them").says("main", "Link with HighLevel contact h1 again")
+
+	// One that is gone is not linked again: the other might be deleted after it.
+	again := form("together", "yes")
+	w.do(newPost("/pairs/ln_1", again)).is(http.StatusSeeOther)
+	if !w.store.past.links[0].Severed {
+		t.Fatal("a record that is gone was linked again")
+	}
+	for _, ref := range []record.Ref{janeThere, janeHere} {
+		w.gateway[ref.Connection].records = append(w.gateway[ref.Connection].records, record.Record{Ref: ref, Title: "Jane Doe"})
+	}
+	w.do(newPost("/pairs/ln_1", again)).is(http.StatusSeeOther)
+	if w.store.past.links[0].Severed {
+		t.Fatal("it was not linked again")
+	}
+	w.store.past.refuses = engine.ErrConflict
+	w.do(newPost("/pairs/ln_1", again)).is(http.StatusSeeOther)
+	w.do(newPost("/pairs/ln_9", nil)).is(http.StatusNotFound)
 }

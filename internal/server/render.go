@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
 	"crosswalk/web/ui"
 )
 
@@ -83,7 +85,7 @@ func (s *scoped) shell(c echo.Context, active ui.Section) (ui.Shell, error) {
 	for _, cn := range connections {
 		if cn.State != connection.Active {
 			sh.ConnectionsNeedingAttention++
-			d := ui.Down{ID: string(cn.ID), Name: s.providerName(cn.Provider) + " (" + cn.Name + ")", Href: healthHref(cn.ID) + "/reconnect", Does: "Reconnect"}
+			d := ui.Down{ID: string(cn.ID), Name: s.providerName(cn.Provider) + " (" + cn.Name + ")", Href: healthHref(cn.ID) + "/reconnect", Does: "Reconnect", Since: date(cn.DownSince)}
 			if !s.can(people.Editor) { // who may not reconnect may know why it is down
 				d.Href, d.Does = healthHref(cn.ID), "What happened"
 			}
@@ -112,6 +114,14 @@ func (s *Server) moment(t time.Time) ui.Moment {
 		return ui.Moment{}
 	}
 	return ui.Moment{Machine: t.UTC().Format(time.RFC3339), Text: s.ago(t)}
+}
+
+// date writes a time as a date, for people and for machines. Where there is script the page makes it the visitor's own.
+func date(t time.Time) ui.Moment {
+	if t.IsZero() {
+		return ui.Moment{}
+	}
+	return ui.Moment{Machine: t.UTC().Format(time.RFC3339), Text: t.UTC().Format("2 Jan 2006, 15:04 UTC")}
 }
 
 // ago is how long a moment has passed, in words.
@@ -166,11 +176,32 @@ func side(id provider.ID) ui.Side { return ui.Side(id) }
 
 func (s *Server) providerName(id provider.ID) string { return s.Descriptors[id].Name }
 
+// shownValue is a value as a page shows it; one that is a moment says its zone, and comes with it for machines.
+func shownValue(v record.Value) (text, at string) {
+	moment, ok := v.AsTime()
+	if !ok {
+		return v.String(), ""
+	}
+	form := "2 Jan 2006 15:04 UTC"
+	if moment.Second() != 0 {
+		form = "2 Jan 2006 15:04:05 UTC"
+	}
+	return moment.Format(form), moment.Format(time.RFC3339)
+}
+
+// brieflyShown is shownValue in a few words.
+func brieflyShown(v record.Value) (text, at string) {
+	text, at = shownValue(v)
+	return brief(text), at
+}
+
 // diffsOf shows a plan's fields; those that stay as they are come last and carry their reason.
 func diffsOf(p automation.Plan) []ui.Diff {
 	var changed, kept []ui.Diff
 	for _, f := range p.Fields {
-		d := ui.Diff{Field: f.Label, Before: f.Before.String(), After: f.After.String(), Reason: f.Reason}
+		d := ui.Diff{Field: f.Label, Reason: f.Reason}
+		d.Before, d.BeforeAt = shownValue(f.Before)
+		d.After, d.AfterAt = shownValue(f.After)
 		switch f.Action {
 		case automation.Set:
 			d.Outcome = ui.Update
@@ -185,10 +216,12 @@ func diffsOf(p automation.Plan) []ui.Diff {
 			}
 			changed = append(changed, d)
 		case automation.Problem:
-			d.Outcome, d.After = ui.Blocked, ""
+			d.Outcome, d.After, d.AfterAt = ui.Blocked, "", ""
 			changed = append(changed, d)
 		default:
 			d.Outcome = ui.Same
+			d.Apart = leftApart(p, f)
+			d.Offered, d.OfferedAt = shownValue(f.Offered)
 			if f.Code == "conflict" {
 				d.Outcome = ui.Decide
 			}
@@ -196,6 +229,11 @@ func diffsOf(p automation.Plan) []ui.Diff {
 		}
 	}
 	return append(changed, kept...)
+}
+
+// leftApart reports that the two sides differ in a field and are left so.
+func leftApart(p automation.Plan, f automation.FieldPlan) bool {
+	return f.Action == automation.Keep && (slices.Contains(p.Apart, f.BaseKey()) || f.Code == "first_meeting")
 }
 
 func evidenceOf(id automation.Identity) []string {

@@ -49,14 +49,17 @@ func (s *Server) resetPassword(c echo.Context) error {
 	if len(problems) > 0 {
 		return s.showReset(c, problemStatus, problems)
 	}
-	hash, err := people.Hash(password)
+	hash, err := s.hashing.hash(c.Request().Context(), password)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.FinishReset(ctx, c.Param("token"), hash, s.Now()); err != nil {
+	as, err := s.asPerson(c, u, people.AuditEntry{Kind: people.AuditPassword, After: "set anew by the operator’s link"})
+	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, u, people.AuditPassword)
+	if err := s.Store.FinishReset(as, c.Param("token"), hash, s.Now()); err != nil {
+		return err
+	}
 	if err := s.leave(ctx); err != nil {
 		return err
 	}

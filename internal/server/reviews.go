@@ -26,6 +26,9 @@ const (
 	reviewsPerPage = 50
 	// comparedMost bounds how many candidates are read to be shown side by side.
 	comparedMost = 8
+	// pastMost bounds how far back the past of a conflict is read, newsMost how much of what was heard is shown.
+	pastMost = 200
+	newsMost = 3
 )
 
 func kindOf(t reviewui.Tab) automation.ReviewKind {
@@ -156,6 +159,9 @@ func askedWords(r automation.Review) string {
 	for _, f := range r.Plan.Asks() {
 		labels = append(labels, f.Label)
 	}
+	if r.Plan.Code == automation.CodeVanished {
+		return someWords(labels, " and ") + ": gone from one side all at once."
+	}
 	return someWords(labels, " and ") + ": changed on both sides."
 }
 
@@ -214,7 +220,8 @@ func quoted(v record.Value) string {
 	if v.IsEmpty() {
 		return ""
 	}
-	return "“" + brief(v.String()) + "”"
+	text, _ := brieflyShown(v)
+	return "“" + text + "”"
 }
 
 // leftValue is what the source account holds of a field, rightValue what the target account does: a field plan tells
@@ -372,7 +379,11 @@ func (s *scoped) showReview(c echo.Context, status int, r automation.Review, giv
 	if r.Kind == automation.ReviewIdentity {
 		s.showIdentity(ctx, &v, r, d, given)
 	} else {
-		s.showConflict(ctx, &v, r, d, given)
+		pasts, err := s.fieldPasts(ctx, r, d)
+		if err != nil {
+			return err
+		}
+		s.showConflict(ctx, &v, r, d, given, pasts)
 	}
 	return s.render(c, status, reviewui.DecidePage(sh, v))
 }
@@ -388,13 +399,19 @@ func (s *scoped) answeredBy(ctx context.Context, r automation.Review, d desk) (*
 	case r.Decision.Ignore && r.State != automation.ReviewSettled:
 		out.Words += " Choose otherwise below whenever you like."
 		return out, nil
-	case r.State != automation.ReviewSettled:
-		out.Words += " It is on its way. Until it is carried out you can still choose otherwise."
-		return out, nil
 	}
 	runs, err := s.Store.Runs(ctx, engine.RunFilter{Automation: r.Automation, Search: r.Source.ID, Limit: 200})
 	if err != nil {
 		return nil, err
+	}
+	if r.State != automation.ReviewSettled {
+		i := slices.IndexFunc(runs, func(run automation.Run) bool { return run.Source == r.Source })
+		if i >= 0 && runs[i].Code == automation.CodeNoSecond && !runs[i].StartedAt.Before(r.DecidedAt) {
+			out.Words += " " + runs[i].Summary
+			return out, nil
+		}
+		out.Words += " It is on its way. Until it is carried out you can still choose otherwise."
+		return out, nil
 	}
 	for _, run := range runs {
 		if run.Source == r.Source && !run.StartedAt.Before(r.DecidedAt) {
@@ -453,21 +470,68 @@ func (s *scoped) look(ctx context.Context, refs ...record.Ref) map[record.Ref]se
 	return out
 }
 
-func (s *scoped) showConflict(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers) {
+// fieldPasts reads what is on record about the fields of a conflict, once for all of them.
+func (s *scoped) fieldPasts(ctx context.Context, r automation.Review, d desk) (fieldPasts, error) {
+	entries, err := s.Store.Timeline(ctx, r.Source, engine.TimelineFilter{Limit: pastMost})
+	if err != nil {
+		return fieldPasts{}, err
+	}
+	names, err := s.automationNames(ctx)
+	if err != nil {
+		return fieldPasts{}, err
+	}
+	return fieldPasts{engine.PastOf(r, d.a.Definition.Mapping.Rows, d.a.Definition.Locale(), entries, len(entries) >= pastMost), names}, nil
+}
+
+type fieldPasts struct {
+	byKey map[string]engine.FieldPast
+	names map[automation.ID]string
+}
+
+// of tells how one side of a field came to its value.
+func (p fieldPasts) of(side engine.SidePast, f engine.FieldPast) *reviewui.Past {
+	out := &reviewui.Past{Unmoved: side.Unmoved, After: date(f.AgreedAt), Before: date(f.SeenAt), Unheard: side.Whole && len(side.Heard) == 0}
+	if ch := side.Wrote; ch != nil {
+		out.Wrote = &reviewui.Write{
+			By: cmp.Or(p.names[ch.Automation], "removed automation"),
+			At: date(ch.AnsweredAt), Run: ch.Run, Stands: side.Stands,
+		}
+		out.Wrote.Value, _ = brieflyShown(side.Gave)
+	}
+	out.Earlier = max(len(side.Heard)-newsMost, 0)
+	for _, e := range side.Heard[out.Earlier:] {
+		text := "a poll"
+		if e.Kind == automation.Webhook {
+			text = strings.TrimSpace("webhook " + e.Name)
+		}
+		out.Heard = append(out.Heard, reviewui.News{Text: text, At: date(e.ReceivedAt)})
+	}
+	return out
+}
+
+func (s *scoped) showConflict(ctx context.Context, v *reviewui.View, r automation.Review, d desk, given answers, pasts fieldPasts) {
 	var records map[record.Ref]seen
 	if !v.ReadOnly {
 		records = s.look(ctx, r.Plan.Source, r.Plan.Target)
 	}
 	source, target := records[r.Plan.Source], records[r.Plan.Target]
+	if r.Plan.Code == automation.CodeVanished {
+		v.Vanished = r.Plan.Reason
+	}
 	v.Left, v.Right = s.reviewAccount(d.source, source), s.reviewAccount(d.target, target)
 	for _, f := range r.Plan.Asks() {
 		key := f.BaseKey()
 		agreed, met := r.Plan.Base[key]
 		field := reviewui.Field{
-			Key: key, Label: f.Label, Left: reviewui.Value{Text: leftValue(f).String()}, Right: reviewui.Value{Text: rightValue(f).String()},
-			WasAgreed: met, Agreed: brief(agreed.String()),
+			Key: key, Label: f.Label, WasAgreed: met,
 			Take: given.take[key], Typed: given.value[key], Always: given.always[key], Error: given.wrong[key],
 		}
+		field.Left.Text, field.Left.At = shownValue(leftValue(f))
+		field.Right.Text, field.Right.At = shownValue(rightValue(f))
+		field.Agreed, field.AgreedOn = brieflyShown(agreed)
+		past := pasts.byKey[key]
+		field.AgreedAt = date(past.AgreedAt)
+		field.Left.Past, field.Right.Past = pasts.of(past.Source, past), pasts.of(past.Target, past)
 		typedAs(&field, d.spec(f))
 		if now, ok := d.leftNow(f, source); ok {
 			moved(&field.Left, f, leftValue(f), now, d)
@@ -524,7 +588,8 @@ func resultOf(rows []mapping.RowResult, id string) (record.Value, bool) {
 // moved notes that an account holds something else than when the question was asked.
 func moved(v *reviewui.Value, f automation.FieldPlan, asked, now record.Value, d desk) {
 	if !record.Same(f.Kind, asked, now, d.a.Definition.Locale()) {
-		v.Moved, v.Now = true, brief(now.String())
+		v.Moved = true
+		v.Now, v.NowAt = brieflyShown(now)
 	}
 }
 
@@ -596,7 +661,7 @@ func (s *scoped) showIdentity(ctx context.Context, v *reviewui.View, r automatio
 		}
 		for _, row := range rows {
 			if row.Err == nil {
-				v.Subject.Fields = append(v.Subject.Fields, reviewui.Compared{Label: row.Target.Label, Value: brief(row.Value.String())})
+				v.Subject.Fields = append(v.Subject.Fields, comparedIn(row, row.Value))
 			}
 		}
 	} else {
@@ -612,15 +677,21 @@ func (s *scoped) showIdentity(ctx context.Context, v *reviewui.View, r automatio
 					continue
 				}
 				has := got.record.Fields[row.Target.Key]
-				card.Fields = append(card.Fields, reviewui.Compared{
-					Label: row.Target.Label, Value: brief(has.String()), Differs: !record.Same(row.Target.Kind, has, row.Value, d.a.Definition.Locale()),
-				})
+				field := comparedIn(row, has)
+				field.Differs = !record.Same(row.Target.Kind, has, row.Value, d.a.Definition.Locale())
+				card.Fields = append(card.Fields, field)
 			}
 		case read:
 			card.Problem = s.unseen(got, other)
 		}
 		v.Candidates = append(v.Candidates, card)
 	}
+}
+
+func comparedIn(row mapping.RowResult, v record.Value) reviewui.Compared {
+	out := reviewui.Compared{Label: row.Target.Label}
+	out.Value, out.At = brieflyShown(v)
+	return out
 }
 
 // unseen says why the fields of a record are not shown; nothing when nobody looked.
@@ -782,29 +853,25 @@ func (s *scoped) always(ctx context.Context, id automation.ID, r automation.Revi
 		if err != nil {
 			return "", err
 		}
-		def, words := a.Definition, []string{}
-		for _, f := range r.Plan.Asks() {
-			choice, ok := made.Choices[f.BaseKey()]
-			if !ok || !given.always[f.BaseKey()] || choice.Take == automation.TakeValue {
-				continue
-			}
-			owner, from := mapping.OwnerTarget, def.Target.Provider
-			if choice.Take == automation.TakeSource {
-				owner, from = mapping.OwnerSource, def.Source.Provider
-			}
-			row, ok := def.Mapping.RowByID(f.Row)
-			if !ok || row.Owner == owner {
-				continue
-			}
-			row.Owner = owner
-			def.Mapping = def.Mapping.Replace(row)
-			words = append(words, s.providerName(from)+" for "+f.Label)
-		}
-		if len(words) == 0 {
+		asks := slices.DeleteFunc(r.Plan.Asks(), func(f automation.FieldPlan) bool { return !given.always[f.BaseKey()] })
+		_, settled := a.Definition.Always(asks, made.Choices)
+		if len(settled) == 0 {
 			return "", nil
 		}
+		words := make([]string, 0, len(settled))
+		for _, f := range settled {
+			from := a.Definition.Target.Provider
+			if made.Choices[f.BaseKey()].Take == automation.TakeSource {
+				from = a.Definition.Source.Provider
+			}
+			words = append(words, s.providerName(from)+" for "+f.Label)
+		}
 		note := "Always " + strings.Join(words, ", ")
-		if _, err = s.Store.SaveDefinition(ctx, id, a.Version, def, by, note); !errors.Is(err, engine.ErrConflict) {
+		forGood := func(d automation.Definition) automation.Definition {
+			d, _ = d.Always(asks, made.Choices)
+			return d
+		}
+		if _, err = s.saveNow(ctx, a, a.Edited().Version, forGood, by, note); !errors.Is(err, engine.ErrConflict) {
 			return note, err
 		}
 	}

@@ -94,11 +94,11 @@ func (f *inboxStore) DecideReview(ctx context.Context, id, run string, d automat
 	return f.fakeStore.DecideReview(ctx, id, run, d, by)
 }
 
-func (f *inboxStore) SaveDefinition(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+func (f *inboxStore) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
 	if f.meddle != nil {
 		f.meddle()
 	}
-	return f.fakeStore.SaveDefinition(ctx, id, from, d, by, note)
+	return f.fakeStore.SaveLive(ctx, id, from, live, next, by, note)
 }
 
 func gleapContact(id string) record.Ref {
@@ -365,7 +365,7 @@ func TestAlwaysKeepsWhatSomebodyElseSavedMeanwhile(t *testing.T) {
 		a := w.now()
 		d := a.Definition
 		d.Region = "AT"
-		_, err := w.store.SaveDefinition(t.Context(), w.id, a.Version, d, "omar@acme.io", "region")
+		_, err := w.store.SaveLive(t.Context(), w.id, a.Version, d, nil, "omar@acme.io", "region")
 		ok(t, err)
 	}
 	w.answer("rv_2", "take.email", "source", "always.email", "true").is(http.StatusSeeOther)
@@ -554,6 +554,27 @@ func TestASettledQuestionIsReadOnlyAndSaysWhatCameOfIt(t *testing.T) {
 	w.see("/reviews?tab=decided").says("tbody", "carried out")
 }
 
+func TestWhatIsGoneAllAtOnceIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	w, _ := questioned(t)
+	r := &w.store.reviews[1]
+	r.Plan.Code, r.Plan.Reason = automation.CodeVanished, "Everything is gone from it at once."
+	w.see("/reviews").says("tbody", "gone from one side all at once")
+	w.see("/reviews/rv_2").says(".head", "Everything is gone from it at once.")
+}
+
+func TestANewRecordTheAccountDoesNotTakeIsSaidWhereItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	w, inbox := questioned(t)
+	w.answer("rv_3", "answer", "new").is(http.StatusSeeOther)
+	r := w.review("rv_3")
+	inbox.runs = []automation.Run{{ID: "rn_no", Automation: w.id, Source: r.Source, StartedAt: r.DecidedAt.Add(time.Second), State: automation.Failed, Outcome: automation.Blocked, Code: automation.CodeNoSecond, Summary: "The account takes no second one."}}
+	p := w.see("/reviews/rv_3").says("section", "The account takes no second one.")
+	if strings.Contains(p.words("section"), "on its way") || p.Find("button[type=submit]:contains(Decide)").Length() != 1 {
+		t.Errorf("it says: %s", p.words("section"))
+	}
+}
+
 func TestAQuestionOfARemovedAutomationIsShownOnly(t *testing.T) {
 	t.Parallel()
 	w, _ := questioned(t)
@@ -656,4 +677,48 @@ func TestTheInboxIsNotForStrangers(t *testing.T) {
 		leads(t, d.open(path), "/sign-in?next="+url.QueryEscape(path))
 	}
 	leads(t, d.send("/reviews/rv_2", form("take.email", "source")), "/sign-in")
+}
+
+func TestAConflictSaysHowEachSideCameToItsValue(t *testing.T) {
+	t.Parallel()
+	w, _ := questioned(t)
+	r := &w.store.reviews[1]
+	r.OpenedAt = today.Add(-time.Hour)
+	r.Plan.AgreedAt = today.Add(-3 * time.Hour)
+	arrival := func(ago time.Duration, e automation.Event) engine.TimelineEntry {
+		e.ReceivedAt = today.Add(-ago)
+		return engine.TimelineEntry{Kind: engine.EntryArrival, ID: "ev_" + ago.String(), At: e.ReceivedAt, Arrival: &engine.Arrival{Event: e}}
+	}
+	wrote := func(run string, ago time.Duration, ref record.Ref, value string) engine.TimelineEntry {
+		return engine.TimelineEntry{Kind: engine.EntryRun, ID: run, At: today.Add(-ago), Run: &engine.RunStory{Run: automation.Run{ID: run}, Changes: []automation.Change{{
+			ID: "ch_" + run, Run: run, Automation: w.id, Target: ref, Op: automation.Update, State: automation.Done, AnsweredAt: today.Add(-ago),
+			Fields: []automation.FieldPlan{{Field: "email", Action: automation.Set, After: record.TextOf(value)}},
+		}}}}
+	}
+	w.store.past.entries = []engine.TimelineEntry{
+		arrival(90*time.Minute, automation.Event{Kind: automation.Webhook, Name: "ContactUpdate", Ref: highLevelContact("h1")}),
+		wrote("rn_own", 100*time.Minute, gleapContact("g1"), "jane@acme.io"),
+		wrote("rn_old", 3*time.Hour, highLevelContact("h1"), "jane@old.example"),
+	}
+	p := w.see("/reviews/rv_2").is(http.StatusOK)
+	p.says("fieldset", "They last agreed on it on "+date(r.Plan.AgreedAt).Text)
+	p.says("fieldset", "Changed between "+date(r.Plan.AgreedAt).Text+" and "+date(r.OpenedAt).Text+". HighLevel does not tell who changed it.")
+	p.says("fieldset", "had written “jane@old.example” here on "+date(today.Add(-3*time.Hour)).Text)
+	p.says("fieldset", "Told of a change of the record: webhook ContactUpdate on "+date(today.Add(-90*time.Minute)).Text)
+	p.says("fieldset", "wrote it here on "+date(today.Add(-100*time.Minute)).Text)
+	if strings.Contains(p.words("fieldset"), "Gleap does not tell who changed it. “") {
+		t.Error("what we wrote ourselves is said to be somebody's")
+	}
+	for _, run := range []string{"rn_own", "rn_old"} {
+		if p.Find(`fieldset a[href="/runs/`+run+`"]`).Length() != 1 {
+			t.Errorf("%s is not linked", run)
+		}
+	}
+	if p.Find("fieldset local-time time[datetime]").Length() < 5 {
+		t.Error("the times are not told by the reader's clock")
+	}
+	// The second field never was agreed on: no time is made up for it.
+	if got := p.words("fieldset:has(#field-1-left)"); !strings.Contains(got, "Changed some time before") || strings.Contains(got, "They last agreed") {
+		t.Errorf("a field that never met: %q", got)
+	}
 }

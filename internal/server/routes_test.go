@@ -32,7 +32,32 @@ func TestAnAddressUsedInAnotherWay(t *testing.T) {
 			t.Errorf("%s %s shows %s", c.method, c.path, page)
 		}
 	}
-	if w := d.call(httptest.NewRequest(http.MethodHead, "/sign-out", nil)); w.Code != http.StatusMethodNotAllowed || w.Body.Len() > 0 {
-		t.Errorf("HEAD answers %d with %q", w.Code, w.Body)
+}
+
+func TestHeadIsAnsweredAsGetWithoutABody(t *testing.T) {
+	t.Parallel()
+	stranger := newDoor(t)
+	d := newDoor(t).signsIn()
+	for _, c := range []struct {
+		door   *door
+		path   string
+		status int
+	}{
+		{d, "/", http.StatusOK},
+		{d, "/runs", http.StatusOK},
+		{d, "/healthz", http.StatusOK},
+		{d, "/nowhere", http.StatusNotFound},
+		{d, "/sign-out", http.StatusMethodNotAllowed},
+		{d, "/connections/callback?code=c", http.StatusMethodNotAllowed}, // a look must not use the code up
+		{d, "/live", http.StatusMethodNotAllowed},                        // which would never end
+		{stranger, "/runs", http.StatusSeeOther},
+	} {
+		w := c.door.call(httptest.NewRequest(http.MethodHead, c.path, nil))
+		if w.Code != c.status || w.Body.Len() > 0 {
+			t.Errorf("HEAD %s answers %d with %q", c.path, w.Code, w.Body)
+		}
+		if c.status == http.StatusOK && w.Header().Get("Content-Type") == "" {
+			t.Errorf("HEAD %s does not tell its type", c.path)
+		}
 	}
 }

@@ -31,27 +31,27 @@ func (s *scoped) desk(c echo.Context) (desk, error) {
 	if err != nil {
 		return desk{}, err
 	}
-	return s.layOut(c.Request().Context(), a)
+	return s.layOutEdited(c.Request().Context(), a)
 }
 
 // change saves an edit, or shows what somebody else saved meanwhile beside it.
 func (s *scoped) change(c echo.Context, d desk, e edit, note, open string) error {
 	if open == "" {
-		return s.changed(c, d, e, note, nil)
+		return s.changed(c, d, e.definition, note, nil)
 	}
-	return s.changed(c, d, e, note, url.Values{"open": {open}})
+	return s.changed(c, d, e.definition, note, url.Values{"open": {open}})
 }
 
-// changed is change, with what the page that follows is to show.
-func (s *scoped) changed(c echo.Context, d desk, e edit, note string, show url.Values) error {
-	_, err := s.save(c, d.a, e.definition(d.a.Definition), note)
+// changed is change of any part of the definition, with what the page that follows is to show.
+func (s *scoped) changed(c echo.Context, d desk, mine func(automation.Definition) automation.Definition, note string, show url.Values) error {
+	_, err := s.save(c, d.a, mine(d.a.Definition), note)
 	page := "/automations/" + string(d.a.ID) + "/map"
 	if errors.Is(err, engine.ErrConflict) {
 		newest, err := s.fresh(c.Request().Context(), d.a.ID)
 		if err != nil {
 			return err
 		}
-		box, err := s.conflict(c, newest, page, e.definition)
+		box, err := s.conflict(c, newest, page, mine)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (s *scoped) rowConnect(c echo.Context) error {
 	}
 	note := "connected " + d.source.label(source) + " to " + label
 	if after, ok := connect(d.a.Definition.Mapping).RowFor(target); ok && row.Direction == mapping.Both && after.Direction != mapping.Both {
-		return s.changed(c, d, connect, note+", one way", url.Values{"turned": {after.ID}})
+		return s.changed(c, d, edit(connect).definition, note+", one way", url.Values{"turned": {after.ID}})
 	}
 	return s.change(c, d, connect, note, "")
 }
@@ -499,7 +499,7 @@ func (s *scoped) step(c echo.Context, prefix string, which func(track) (automati
 	def := to.Definition
 	def.Source, def.Target = d.a.Definition.Source, d.a.Definition.Target
 	// Saved even when equal: the note is what moves the track.
-	_, err = s.Store.SaveDefinition(c.Request().Context(), d.a.ID, d.a.Version, def, user(c).Email, prefix+what)
+	_, err = s.Store.SaveEdit(c.Request().Context(), d.a.ID, d.a.Version, def, user(c).Email, prefix+what)
 	if errors.Is(err, engine.ErrConflict) {
 		if d, err = s.fresh(c.Request().Context(), d.a.ID); err != nil {
 			return err

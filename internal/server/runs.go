@@ -138,7 +138,14 @@ func (s *scoped) writesOf(ctx context.Context, r automation.Run) ([]runui.Write,
 			if f.Before.IsEmpty() {
 				o = ui.Create
 			}
-			w.Diffs = append(w.Diffs, runui.WriteField{Key: f.Field, Diff: ui.Diff{Field: f.Label, Before: f.Before.String(), After: ch.After[f.Field].String(), Outcome: o}})
+			d := ui.Diff{Field: f.Label, Outcome: o}
+			d.Before, d.BeforeAt = shownValue(f.Before)
+			d.After, d.AfterAt = shownValue(ch.After[f.Field])
+			key := f.Field
+			if ch.Op != automation.Update {
+				key = "" // a record is taken back as a whole
+			}
+			w.Diffs = append(w.Diffs, runui.WriteField{Key: key, Diff: d})
 		}
 		out = append(out, w)
 	}
@@ -219,9 +226,7 @@ func (s *scoped) runPage(c echo.Context) error {
 	}
 	add("Retry of", r.RetryOf)
 	add("Run", r.ID)
-	for _, st := range r.Steps {
-		v.Steps = append(v.Steps, s.runStep(st))
-	}
+	v.Steps, v.Attempts = s.stepsOrAttempts(r)
 	for i := len(r.Steps) - 1; i >= 0; i-- {
 		if st := r.Steps[i]; st.Kind == automation.StepError {
 			v.Problem = stepProblem(st)
@@ -235,6 +240,48 @@ func (s *scoped) runPage(c echo.Context) error {
 		}
 	}
 	return s.render(c, http.StatusOK, runui.DetailPage(sh, v))
+}
+
+// stepsOrAttempts is what a run did: its steps, or, when it was tried more than once, those of each attempt.
+func (s *Server) stepsOrAttempts(r automation.Run) (steps []runui.Step, attempts []runui.Attempt) {
+	if len(r.Earlier) == 0 {
+		for _, st := range r.Steps {
+			steps = append(steps, s.runStep(st))
+		}
+		return steps, nil
+	}
+	attempts = append(attempts, s.runAttempt(r.Attempt(), engine.Sentence(r)))
+	attempts[0].Newest = true
+	for _, a := range slices.Backward(r.Earlier) {
+		attempts = append(attempts, s.runAttempt(a, engine.AttemptSentence(a)))
+	}
+	return nil, attempts
+}
+
+func (s *Server) runAttempt(a automation.Attempt, text string) runui.Attempt {
+	out := runui.Attempt{Number: a.Number, At: s.moment(a.StartedAt()), Text: text}
+	calls := 0
+	for _, st := range a.Steps {
+		out.Steps = append(out.Steps, s.runStep(st))
+		calls += len(st.Calls)
+		for _, call := range st.Calls {
+			if call.TraceID != "" && (call.Status < 200 || call.Status >= 300) {
+				out.TraceID = call.TraceID
+			}
+		}
+	}
+	out.Cost = ui.Count(calls, "call", "calls") + ", took " + took(a.Took()) + "."
+	if a.LeftOut > 0 {
+		out.LeftOut = ui.Count(a.LeftOut, "attempt", "attempts") + " before this one " + are(a.LeftOut) + " not kept: of many, the first and the last are."
+	}
+	return out
+}
+
+func are(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // askedBy finds the open question a run left to a person.
@@ -260,6 +307,8 @@ func beganWith(r automation.Run) string {
 		return "a change found by polling"
 	case automation.Replay:
 		return "a replayed delivery, " + r.Event.Name
+	case automation.Below:
+		return "a change of a record that lives under it, or its time (" + r.Event.Name + ")"
 	case automation.Backfill:
 		return "a look at everyone"
 	case automation.Manual:
@@ -284,8 +333,8 @@ func stepProblem(st automation.Step) *ui.Problem {
 	return &ui.Problem{Tone: ui.Stop, Title: st.Title, Detail: st.Detail, Next: st.Advice, Words: st.Words, Code: st.Code}
 }
 
-func (s *scoped) runStep(st automation.Step) runui.Step {
-	out := runui.Step{At: ui.Moment{Machine: st.At.UTC().Format(time.RFC3339Nano), Text: st.At.UTC().Format("15:04:05")}, Title: st.Title, Text: st.Detail, Calls: exchanges(st.Calls)}
+func (s *Server) runStep(st automation.Step) runui.Step {
+	out := runui.Step{At: ui.Moment{Machine: st.At.UTC().Format(time.RFC3339Nano), Text: st.At.UTC().Format("15:04:05 UTC")}, Title: st.Title, Text: st.Detail, Calls: exchanges(st.Calls)}
 	switch st.Kind {
 	case automation.StepEvent:
 		out.Kind = runui.StepEvent

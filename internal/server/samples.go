@@ -3,8 +3,10 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +41,7 @@ type listing struct {
 	records []record.Record
 	total   int
 	until   time.Time
+	unseen  error // why what they borrow of others is not in them
 }
 
 type sampledPlan struct {
@@ -107,6 +110,7 @@ type sample struct {
 	options []ui.Option
 	record  *record.Record
 	why     string // there is none, in words
+	unseen  error  // why what it borrows of other records is not in it
 }
 
 // sampleOf finds the sample a person chose, or the first there is. A provider that does not answer costs the
@@ -140,7 +144,8 @@ func (s *scoped) sampleOf(c echo.Context, d desk) sample {
 	if len(records) == 0 {
 		return sample{why: "There is no " + d.source.schema.Label + " yet, so there are no sample values."}
 	}
-	out := sample{record: &records[max(i, 0)]}
+	chosen, unseen := s.withBorrowed(ctx, d.source, records[max(i, 0)])
+	out := sample{record: &chosen, unseen: unseen}
 	for _, r := range records {
 		out.options = append(out.options, ui.Option{Value: r.Ref.ID, Label: cmp.Or(joined(titleOf(r), detailOf(r)), r.Ref.ID)})
 	}
@@ -155,6 +160,57 @@ func (s *scoped) sampleByID(ctx context.Context, e end, id string) (record.Recor
 		return record.Record{}, err
 	}
 	return client.Get(ctx, record.Ref{Connection: e.Connection, Type: e.Object, ID: id})
+}
+
+// withBorrowed reads a sample once more with the fields a listing is spared. An account that does not answer, or does not
+// let us see them, costs those values and nothing else: then the record is answered without them, with the reason.
+func (s *scoped) withBorrowed(ctx context.Context, e end, r record.Record) (record.Record, error) {
+	fields := e.object.BorrowedFields()
+	if len(fields) == 0 {
+		return r, nil
+	}
+	key := "with borrowed " + r.Ref.String()
+	if l, ok := kept(s.recall, s.recall.listings, key); ok && s.Now().Before(l.until) {
+		return l.records[0], l.unseen
+	}
+	read, err := s.sampleByID(provider.WithWanted(ctx, e.Connection, e.Object, fields), e, r.Ref.ID)
+	if err == nil {
+		r = read
+	}
+	keep(s.recall, s.recall.listings, key, listing{records: []record.Record{r}, until: s.Now().Add(recallFor), unseen: err})
+	return r, err
+}
+
+// unseenProblem says of some fields that they could not be read and why; nil where all of them could be.
+func (s *scoped) unseenProblem(e end, unseen error, fields []string) *ui.Problem {
+	var labels []string
+	for _, key := range fields {
+		if label := e.label(key); slices.Contains(e.object.BorrowedFields(), key) && !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	if unseen == nil || len(labels) == 0 {
+		return nil
+	}
+	name, what := s.providerName(e.Provider), strings.Join(labels, ", ")
+	p := &ui.Problem{Tone: ui.Warn, Title: what + " could not be read in " + name + " just now", Detail: "It is not known to be empty: the sample is shown without it.", Next: "Reload the page in a moment.", Code: "unseen"}
+	if refused, ok := errors.AsType[*provider.Error](unseen); ok && refused.Kind == provider.Forbidden {
+		p.Title = name + " does not let Crosswalk read " + what + ": a permission is not granted"
+		if refused.Scope != "" {
+			p.Title = name + " does not let Crosswalk read " + what + ": the permission “" + refused.Scope + "” is not granted"
+		}
+		p.Detail, p.Next = "It is not known to be empty. An automation that uses it waits until the permission is there.", "Reconnect the account with all permissions."
+	}
+	p.Href, p.HrefLabel = healthHref(e.Connection), "Look at the connection"
+	return p
+}
+
+// unseenWord is what is shown in the place of a value that could not be read.
+func unseenWord(unseen error) string {
+	if provider.IsKind(unseen, provider.Forbidden) {
+		return "not granted"
+	}
+	return "not read"
 }
 
 func titleOf(r record.Record) string { return cmp.Or(r.Title, r.Ref.ID) }

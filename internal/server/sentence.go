@@ -130,6 +130,9 @@ func (s *scoped) automationItem(ctx context.Context, a automation.Automation) au
 	case a.State == automation.On:
 		item.Text = "On, and waiting for the first change."
 	}
+	if a.Next != nil {
+		item.Text += " Changes are not live yet."
+	}
 	return item
 }
 

@@ -3,12 +3,13 @@ package server
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
@@ -53,6 +54,8 @@ type Config struct {
 	KeeperWake func()
 	// UserContext opens what HighLevel's page hands to ours; nil: the app has no shared secret, and nobody signs in so.
 	UserContext func(sealed string) (UserContext, error)
+	// TrustedProxies are those whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 	// FrameHosts are the sources that may show our pages in a frame, as in a content security policy.
 	FrameHosts []string
 	// Fresh answers a newly built client of a connection in whatever state, to check it with.
@@ -73,7 +76,9 @@ type Server struct {
 	permissions map[string]Permission
 	directory   *directory
 	refusals    *refusals
-	held        *semaphore.Weighted // bodies of deliveries that are not stored yet
+	hashing     *hashing
+	heldBack    heldBack
+	held        *held // bodies of deliveries that are not stored yet
 }
 
 // blankSessions is copied, not made anew: scs starts a cleaner with each, for a store we replace, and nobody
@@ -84,7 +89,7 @@ var blankSessions = scs.New()
 func New(cfg Config) *Server {
 	s := &Server{
 		Config: cfg, live: newLives(cfg.In), setup: &setupGate{token: cfg.SetupToken}, recall: newRecall(),
-		directory: &directory{list: cfg.Connections.List, now: cfg.Now}, refusals: &refusals{now: cfg.Now}, held: semaphore.NewWeighted(maxHeld),
+		directory: &directory{list: cfg.Connections.List, now: cfg.Now}, refusals: &refusals{now: cfg.Now}, hashing: newHashing(), held: &held{},
 	}
 	sessions := *blankSessions
 	s.sessions = &sessions
@@ -109,16 +114,24 @@ func New(cfg Config) *Server {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = s.answerError
-	// X-Forwarded-For is believed from a proxy on this machine or in a private network only: anybody else could
-	// name a new address for every guess.
-	e.IPExtractor = echo.ExtractIPFromXFFHeader()
+	e.IPExtractor = addressOf(cfg.TrustedProxies)
 	s.echo = e
 	s.routes()
 	return s
 }
 
+// addressOf tells where a request comes from. X-Forwarded-For is believed from the operator's proxies only: anybody else
+// could name a new address for every guess.
+func addressOf(proxies []netip.Prefix) echo.IPExtractor {
+	trusted := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range proxies {
+		trusted = append(trusted, echo.TrustIPRange(&net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}))
+	}
+	return echo.ExtractIPFromXFFHeader(trusted...)
+}
+
 // ServeHTTP makes the server a handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(headAsGet(w, r)) }
 
 // Notify tells open pages that runs were stored; it never blocks.
 func (s *Server) Notify() { s.live.wake() }

@@ -28,6 +28,7 @@ type end struct {
 	known   bool
 	problem *ui.Problem // why the account cannot be asked
 	object  provider.Object
+	byKey   bool // connected without an app, which is what webhooks are sent to
 }
 
 func (e end) side() ui.Side { return side(e.Provider) }
@@ -41,7 +42,8 @@ func (e end) label(key string) string {
 
 // desk is an automation laid out for its pages: both sides described and the definition compiled against them.
 type desk struct {
-	a              automation.Automation
+	a              automation.Automation // as it is edited: where changes wait, with them
+	live           automation.Automation // as it works
 	source, target end
 	compiled       *engine.Compiled
 }
@@ -69,8 +71,15 @@ func (s *scoped) layOut(ctx context.Context, a automation.Automation) (desk, err
 	return s.layOutWith(ctx, a, connections), nil
 }
 
+// layOutEdited lays an automation out as its editors see it.
+func (s *scoped) layOutEdited(ctx context.Context, a automation.Automation) (desk, error) {
+	d, err := s.layOut(ctx, a.Edited())
+	d.live = a
+	return d, err
+}
+
 func (s *scoped) layOutWith(ctx context.Context, a automation.Automation, connections []connection.Connection) desk {
-	d := desk{a: a}
+	d := desk{a: a, live: a}
 	var both sync.WaitGroup
 	both.Go(func() { d.source = s.end(ctx, a.Definition.Source, connections, sourceKeys(a.Definition)) })
 	both.Go(func() { d.target = s.end(ctx, a.Definition.Target, connections, targetKeys(a.Definition)) })
@@ -94,6 +103,7 @@ func (s *scoped) end(ctx context.Context, e automation.Endpoint, connections []c
 		out.problem = &ui.Problem{Title: name + " needs reconnecting", Detail: connections[i].Problem, Next: "Reconnect it. Nothing is lost: this automation waits.", Href: "/connections", HrefLabel: "Reconnect " + name, Code: "needs_reconnect"}
 	}
 	if i >= 0 {
+		out.byKey = connections[i].Auth != connection.ByOAuth
 		out.schema, out.known, err = s.schema(ctx, e)
 		if err != nil && out.problem == nil {
 			out.problem = problemOf(err, name+" "+string(e.Object), side(e.Provider))

@@ -78,7 +78,7 @@ type fakeTries struct {
 
 func (f *fakeTries) Try(_ context.Context, t people.Try) (wait time.Duration, err error) {
 	f.change(t, func(tally people.Tally) people.Tally {
-		if wait = tally.Wait(f.now()); wait > 0 {
+		if wait = t.Wait(tally, f.now()); wait > 0 {
 			return tally
 		}
 		return tally.Tried(f.now())

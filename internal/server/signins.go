@@ -1,6 +1,9 @@
 package server
 
 import (
+	"context"
+	"strings"
+
 	"github.com/labstack/echo/v4"
 
 	"crosswalk/internal/people"
@@ -34,20 +37,41 @@ func (s *scoped) signInEnd(c echo.Context) error {
 	if id == browser(c).ID {
 		return s.signOut(c)
 	}
-	if err := s.Server.Store.EndSignIn(c.Request().Context(), user(c).ID, id); err != nil {
+	as, err := s.endsSignIns(c, func(x people.SignIn) bool { return x.ID == id })
+	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, user(c), people.AuditSessions)
+	if err := s.Server.Store.EndSignIn(as, user(c).ID, id); err != nil {
+		return err
+	}
 	s.flash(c, ui.Good, "Signed out", "That browser must sign in again.")
 	return redirect(c, "/settings#browsers")
 }
 
+// endsSignIns is for the one write that ends these of the person's sign-ins.
+func (s *scoped) endsSignIns(c echo.Context, which func(people.SignIn) bool) (context.Context, error) {
+	all, err := s.Server.Store.SignIns(c.Request().Context(), user(c).ID)
+	if err != nil {
+		return nil, err
+	}
+	var before []string
+	for _, x := range all {
+		if which(x) && !x.Over(s.Now()) {
+			before = append(before, people.Device(x.UserAgent)+" at "+x.Address)
+		}
+	}
+	return s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSessions, Before: strings.Join(before, ", "), After: "signed out"})
+}
+
 func (s *scoped) signInsEndOthers(c echo.Context) error {
-	n, err := s.Server.Store.EndSignIns(c.Request().Context(), user(c).ID, browser(c).ID)
+	as, err := s.endsSignIns(c, func(x people.SignIn) bool { return x.ID != browser(c).ID })
 	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, user(c), people.AuditSessions)
+	n, err := s.Server.Store.EndSignIns(as, user(c).ID, browser(c).ID)
+	if err != nil {
+		return err
+	}
 	s.flash(c, ui.Good, "Signed out", ui.Count(n, "other browser", "other browsers")+" must sign in again.")
 	return redirect(c, "/settings#browsers")
 }

@@ -114,9 +114,11 @@ func (s *scoped) testSend(c echo.Context) error {
 	}
 	var result automationui.TestResult
 	if c.FormValue("send") == "real" {
-		if result, err = s.sent(ctx, d, fields); err == nil {
-			s.note(c, people.AuditTestSend, string(d.a.ID), d.a.Name, "", string(result.Outcome)) // what was sent is people's data, and the run has it
+		// What is sent is people's data, and what came of it is told by the run.
+		if err := s.note(c, people.AuditTestSend, string(d.a.ID), d.a.Name, "", "sent for real"); err != nil {
+			return err
 		}
+		result, err = s.sent(ctx, d, fields)
 	} else {
 		result, err = s.shown(ctx, d, fields)
 	}
@@ -180,7 +182,7 @@ func writeWords(p automation.Plan) string {
 
 // sent carries a typed record out as a run marked as a test.
 func (s *scoped) sent(ctx context.Context, d desk, fields record.Fields) (automationui.TestResult, error) {
-	run, err := s.Trials.Send(interactive(ctx), d.a, fields)
+	run, err := s.Trials.Send(interactive(ctx), d.live, fields) // what waits to be live writes nothing
 	if err != nil {
 		return automationui.TestResult{}, err
 	}

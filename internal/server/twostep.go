@@ -105,14 +105,13 @@ func (s *Server) signInCode(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, u, people.AuditSignIn)
-	return s.enter(c, userID, s.sessions.GetString(ctx, keyHalfNext))
+	return s.letIn(c, u, "in two steps", s.sessions.GetString(ctx, keyHalfNext))
 }
 
 // codeProblem takes a code of the app or a recovery code, once; it says what is wrong with it, or nothing.
 func (s *Server) codeProblem(c echo.Context, f people.SecondFactor, code string) (words string, wait time.Duration, err error) {
 	ctx := c.Request().Context()
-	try := people.NewTry(people.DoorCode, f.UserID, c.RealIP())
+	try := s.newTry(people.DoorCode, f.UserID, c.RealIP())
 	if wait, err = s.Store.Try(ctx, try); err != nil {
 		return "", 0, err
 	}
@@ -204,7 +203,6 @@ func (s *Server) site() string {
 
 // twoStepBegin shows a new secret. It asks for the password, so that an open browser alone locks nobody out.
 func (s *scoped) twoStepBegin(c echo.Context) error {
-	ctx := c.Request().Context()
 	words, wait, err := s.passwordProblem(c, c.FormValue("current_password"))
 	if err != nil {
 		return err
@@ -217,7 +215,11 @@ func (s *scoped) twoStepBegin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Server.Store.BeginSecondFactor(ctx, id, sealed, s.Now()); err != nil {
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSecondFactor, Before: "off", After: "begun: a code of the app is still to be typed"})
+	if err != nil {
+		return err
+	}
+	if err := s.Server.Store.BeginSecondFactor(as, id, sealed, s.Now()); err != nil {
 		return err
 	}
 	return redirect(c, "/settings/two-step")
@@ -251,11 +253,14 @@ func (s *scoped) twoStepConfirm(c echo.Context) error {
 			"code": "This is not the code the app shows now. Look whether the clocks of your phone and this server agree."}})
 	}
 	codes := people.NewRecoveryCodes()
-	if err := s.Server.Store.ConfirmSecondFactor(ctx, id, f.BegunAt, step, people.RecoveryHashes(id, codes), browser(c).ID); err != nil {
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSecondFactor, Before: "off", After: "on, every other browser signed out"})
+	if err != nil {
+		return err
+	}
+	if err := s.Server.Store.ConfirmSecondFactor(as, id, f.BegunAt, step, people.RecoveryHashes(id, codes), browser(c).ID); err != nil {
 		return err
 	}
 	s.Log.InfoContext(ctx, "two-step sign-in switched on", "user_id", id)
-	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
 	return s.showRecoveryCodes(c, codes)
 }
 
@@ -297,10 +302,18 @@ func (s *scoped) twoStepCodes(c echo.Context) error {
 	}
 	codes := people.NewRecoveryCodes()
 	id := user(c).ID
-	if err := s.Server.Store.ReplaceRecoveryCodes(c.Request().Context(), id, people.RecoveryHashes(id, codes)); err != nil {
+	f, err := s.secondFactor(c.Request().Context(), id)
+	if err != nil {
 		return err
 	}
-	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
+	left := ui.Count(f.CodesLeft, "recovery code", "recovery codes") + " left"
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSecondFactor, Before: left, After: "other recovery codes, " + ui.Number(len(codes))})
+	if err != nil {
+		return err
+	}
+	if err := s.Server.Store.ReplaceRecoveryCodes(as, id, people.RecoveryHashes(id, codes)); err != nil {
+		return err
+	}
 	return s.showRecoveryCodes(c, codes)
 }
 
@@ -309,11 +322,14 @@ func (s *scoped) twoStepOff(c echo.Context) error {
 	if shown, err := s.proven(c, accountui.FormOff); shown || err != nil {
 		return err
 	}
-	if _, err := s.Server.Store.DropSecondFactor(ctx, user(c).ID); err != nil {
+	as, err := s.asPerson(c, user(c), people.AuditEntry{Kind: people.AuditSecondFactor, Before: "on", After: "off"})
+	if err != nil {
+		return err
+	}
+	if _, err := s.Server.Store.DropSecondFactor(as, user(c).ID); err != nil {
 		return err
 	}
 	s.Log.InfoContext(ctx, "two-step sign-in switched off", "user_id", user(c).ID)
-	s.noteOfPerson(c, user(c), people.AuditSecondFactor)
 	s.flash(c, ui.Good, "Two-step sign-in is off", "Your password alone is enough now.")
 	return redirect(c, "/settings/two-step")
 }

@@ -33,6 +33,7 @@ func trackOf(versions []automation.Version) track {
 		*stack = (*stack)[:n-1]
 		return v, true
 	}
+	versions = slices.DeleteFunc(slices.Clone(versions), func(v automation.Version) bool { return v.Discarded })
 	for i, v := range slices.Backward(versions) {
 		was := t.current
 		switch {

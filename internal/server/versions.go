@@ -50,12 +50,16 @@ func (s *scoped) versionsView(c echo.Context, d desk) (automationui.VersionsView
 	for _, saved := range versions {
 		v.Versions = append(v.Versions, automationui.SavedVersion{
 			Number: saved.Number, When: ui.Moment{Machine: saved.SavedAt.UTC().Format(time.RFC3339), Text: s.ago(saved.SavedAt)},
-			Who: cmp.Or(saved.SavedBy, "nobody known"), Note: capital(cmp.Or(saved.Note, "no note")), Current: saved.Number == d.a.Version,
+			Who: cmp.Or(saved.SavedBy, "nobody known"), Note: capital(cmp.Or(saved.Note, "no note")), Current: saved.Number == d.live.Version, Next: d.live.Next != nil && saved.Number == d.a.Version, Discarded: saved.Discarded,
 		})
 		v.Choices = append(v.Choices, ui.Option{Value: strconv.Itoa(saved.Number), Label: strconv.Itoa(saved.Number) + ": " + brief(saved.Note)})
 	}
 	to := versionAsked(c.QueryParam("to"), versions, d.a.Version)
-	from := versionAsked(c.QueryParam("from"), versions, max(to.Number-1, 1))
+	before := max(to.Number-1, 1)
+	if d.live.Next != nil && to.Number == d.a.Version {
+		before = d.live.Version
+	}
+	from := versionAsked(c.QueryParam("from"), versions, before)
 	v.From, v.To = strconv.Itoa(from.Number), strconv.Itoa(to.Number)
 	connections, err := s.Connections.List(c.Request().Context())
 	if err != nil {
@@ -210,9 +214,10 @@ func (s *scoped) versionRestore(c echo.Context) error {
 	return again(c, "/automations/"+string(d.a.ID)+"/versions")
 }
 
+// whileOn says that a change waits, or nothing.
 func whileOn(d desk) string {
-	if d.a.State == automation.On {
-		return "It counts from the next event."
+	if d.live.EditsWait() {
+		return "It is not live yet: look at what it would do, and put it live when you like."
 	}
 	return ""
 }

@@ -56,7 +56,10 @@ func (s *scoped) whenView(c echo.Context, d desk) automationui.WhenView {
 	}
 	v.Fields = fieldOptions(d.source.schema)
 	v.Problems = append(v.Problems, complain(v.Rule, d.compiled.RuleProblems)...)
-	if sample := s.sampleOf(c, d); sample.record != nil {
+	sample := s.sampleOf(c, d)
+	if p := s.unseenProblem(d.source, sample.unseen, def.Rule.Fields()); p != nil {
+		v.Problems = append(v.Problems, *p) // what it was not shown is not judged
+	} else if sample.record != nil {
 		verdict := d.compiled.Judge(*sample.record)
 		v.Verdict = &automationui.Verdict{Sample: titleOf(*sample.record), Passes: verdict.Passed, Text: verdict.Why()}
 	}
@@ -84,10 +87,11 @@ func (s *scoped) whenSave(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.layOut(c.Request().Context(), a)
+	d, err := s.layOutEdited(c.Request().Context(), a)
 	if err != nil {
 		return err
 	}
+	a = d.a
 	form, err := c.FormParams()
 	if err != nil {
 		return err

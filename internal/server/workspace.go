@@ -217,10 +217,10 @@ func (s *scoped) workspaceCreate(c echo.Context) error {
 		return s.showNewWorkspace(c, problemStatus, v)
 	}
 	w := people.Workspace{ID: s.NewID("ws"), Name: v.Name, CreatedAt: s.Now()}
-	if err := s.Server.Store.CreateWorkspace(ctx, w, user(c).ID); err != nil {
+	as := s.watch.with(ctx, people.AuditEntry{Workspace: w.ID, Kind: people.AuditWorkspaceCreate, Object: w.ID, Subject: w.Name, After: w.Name})
+	if err := s.Server.Store.CreateWorkspace(as, w, user(c).ID); err != nil {
 		return err
 	}
-	s.watch.note(ctx, people.AuditEntry{Workspace: w.ID, Kind: people.AuditWorkspaceCreate, Object: w.ID, Subject: w.Name, After: w.Name})
 	s.sessions.Put(ctx, sessionWorkspace, w.ID)
 	s.flash(c, ui.Good, "“"+w.Name+"” is ready", "It is empty: connect its accounts first.")
 	return redirect(c, "/")
@@ -232,10 +232,10 @@ func (s *scoped) workspaceRename(c echo.Context) error {
 		s.flash(c, ui.Stop, "Not renamed", words)
 		return redirect(c, "/settings/people")
 	}
-	if err := s.Server.Store.RenameWorkspace(c.Request().Context(), s.member.Workspace.ID, name); err != nil {
+	as := s.act(c, people.AuditWorkspaceRename, s.member.Workspace.ID, name, s.member.Workspace.Name, name)
+	if err := s.Server.Store.RenameWorkspace(as, s.member.Workspace.ID, name); err != nil {
 		return err
 	}
-	s.note(c, people.AuditWorkspaceRename, s.member.Workspace.ID, name, s.member.Workspace.Name, name)
 	s.flash(c, ui.Good, "Renamed", "")
 	return redirect(c, "/settings/people")
 }

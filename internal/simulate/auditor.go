@@ -27,6 +27,7 @@ type intent struct {
 	moment     int
 	automation string
 	source     recordKey
+	plan       string // for everyone, of which it is a part
 }
 
 // outcome is an attempt whose end became durable.
@@ -45,6 +46,7 @@ type evidence struct {
 	automations  []automation.Automation // of contacts
 	families     []*family
 	decisions    []decision
+	access       access
 	ends         int // the last moment
 	childWrites  []*call
 	ledger       *ledger
@@ -58,6 +60,10 @@ type evidence struct {
 	limits       map[side]limit
 	crashes      int
 	duplicates   bool
+	plans        []askedFor // for everyone
+	on           int        // the moment at which what was off was switched on
+	onAt         time.Time
+	lag          time.Duration // of HighLevel's search index by then
 }
 
 // auditor collects findings.
@@ -89,10 +95,13 @@ func (e evidence) audit() []Finding {
 	a.budgetKept()
 	a.nothingDropped()
 	a.noStorms()
+	a.quietWhileRemoved()
+	a.historyKept()
 	a.brakesKept()
 	a.deletesFollowed()
 	a.decisionsHeld()
 	a.children()
+	a.everyone()
 	return a.findings
 }
 
@@ -181,7 +190,7 @@ func (a *auditor) converged() {
 			if !passes(v.automation.Definition, source.now().fields) {
 				continue
 			}
-			if a.askedWho(source.key) || a.decidedWho(source.key) {
+			if a.askedWho(source.key) || a.decidedWho(source.key) || a.takenApart(source.key) || a.unreached(source) {
 				continue
 			}
 			target, named := a.counterpart(source.key)
@@ -191,11 +200,11 @@ func (a *auditor) converged() {
 				}
 				continue
 			}
-			if a.askedWho(target.key) || a.decidedWho(target.key) {
+			if a.askedWho(target.key) || a.decidedWho(target.key) || a.takenApart(target.key) {
 				continue
 			}
 			for _, row := range v.rows {
-				if row.Parts != nil || a.askedWhich(source.key, target, row) || a.askedWhich(target.key, target, row) {
+				if row.Parts != nil || a.wentBack(source, target, row) || a.askedWhich(source.key, target, row) || a.askedWhich(target.key, target, row) {
 					continue // judged where they are joined, or by a person
 				}
 				a.rowConverged(v.rows, row, source, target, named)
@@ -264,7 +273,7 @@ func (a *auditor) mayBeAlone(h *history, rows []mapping.Row) string {
 			// A counterpart that a person deleted is missed only when the other one is another than it was then.
 			if slices.Contains(a.partners[h.key], k) || shared(h, other) {
 				then, _ := h.held(other.now().moment)
-				if other.now().moment > lastMoved || a.twoWay() || !movedSince(rows, then.fields, f) {
+				if d, _ := a.deletes(); other.now().moment > lastMoved || a.twoWay() || d.Policy != automation.DeleteNothing || !movedSince(rows, then.fields, f) {
 					return "its counterpart was deleted"
 				}
 			}
@@ -372,12 +381,12 @@ func (a *auditor) tagsConverged(rows []mapping.Row, source, target *history, nam
 	}
 	want, have := labels(source.now().fields["tags"]), labels(target.now().fields["tags"])
 	for _, e := range want {
-		if !slices.Contains(have, e) && !removedByPerson(target, e) && !a.stuck(rows, source, target) {
+		if !slices.Contains(have, e) && !removedByPerson(target, e) && !a.tagWentBack(source, target, e) && !a.stuck(rows, source, target) {
 			a.find("converged", "%s has the tag %q, and %s has not", source.key, e, target.key)
 		}
 	}
 	for _, e := range have {
-		if !slices.Contains(want, e) && broughtByUs(target, e) && removedByPerson(source, e) && !a.facing() && !a.stuck(rows, source, target) {
+		if !slices.Contains(want, e) && broughtByUs(target, e) && removedByPerson(source, e) && !a.tagWentBack(source, target, e) && !a.facing() && !a.stuck(rows, source, target) {
 			a.find("converged", "%s still has the tag %q, which was taken from %s", target.key, e, source.key)
 		}
 	}
@@ -391,7 +400,7 @@ func (a *auditor) noDoubles() {
 			continue
 		}
 		source := c.task.source
-		if a.decidedWho(source) || a.decidedWho(k) {
+		if a.decidedWho(source) || a.decidedWho(k) || c.task.undoes { // somebody has seen that one would be made
 			continue
 		}
 		if source.side == k.side && a.ledger.contacts[source].alive() && h.alive() {
@@ -477,11 +486,11 @@ func (a *auditor) crossed(h *history, c *call) bool {
 	})
 }
 
-// learned is the moment at which we knew what a write had done: when its outcome was stored, or, where no answer came,
-// when a later attempt for the same record came to its end.
+// learned is the moment at which we knew what a write had done: when its outcome was stored, or, where no answer came or
+// one that it was refused though it was not, when a later attempt for the same record came to its end.
 func (a *auditor) learned(c *call) int {
 	for _, o := range a.outcomes {
-		if o.moment > c.moment && o.task.automation == c.task.automation && o.task.source == c.task.source && (o.task == c.task && c.answered || o.succeeded) {
+		if o.moment > c.moment && o.task.automation == c.task.automation && o.task.source == c.task.source && (o.task == c.task && c.answered && c.status < 400 || o.succeeded) {
 			return o.moment
 		}
 	}
@@ -498,7 +507,7 @@ func (a *auditor) nothingLost() {
 				continue
 			}
 			if now.gone {
-				if born := h.born().call; born != nil && born.task == now.call.task {
+				if born := h.born().call; born != nil && born.task == now.call.task || now.call.task != nil && now.call.task.undoes {
 					continue // a contact an upsert made by mistake is taken away by the very attempt that made it
 				}
 				a.deletedByUs(h)
@@ -653,6 +662,7 @@ func (a *auditor) nothingEchoed() {
 			}
 		}
 		reasons *= len(a.automations) // each has its own
+		reasons += 3 * len(a.plans)
 		for _, kind := range slices.Sorted(maps.Keys(groups[k])) {
 			if n := groups[k][kind]; n > reasons {
 				a.find("nothing echoed", "%s was written to %d times by %s, and there were %d reasons", k, n, kind, reasons)
@@ -766,7 +776,7 @@ func (a *auditor) partsKept() {
 		h := a.ledger.contacts[k]
 		for i := 1; i < len(h.versions); i++ {
 			now, before := h.versions[i], h.versions[i-1]
-			if now.call == nil || now.gone || now.call.task == nil || before.byPerson() && before.moment >= now.call.task.began {
+			if now.call == nil || now.gone || now.call.task == nil || now.call.task.undoes || before.byPerson() && before.moment >= now.call.task.began {
 				continue
 			}
 			for _, field := range slices.Sorted(maps.Keys(now.fields)) {

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -43,12 +44,15 @@ const (
 	SpendFreely      Mutation = "the call limit is not kept"
 	PullNoBrake      Mutation = "no brake is pulled"
 	HammerTokens     Mutation = "a renewal that failed is tried again at once"
+	UseOldTokens     Mutation = "the access of an app that is uninstalled goes on being used"
+	LateRemovals     Mutation = "an uninstallation that is told of late takes the new installation away"
 	DropHeld         Mutation = "what is held while nobody is connected is given up"
 	ForgetChildren   Mutation = "what a create may have made is not looked for under its parent"
 	MissChildren     Mutation = "a child that is missing from an answer counts as deleted"
 	MuffleDeletes    Mutation = "nobody hears that a child was deleted"
 	TurnDecisions    Mutation = "the other value is taken than a person chose"
 	AnyCounterpart   Mutation = "whoever was turned down is taken for the counterpart"
+	OverwriteRefused Mutation = "whoever a create is refused for is overwritten"
 )
 
 // Mutations are all of them.
@@ -56,7 +60,8 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		PullNoBrake, HammerTokens, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart,
+		PullNoBrake, HammerTokens, UseOldTokens, LateRemovals, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart, OverwriteRefused,
+		ShowWrites, ApplyUnseen, ForgetBegun, IgnoreStops, FeignDone, TakeEdits, TakeTheRun,
 	}
 }
 
@@ -181,7 +186,7 @@ type looseWorks struct {
 func (x looseWorks) Claim(ctx context.Context, id engine.WorkID, owner string, lease time.Duration) (engine.Work, bool, error) {
 	got, ok, err := x.ports.Claim(ctx, id, owner, lease)
 	if err == nil && !ok && x.m == ShareKeys {
-		if got, ok = x.s.Backdoor(id); ok {
+		if got, ok = x.s.(inMemory).Backdoor(id); ok {
 			x.p.takes(got)
 		}
 	}
@@ -190,9 +195,9 @@ func (x looseWorks) Claim(ctx context.Context, id engine.WorkID, owner string, l
 
 func (x looseWorks) Release(ctx context.Context, id engine.WorkID, owner string, retryAt time.Time, runID string) error {
 	if x.m == ForgetNews {
-		x.s.ForgetNews(id)
+		x.s.(inMemory).ForgetNews(id)
 	}
-	if x.m == DropHeld && x.p.world.access.broken {
+	if x.m == DropHeld && !x.p.world.connected() {
 		retryAt, runID = time.Time{}, ""
 	}
 	return x.ports.Release(ctx, id, owner, retryAt, runID)
@@ -265,7 +270,7 @@ func (x deafInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int, 
 // client wraps a provider's client. Every real one is also a Finder, lists children and deletes.
 func (m Mutation) client(p *process, id record.ConnectionID, c provider.Client) provider.Client {
 	switch m {
-	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous, ForgetChildren, MissChildren:
+	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous, ForgetChildren, MissChildren, OverwriteRefused:
 		return &looseClient{Client: c, p: p, m: m, highLevel: id == highLevelConnection, read: map[record.Ref]record.Record{}}
 	}
 	return c
@@ -316,6 +321,10 @@ func (x *looseClient) Create(ctx context.Context, w provider.Write) (record.Reco
 	switch {
 	case x.m == RepeatAmbiguous && provider.IsKind(err, provider.Ambiguous):
 		return x.Client.Create(ctx, w)
+	case x.m == OverwriteRefused && provider.IsKind(err, provider.Duplicate):
+		if e, ok := errors.AsType[*provider.Error](err); ok && !e.Existing.IsZero() {
+			return x.Client.Update(ctx, e.Existing, w)
+		}
 	case x.m == EchoAsked && err == nil:
 		r = asked(r, w)
 	}
@@ -372,6 +381,27 @@ var (
 	_ provider.Children = (*gleap.Client)(nil)
 	_ provider.Deleter  = (*gleap.Client)(nil)
 )
+
+// reached is how a process comes to its client of HighLevel in a day.
+func (m Mutation) reached(p *process, id record.ConnectionID) func(context.Context) (provider.Client, error) {
+	return func(ctx context.Context) (provider.Client, error) {
+		c, err := p.gateway.Client(ctx, id)
+		if err == nil {
+			p.had = c
+		} else if m == UseOldTokens && p.had != nil {
+			return p.had, nil
+		}
+		return c, err
+	}
+}
+
+// removal is what is read of a delivery that tells of an uninstallation.
+func (m Mutation) removal(n provider.Notice) provider.Notice {
+	if m == LateRemovals {
+		n.OccurredAt = time.Time{} // and one without a time is believed
+	}
+	return n
+}
 
 // renews is how often a renewal that failed is tried again on the spot.
 func (m Mutation) renews(renew func() error) error {

@@ -9,14 +9,13 @@ import (
 	"crosswalk/internal/mapping"
 )
 
-// nursery audits one family: its children in Gleap are the ones that people make, those in HighLevel the ones made for
-// them.
+// nursery audits one family: its children on the side it comes from are the ones that people make, those on the other side
+// the ones made for them.
 type nursery struct {
 	*auditor
 	family     *family
 	definition automation.Definition
 	forth      view
-	back       view
 	// wrote are our writes to these children.
 	wrote []*call
 }
@@ -26,7 +25,7 @@ func (a *auditor) children() {
 	for _, f := range a.families {
 		i := slices.IndexFunc(a.all, func(au automation.Automation) bool { return string(au.ID) == f.automation })
 		views := viewsOf(a.all[i : i+1])
-		n := nursery{auditor: a, family: f, definition: a.all[i].Definition, forth: views[0], back: views[1]}
+		n := nursery{auditor: a, family: f, definition: a.all[i].Definition, forth: views[0]}
 		for _, c := range a.childWrites {
 			if c.task != nil && c.task.automation == f.automation {
 				n.wrote = append(n.wrote, c)
@@ -63,15 +62,15 @@ func (n *nursery) counterpartOf(k recordKey) *history {
 	return made[len(made)-1]
 }
 
-// contactOf is the Gleap contact a child of Gleap is about at a moment; nil where it is about nobody.
+// contactOf is the contact that a child which people made is about; nil where it is about nobody.
 func (n *nursery) contactOf(h *history) *history {
 	under := h.now().fields[parentField]
 	for _, f := range n.families {
-		if ticket := f.ledger.contacts[recordKey{gleapSide, under}]; ticket != nil && f != n.family {
+		if ticket := f.ledger.contacts[recordKey{n.family.from, under}]; ticket != nil && f != n.family {
 			under = ticket.now().fields[parentField]
 		}
 	}
-	return n.ledger.contacts[recordKey{gleapSide, under}]
+	return n.ledger.contacts[recordKey{n.family.from, under}]
 }
 
 // withParent reports that a child went along with what it lived under, which deletes nothing.
@@ -87,9 +86,16 @@ func (n *nursery) withParent(h *history) bool {
 	return gone(n.ledger) || slices.ContainsFunc(n.families, func(f *family) bool { return gone(&f.ledger) })
 }
 
+// parentGone reports that what a child lived under is gone by now.
+func (n *nursery) parentGone(h *history) bool {
+	parent := recordKey{h.key.side, h.now().fields[parentField]}
+	gone := func(l *ledger) bool { return l.contacts[parent] != nil && !l.contacts[parent].alive() }
+	return gone(n.ledger) || slices.ContainsFunc(n.families, func(f *family) bool { return gone(&f.ledger) })
+}
+
 // eachOnce: every child of a contact with a counterpart has one, under that counterpart, and never had two.
 func (n *nursery) eachOnce() {
-	for _, source := range n.family.ledger.living(gleapSide) {
+	for _, source := range n.family.ledger.living(n.family.from) {
 		made := n.madeFor(source.key)
 		for i := 1; i < len(made); i++ {
 			if before := made[i-1]; !n.outOfSight(before, made[i]) {
@@ -110,7 +116,7 @@ func (n *nursery) eachOnce() {
 			continue
 		}
 		for _, h := range made {
-			parent := n.ledger.contacts[recordKey{highLevelSide, h.born().fields[parentField]}]
+			parent := n.ledger.contacts[recordKey{n.family.from.other(), h.born().fields[parentField]}]
 			if !n.linked(contact, parent) {
 				n.find("children once", "%s was made for %s under %s, who is not %s", h.key, source.key, h.born().fields[parentField], contact.key)
 			}
@@ -133,14 +139,14 @@ func (n *nursery) outOfSight(before, again *history) bool {
 
 // alike: what an automation maps is the same on both sides of a pair.
 func (n *nursery) alike() {
-	for _, source := range n.family.ledger.living(gleapSide) {
+	for _, source := range n.family.ledger.living(n.family.from) {
 		target := n.counterpartOf(source.key)
 		if target == nil || !target.alive() || !n.met(source, target) && n.outOfReach(source) {
 			continue
 		}
 		for _, row := range n.forth.rows {
-			if row.Target == "dueDate" {
-				continue // given once, and the ledger knows no days
+			if row.Target == "dueDate" && n.family.from == gleapSide {
+				continue // given once, and that ledger knows no days
 			}
 			want, have := mapsTo(row, source.now().fields), target.now().fields[row.Target]
 			if want == have || want == "" {
@@ -149,13 +155,54 @@ func (n *nursery) alike() {
 			if row.Direction != mapping.Both && lastTouch(target, row.Target) > lastChange(source, func(v version) string { return mapsTo(row, v.fields) }) {
 				continue // people note there what they did
 			}
+			if row.Direction != mapping.Both && n.sawOnly(source, row, lastTouch(target, row.Target), want) {
+				continue // it was otherwise for a while and is again what it was, and nobody saw it: nothing moved
+			}
 			n.find("children converged", "%s of %s is %q, and %s says %q", row.Target, target.key, have, source.key, want)
 		}
 	}
 }
 
-// mapsTo is what a row of a family's recipe makes of a child in Gleap.
+// sawOnly reports that a row made nothing else of a child whenever we looked, from the last time before a person touched the
+// other side.
+func (n *nursery) sawOnly(source *history, row mapping.Row, touched int, value string) bool {
+	before, after := false, true
+	for _, o := range n.outcomes {
+		if o.task.source != source.key || o.task.automation != n.family.automation || !o.succeeded {
+			continue
+		}
+		seen := slices.ContainsFunc([]int{o.task.began, o.moment}, func(moment int) bool {
+			then, there := source.held(moment)
+			return there && mapsTo(row, then.fields) == value
+		})
+		if o.moment < touched {
+			before = seen
+		} else {
+			after = after && seen
+		}
+	}
+	return before && after
+}
+
+// mapsTo is what a row of a family's recipe makes of a child that people made.
 func mapsTo(row mapping.Row, source fields) string {
+	status, ofAppointment := source["appointmentStatus"]
+	switch {
+	case ofAppointment && row.Target == "type":
+		return "INQUIRY"
+	case ofAppointment && row.Target == "status":
+		if slices.Contains([]string{"showed", "completed", "cancelled", "invalid"}, status) {
+			return "DONE"
+		}
+		return "OPEN"
+	case ofAppointment && row.Target == "priority":
+		if status == "noshow" {
+			return "HIGH"
+		}
+		return "MEDIUM"
+	case ofAppointment && row.Target == "description":
+		return strings.Trim(source["address"]+"\n"+source["notes"], "\n")
+	}
 	switch row.Target {
 	case "completed":
 		if source["status"] == "DONE" {
@@ -172,14 +219,14 @@ func mapsTo(row mapping.Row, source fields) string {
 func (n *nursery) filled(s side) []string {
 	var out []string
 	for _, row := range n.forth.rows {
-		if s == highLevelSide {
+		if s != n.family.from {
 			out = append(out, row.Target)
 		} else if row.Direction == mapping.Both {
 			out = append(out, row.Sources...)
 		}
 	}
 	switch d := n.definition.Deletes; {
-	case d.Policy == automation.DeleteMark && s == gleapSide:
+	case d.Policy == automation.DeleteMark && s == n.family.from:
 		out = append(out, d.SourceField)
 	case d.Policy == automation.DeleteMark:
 		out = append(out, d.Field)
@@ -195,12 +242,12 @@ func (n *nursery) onlyOurs() {
 			if v.byPerson() || v.gone {
 				continue
 			}
-			if k.side == highLevelSide && h.born().byPerson() {
-				n.find("children only mapped", "%s was written to, and is HighLevel's own", k)
+			if k.side != n.family.from && h.born().byPerson() {
+				n.find("children only mapped", "%s was written to, and is %s's own", k, k.side)
 				break
 			}
-			if k.side == gleapSide && i == 0 {
-				n.find("children only mapped", "%s was made by us in Gleap", k)
+			if k.side == n.family.from && i == 0 {
+				n.find("children only mapped", "%s was made by us, where people make them", k)
 			}
 			if i == 0 {
 				continue
@@ -232,7 +279,7 @@ func (n *nursery) keptWhatWasTyped() {
 				if field != "completed" && !n.journalHas(k, field, was) {
 					n.find("children lost", "%s of %s was %q, typed by a person; we wrote %q, and the journal does not know", field, k, was, now.fields[field])
 				}
-				if field == "title" || field == "body" {
+				if field == "title" || field == "body" || field == "description" {
 					n.typedSince(h, now, field, h.versions[at])
 				}
 			}
@@ -270,29 +317,28 @@ func (n *nursery) deletedAsAsked() {
 			if n.withParent(h) {
 				continue // which is judged where that is
 			}
-			// A note that goes with its ticket was deleted as well, whoever deleted the ticket.
-			asked := pair != nil && !pair.alive() && (pair.now().byPerson() || n.withParent(pair)) && pair.now().moment < end.moment
+			asked := pair != nil && !pair.alive() && pair.now().byPerson() && pair.now().moment < end.moment
 			if policy != automation.DeleteDelete {
 				n.find("children deleted", "%s was deleted by us", k)
 			} else if !asked {
 				n.find("children deleted", "%s was deleted by us, and nobody had deleted its counterpart", k)
-			} else if pair.key.side == highLevelSide && n.withParent(pair) {
-				n.find("children deleted", "%s was deleted by us, and its counterpart had gone along with its contact", k)
+			} else if n.withParent(pair) {
+				n.find("children deleted", "%s was deleted by us, and its counterpart had gone along with what it lived under", k)
 			}
 			continue
 		}
-		if pair == nil || !pair.alive() || n.withParent(h) {
-			continue
+		if pair == nil || !pair.alive() || n.withParent(h) || n.parentGone(h) {
+			continue // of what is gone from under a record that is gone nobody can tell which went first
 		}
 		switch {
 		case policy == automation.DeleteDelete && !n.outOfReach(pair) && n.met(h, pair):
 			n.find("children deleted", "a person deleted %s, and %s is still there", k, pair.key)
 		case policy == automation.DeleteMark && n.met(h, pair) && !n.outOfReach(pair):
 			field := n.definition.Deletes.Field
-			if pair.key.side == gleapSide {
+			if pair.key.side == n.family.from {
 				field = n.definition.Deletes.SourceField
 			}
-			if !slices.ContainsFunc(pair.versions, func(v version) bool { return v.fields[field] == n.definition.Deletes.Value }) {
+			if field != "" && !slices.ContainsFunc(pair.versions, func(v version) bool { return strings.HasPrefix(v.fields[field], n.definition.Deletes.Value) }) {
 				n.find("children deleted", "a person deleted %s, and %s does not say so", k, pair.key)
 			}
 		case policy != automation.DeleteMark:
@@ -309,7 +355,7 @@ func (n *nursery) deletedAsAsked() {
 
 // pairOf is the child of the other side that one was made for, or that was made for it.
 func (n *nursery) pairOf(h *history) *history {
-	if h.key.side == gleapSide {
+	if h.key.side == n.family.from {
 		return n.counterpartOf(h.key)
 	}
 	if c := h.born().call; c != nil && c.task != nil {
@@ -321,7 +367,7 @@ func (n *nursery) pairOf(h *history) *history {
 // met reports that we knew of a pair: what was made was answered for, at the latest by the next look at it.
 func (n *nursery) met(one, other *history) bool {
 	made := other
-	if one.key.side == highLevelSide {
+	if one.key.side != n.family.from {
 		made = one
 	}
 	return made.born().call.settled
@@ -331,7 +377,7 @@ func (n *nursery) met(one, other *history) bool {
 // person is asked who that is.
 func (n *nursery) outOfReach(h *history) bool {
 	source := h
-	if h.key.side == highLevelSide {
+	if h.key.side != n.family.from {
 		source = n.pairOf(h)
 	}
 	contact := n.contactOf(source)

@@ -14,26 +14,31 @@ import (
 	"crosswalk/internal/record"
 )
 
-// family is one kind of children on each side, and the automation that keeps them alike: what people make in Gleap is
-// made in HighLevel too, under the counterpart of its contact.
+// family is one kind of children on each side, and the automation that keeps them alike: what people make on the side it
+// comes from is made on the other side too, under the counterpart of its contact.
 type family struct {
 	automation string
+	from       side
 	types      [2]record.ObjectType // by side
 	ledger     ledger
 }
 
 const (
-	ticketsToTasks = "gleap-ticket-to-highlevel-task"
-	notesToNotes   = "gleap-note-to-highlevel-note"
+	ticketsToTasks        = "gleap-ticket-to-highlevel-task"
+	notesToNotes          = "gleap-note-to-highlevel-note"
+	appointmentsToTickets = "highlevel-appointment-to-gleap-ticket"
 )
 
 // familiesOf are the families that a scenario's automations make, in their order.
 func familiesOf(all []automation.Automation) []*family {
 	var out []*family
 	for _, a := range all {
-		if ends := [2]record.ObjectType{a.Definition.Source.Object, a.Definition.Target.Object}; ends[0] != record.Contact {
-			out = append(out, &family{automation: string(a.ID), types: ends, ledger: ledger{contacts: map[recordKey]*history{}}})
+		if a.Definition.Source.Object == record.Contact {
+			continue
 		}
+		f := &family{automation: string(a.ID), from: sideOf(a.Definition.Source), ledger: ledger{contacts: map[recordKey]*history{}}}
+		f.types[f.from], f.types[f.from.other()] = a.Definition.Source.Object, a.Definition.Target.Object
+		out = append(out, f)
 	}
 	return out
 }
@@ -96,6 +101,14 @@ func (w *world) childrenNow(s side, f *family) []child {
 	var out []child
 	add := func(id string, of fields) { out = append(out, child{recordKey{s, id}, of}) }
 	switch t := f.types[s]; {
+	case t == record.Appointment:
+		for _, x := range w.highLevel.Appointments() {
+			add(x.ID, fields{parentField: x.ContactID, "title": x.Title, "calendar": x.Calendar, "appointmentStatus": x.Status, "address": x.Address, "notes": x.Notes, "startTime": instant(x.Start)})
+		}
+	case s == gleapSide && t == record.Ticket && f.from == highLevelSide: // by the names that rows have for them
+		for _, x := range w.gleap.Tickets() {
+			add(x.ID, fields{parentField: x.ContactID, "title": x.Title, "description": x.Description, "status": x.Status, "priority": x.Priority, "type": x.Type, "dueDate": instant(x.DueDate)})
+		}
 	case s == gleapSide && t == record.Ticket:
 		for _, x := range w.gleap.Tickets() {
 			body := x.Description
@@ -120,10 +133,22 @@ func (w *world) childrenNow(s side, f *family) []child {
 	return out
 }
 
-// scheduleChildren plans what people will do with tickets, tasks and notes.
+// instant is a time as the ledger keeps it.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// scheduleChildren plans what people will do with tickets, tasks, notes and appointments.
 func (w *world) scheduleChildren(busy time.Duration) {
+	open := w.openTicket
+	if w.family(highLevelSide, record.Appointment) != nil {
+		open = w.book
+	}
 	for range 4 + w.dice.IntN(5) {
-		w.after(w.between(busy/10, busy*3/4), func() { w.openTicket() })
+		w.after(w.between(busy/10, busy*3/4), open)
 	}
 	for range 14 + w.dice.IntN(16) {
 		w.after(w.between(busy/6, busy-time.Second), w.somethingWithChildren)
@@ -160,6 +185,30 @@ func (w *world) openTicket() {
 	if id != "" && w.chance(50) {
 		w.after(w.between(0, 5*time.Second), func() { w.writeNote(id) })
 	}
+}
+
+// appointmentStatuses are what becomes of an appointment.
+var appointmentStatuses = []string{"confirmed", "showed", "noshow", "cancelled", "invalid"}
+
+// book is a person who books a contact in.
+func (w *world) book() {
+	contacts := w.ledger.living(highLevelSide)
+	if w.peopleGone || len(contacts) == 0 {
+		return
+	}
+	of := contacts[w.dice.IntN(len(contacts))].key.id
+	booked := map[string]any{"title": w.text("First visit", "Check-up", "Call"), "startTime": w.someday(), "calendarId": w.highLevel.CalendarIDs()[w.dice.IntN(2)]}
+	if w.chance(50) {
+		booked["notes"] = w.text("Brings papers", "In a hurry")
+	}
+	w.result.Edits++
+	w.highLevel.PersonBooksAppointment(of, booked)
+	w.observeChildren(highLevelSide, nil)
+}
+
+// someday is a time within the next weeks, as a form takes it.
+func (w *world) someday() string {
+	return w.clock.Add(time.Duration(1+w.dice.IntN(14*48)) * 30 * time.Minute).Truncate(time.Minute).Format(time.RFC3339)
 }
 
 func (w *world) writeNote(ticket string) {
@@ -206,10 +255,13 @@ func (f *family) madeFor(k recordKey) (recordKey, bool) {
 	return recordKey{}, false
 }
 
-// ownChild is a task or a note of HighLevel's people, which is none of ours; in Gleap it is one more note.
+// ownChild is a task or a note of HighLevel's people, or a ticket of Gleap's where tickets are made of appointments, which is
+// none of ours; elsewhere in Gleap it is one more note.
 func (w *world) ownChild(s side) {
 	if s == gleapSide {
-		if f := w.family(gleapSide, record.Ticket); f != nil {
+		if f := w.family(gleapSide, record.Ticket); f != nil && f.from == highLevelSide {
+			w.openTicket()
+		} else if f != nil {
 			if tickets := f.ledger.living(gleapSide); len(tickets) > 0 {
 				w.writeNote(tickets[w.dice.IntN(len(tickets))].key.id)
 			}
@@ -218,6 +270,10 @@ func (w *world) ownChild(s side) {
 	}
 	contacts := w.ledger.living(highLevelSide)
 	if len(contacts) == 0 {
+		return
+	}
+	if w.family(highLevelSide, record.Appointment) != nil {
+		w.book()
 		return
 	}
 	of := contacts[w.dice.IntN(len(contacts))].key.id
@@ -247,10 +303,26 @@ func (w *world) editChild(f *family, k recordKey) {
 	w.result.Edits++
 	var err error
 	switch t := f.types[k.side]; {
+	case t == record.Appointment && w.chance(40):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"appointmentStatus": appointmentStatuses[w.dice.IntN(len(appointmentStatuses))]})
+	case t == record.Appointment && w.chance(60):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"startTime": w.someday()})
+	case t == record.Appointment && w.chance(50):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"title": w.text("Second visit", "Long call")})
+	case t == record.Appointment:
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"notes": w.text("Was here before", "Needs a ramp")})
 	case t == record.Ticket && w.chance(50):
 		err = w.gleap.PersonEditsTicket(k.id, map[string]any{"status": statuses[w.dice.IntN(len(statuses))]})
 	case t == record.Ticket && w.chance(70):
 		err = w.gleap.PersonEditsTicket(k.id, map[string]any{"title": w.text("It is still broken", "Two questions")})
+	case t == record.Appointment && w.chance(40):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"appointmentStatus": appointmentStatuses[w.dice.IntN(len(appointmentStatuses))]})
+	case t == record.Appointment && w.chance(60):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"startTime": w.someday()})
+	case t == record.Appointment && w.chance(50):
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"title": w.text("Second visit", "Long call")})
+	case t == record.Appointment:
+		err = w.highLevel.PersonEditsAppointment(k.id, map[string]any{"notes": w.text("Was here before", "Needs a ramp")})
 	case t == record.Ticket && w.chance(50):
 		err = w.gleap.PersonEditsTicket(k.id, map[string]any{"description": w.text("It says yes now", "Since yesterday")})
 	case t == record.Ticket:
@@ -276,6 +348,8 @@ func (w *world) deleteChild(f *family, k recordKey) {
 	w.result.Edits++
 	var err error
 	switch t := f.types[k.side]; {
+	case t == record.Appointment:
+		err = w.highLevel.PersonDeletesAppointment(k.id)
 	case t == record.Ticket:
 		err = w.gleap.PersonDeletesTicket(k.id)
 	case t == record.Task:
@@ -324,16 +398,14 @@ func (w *world) stirMade(c *call) {
 // compared is what the daily comparison tells of: what is gone, of which nobody else may have told, and of children every
 // pair, for HighLevel's notes are listed nowhere. Only its hints are played here; what they lead to is the live path's.
 func (w *world) compared() {
-	for _, k := range w.ledger.order {
-		if w.scenario.leave && !w.ledger.contacts[k].alive() {
-			w.hint(k, record.Contact, provider.Deleted)
-		}
+	if w.scenario.leave || w.scenario.asks != (asks{}) {
+		w.compareEveryone()
 	}
 	for _, f := range w.families {
 		for _, k := range f.ledger.order {
 			if !f.ledger.contacts[k].alive() {
 				w.hint(k, f.types[k.side], provider.Deleted)
-			} else if k.side == gleapSide { // which its pair's key is
+			} else if k.side == f.from { // which its pair's key is
 				w.hint(k, f.types[k.side], provider.Updated)
 			}
 		}

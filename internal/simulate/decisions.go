@@ -25,7 +25,7 @@ func (w *world) decide() {
 			continue
 		}
 		d := w.choose(r)
-		if err := w.store.Decide(r.ID, r.Run, d); err != nil {
+		if err := w.store.decide(w.ctx, r.ID, r.Run, d); w.stored(err) != nil {
 			w.tell("deciding %s: %v", r.ID, err)
 			continue
 		}
@@ -113,14 +113,11 @@ func (a *auditor) identityHeld(i int, d decision) {
 		case to.id == "":
 		case !d.decision.Counterpart.IsZero() && to != chosen && a.aliveAt(chosen, c.moment):
 			a.find("decisions held", "%s is %s, as a person decided, and %s was written to", source, chosen, to)
-		case d.decision.CreateNew && a.distinct(to) && slices.ContainsFunc(d.review.Plan.Identity.Candidates, func(c automation.Candidate) bool { return keyOf(c.Ref) == to }):
+		case d.decision.CreateNew && slices.ContainsFunc(d.review.Plan.Identity.Candidates, func(c automation.Candidate) bool { return keyOf(c.Ref) == to }):
 			a.find("decisions held", "%s is none of those it was asked about, as a person decided, and %s was written to", source, to)
 		}
 	}
 }
-
-// distinct reports that a side takes two contacts with one address: where it does not, there can be no new one.
-func (a *auditor) distinct(k recordKey) bool { return k.side == gleapSide || a.duplicates }
 
 func (a *auditor) aliveAt(k recordKey, moment int) bool {
 	h := a.ledger.contacts[k]

@@ -6,22 +6,25 @@ import (
 	"crosswalk/internal/automation"
 )
 
-// deletes is what becomes of the counterparts of deleted contacts in this world.
-func (a *auditor) deletes() automation.Deletes {
-	for _, au := range a.automations {
-		if au.Definition.Deletes.Policy != automation.DeleteNothing {
-			return au.Definition.Deletes
+// deletes is what becomes of the counterparts of deleted contacts in this world, and counts whether it does where a
+// contact of one side was deleted: what nothing leads back from is a copy, and takes nothing along.
+func (a *auditor) deletes() (d automation.Deletes, counts func(side) bool) {
+	for _, v := range a.views {
+		if d := v.automation.Definition; d.Deletes.Policy != automation.DeleteNothing {
+			return d.Deletes, func(s side) bool {
+				return s == sideOf(d.Source) || a.twoWay() || d.Deletes.Policy != automation.DeleteDelete
+			}
 		}
 	}
-	return automation.Deletes{}
+	return automation.Deletes{}, nil
 }
 
 // deletedByUs judges a contact that we deleted: only the policy may ask for that, and only after a person had deleted the
 // one it goes with.
 func (a *auditor) deletedByUs(h *history) {
-	if a.deletes().Policy == automation.DeleteDelete && slices.ContainsFunc(a.partners[h.key], func(k recordKey) bool {
+	if d, counts := a.deletes(); d.Policy == automation.DeleteDelete && slices.ContainsFunc(a.partners[h.key], func(k recordKey) bool {
 		with := a.ledger.contacts[k].now()
-		return with.gone && with.byPerson() && with.moment < h.now().moment
+		return counts(k.side) && with.gone && with.byPerson() && with.moment < h.now().moment
 	}) {
 		return
 	}
@@ -30,13 +33,13 @@ func (a *auditor) deletedByUs(h *history) {
 
 // deletesFollowed: what a person deleted is deleted, or marked, on the other side where the policy says so.
 func (a *auditor) deletesFollowed() {
-	d := a.deletes()
+	d, counts := a.deletes()
 	if d.Policy != automation.DeleteDelete && d.Policy != automation.DeleteMark {
 		return
 	}
 	for _, k := range a.ledger.order {
 		h := a.ledger.contacts[k]
-		if h.alive() || !h.now().byPerson() {
+		if h.alive() || !h.now().byPerson() || !counts(k.side) {
 			continue
 		}
 		for _, p := range a.partners[k] {

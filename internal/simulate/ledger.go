@@ -100,6 +100,8 @@ type task struct {
 	claimedAt  time.Time
 	process    string
 	attempt    int
+	plan       string // for everyone, of which it is a part
+	undoes     bool   // it takes back what was written
 }
 
 // call is one request that reached a twin, or should have.
@@ -114,6 +116,9 @@ type call struct {
 	answered bool // and we its answer
 	task     *task
 	settled  bool // its outcome is durable
+	// change and run are the write in the journal, and shows that a plan is only shown.
+	change, run string
+	shows       bool
 }
 
 // mutates reports a request that may change something.

@@ -139,7 +139,7 @@ func (w *world) letGoOn(id automation.ID) {
 	w.after(w.between(time.Minute, 10*time.Minute), func() {
 		w.underWay--
 		w.tell("a person lets %s go on", id)
-		_ = w.store.SetState(w.ctx, id, automation.On, "") // every automation of a world is there
+		_ = w.stored(w.store.SetState(w.ctx, id, automation.On, ""))
 	})
 }
 
@@ -352,7 +352,7 @@ func (w *world) retag(now fields, set map[string]any) {
 
 // hookFor posts the webhook that HighLevel would send for a change.
 func (w *world) hookFor(k recordKey, changed []string) {
-	if k.side != highLevelSide {
+	if k.side != highLevelSide || w.access.away {
 		return
 	}
 	kind := "ContactUpdate"

@@ -12,7 +12,6 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/connection"
 	"crosswalk/internal/engine"
-	"crosswalk/internal/engine/memory"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
@@ -45,12 +44,18 @@ type process struct {
 	dead  bool
 	busy  bool
 	task  *task
+	// carrying is the plan for everyone that it is at, and intended the write that was announced last.
+	carrying *carrying
+	intended automation.Change
 
 	clients map[record.ConnectionID]provider.Client
 	runner  *engine.Runner
+	plans   *engine.PopulationRunner
 	router  *engine.Router
 	poller  *engine.Poller
-	access  *connection.Tokens // of HighLevel, in a day; nil: a key that never runs out
+	gateway *connection.Gateway // to HighLevel, in a day; nil: a key that never runs out
+	service *connection.Service
+	had     provider.Client // the last that the gateway gave
 	hooks   map[side]provider.Webhooks
 }
 
@@ -60,20 +65,20 @@ func (w *world) start(name string, generation int) *process {
 	secret := func(s string) func(context.Context) (string, error) {
 		return func(context.Context) (string, error) { return s, nil }
 	}
-	token, refresh := secret(w.highLevelReady.Token), (func(context.Context) error)(nil)
+	toHighLevel := highlevel.Config{
+		Connection: highLevelConnection, LocationID: w.highLevelReady.LocationID, BaseURL: w.highLevelReady.URL, Token: secret(w.highLevelReady.Token),
+		Transport: wire{w, p, highLevelSide}, Budget: w.budgets[highLevelSide], Now: now,
+	}
 	if w.scenario.lasts > 0 {
-		p.access = w.tokens(p)
-		token, refresh = p.access.Token, p.access.Refresh
+		store := accounts{w.store.accounts(), p}
+		p.gateway, p.service = w.gateway(p, store, toHighLevel), w.service(p, store)
 	}
 	p.clients = map[record.ConnectionID]provider.Client{
 		gleapConnection: gleap.New(gleap.Config{
 			Connection: gleapConnection, ProjectID: w.gleapReady.ProjectID, BaseURL: w.gleapReady.URL, Token: secret(w.gleapReady.Token),
 			Transport: wire{w, p, gleapSide}, Budget: w.budgets[gleapSide], Now: now,
 		}),
-		highLevelConnection: highlevel.New(highlevel.Config{
-			Connection: highLevelConnection, LocationID: w.highLevelReady.LocationID, BaseURL: w.highLevelReady.URL, Token: token, Refresh: refresh,
-			Transport: wire{w, p, highLevelSide}, Budget: w.budgets[highLevelSide], Now: now,
-		}),
+		highLevelConnection: highlevel.New(toHighLevel),
 	}
 	for id, c := range p.clients {
 		p.clients[id] = w.broken.client(p, id, c)
@@ -88,7 +93,8 @@ func (w *world) start(name string, generation int) *process {
 		Now: now, NewID: w.newID, Log: slog.New(slog.DiscardHandler),
 	}
 	p.runner = &engine.Runner{Works: works, Reconciler: reconciler, Owner: p.owner}
-	p.router = &engine.Router{Automations: automations, Links: links, Routing: store}
+	p.plans = w.everyone(p, reconciler, store)
+	p.router = &engine.Router{Automations: automations, Links: links, Routing: store, Descriptors: descriptors}
 	p.poller = &engine.Poller{Inbox: inbox, Cursors: cursors, Gateway: p, Now: now, NewID: w.newID}
 	return p
 }
@@ -96,12 +102,12 @@ func (w *world) start(name string, generation int) *process {
 var descriptors = map[provider.ID]provider.Descriptor{gleap.ID: gleap.Descriptor(), highlevel.ID: highlevel.Descriptor()}
 
 // Client implements engine.Gateway.
-func (p *process) Client(_ context.Context, id record.ConnectionID) (provider.Client, error) {
+func (p *process) Client(ctx context.Context, id record.ConnectionID) (provider.Client, error) {
 	if p.dead {
 		return nil, errDead
 	}
-	if err := p.world.accessible(id); err != nil {
-		return nil, err
+	if p.gateway != nil && id == highLevelConnection {
+		return p.world.broken.reached(p, id)(ctx)
 	}
 	c, ok := p.clients[id]
 	if !ok {
@@ -120,6 +126,7 @@ func (p *process) dieFor(long time.Duration, when, what string) {
 	p.dead = true
 	w.result.Crashes++
 	w.tell("%s crashes %s %s", p.name, when, what)
+	_ = w.stored(w.store.crashed(w.ctx))
 	w.after(long, func() { w.restart(p.name) })
 }
 
@@ -133,11 +140,11 @@ func (p *process) durable(what string, write func() error) error {
 		p.die("before", what)
 		return errDead
 	case crashAfter:
-		err := write()
+		err := p.world.stored(write())
 		p.die("after", what)
 		return errors.Join(errDead, err)
 	}
-	return write()
+	return p.world.stored(write())
 }
 
 // read is one look into the store.
@@ -146,7 +153,8 @@ func read[T any](p *process, look func() (T, error)) (T, error) {
 		var none T
 		return none, errDead
 	}
-	return look()
+	got, err := look()
+	return got, p.world.stored(err)
 }
 
 // crashPlan says at which writes processes crash.
@@ -181,7 +189,7 @@ func (c *crashPlan) next(dice *rand.Rand) crash {
 // ports are the store as one process sees it.
 type ports struct {
 	p *process
-	s *memory.Store
+	s backing
 }
 
 func (x ports) Automation(ctx context.Context, id automation.ID) (automation.Automation, error) {
@@ -224,7 +232,8 @@ func (x ports) FindLink(ctx context.Context, source record.Ref, target record.Co
 	if x.p.dead {
 		return automation.Link{}, automation.Base{}, false, errDead
 	}
-	return x.s.FindLink(ctx, source, target, t, a)
+	link, base, ok, err := x.s.FindLink(ctx, source, target, t, a)
+	return link, base, ok, x.p.world.stored(err)
 }
 
 func (x ports) LinksOf(ctx context.Context, sources []record.Ref, target record.ConnectionID, t record.ObjectType, a automation.ID) (map[record.Ref]engine.LinkBase, error) {
@@ -240,18 +249,23 @@ func (x ports) UnansweredCreates(ctx context.Context, in record.ConnectionID, t 
 }
 
 func (x ports) Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error {
+	x.p.writesFor(r, c.Source)
+	x.p.intended = c
 	return x.p.durable("the intent", func() error {
 		if err := x.s.Intend(ctx, r, c, limits); err != nil {
 			return err
 		}
 		w := x.p.world
-		w.intents = append(w.intents, intent{w.moment(), string(c.Automation), keyOf(c.Source)})
+		w.intents = append(w.intents, intent{w.moment(), string(c.Automation), keyOf(c.Source), x.p.planned()})
 		return nil
 	})
 }
 
 func (x ports) Finish(ctx context.Context, f engine.Finish) error {
 	busy := x.p.task
+	if x.p.carrying != nil {
+		x.p.task = nil // a plan is busy with one record after the other
+	}
 	err := x.p.durable("the outcome", func() error {
 		if err := x.s.Finish(ctx, f); err != nil {
 			return err
@@ -289,7 +303,8 @@ func (x ports) PollCursor(ctx context.Context, c record.ConnectionID, t record.O
 	if x.p.dead {
 		return engine.PollCursor{}, false, errDead
 	}
-	return x.s.PollCursor(ctx, c, t)
+	cursor, ok, err := x.s.PollCursor(ctx, c, t)
+	return cursor, ok, x.p.world.stored(err)
 }
 
 func (x ports) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
@@ -319,7 +334,14 @@ func (x ports) Release(ctx context.Context, id engine.WorkID, owner string, retr
 
 func (x ports) ClaimKeys(ctx context.Context, keys []engine.Key, owner string, lease time.Duration) (got map[engine.Key]engine.WorkID, err error) {
 	err = x.p.durable("the claim", func() (err error) { got, err = x.s.ClaimKeys(ctx, keys, owner, lease); return err })
+	if x.p.carrying != nil {
+		x.p.carrying.claimed = x.p.world.clock
+	}
 	return got, err
+}
+
+func (x ports) KeepKeys(ctx context.Context, ids []engine.WorkID, owner string, lease time.Duration) error {
+	return x.p.durable("the longer lease", func() error { return x.s.KeepKeys(ctx, ids, owner, lease) })
 }
 
 func (x ports) ReleaseKeys(ctx context.Context, ids []engine.WorkID, owner string) error {
@@ -353,6 +375,11 @@ func (p *process) receive(ctx context.Context, d *delivery) int {
 	}
 	if n.Change == provider.Ignored {
 		return http.StatusOK
+	}
+	if n.Change == provider.Installed || n.Change == provider.Removed {
+		if err := p.installation(ctx, n); err != nil {
+			return http.StatusServiceUnavailable
+		}
 	}
 	w := p.world
 	d.dedupe = n.DedupeKey

@@ -31,6 +31,8 @@ type scenario struct {
 	decided bool
 	// leave lets people delete more contacts than elsewhere.
 	leave bool
+	// asks is what people ask for about everyone.
+	asks asks
 	// lasts is how long people are at work, in a world in which the access to HighLevel runs out; zero is some minutes.
 	lasts time.Duration
 }
@@ -45,9 +47,15 @@ type part struct {
 // access is taken away until a person connects again.
 const Day = "a day"
 
+// Booked is the scenario of appointments in HighLevel, of which tickets are made in Gleap.
+const Booked = "appointments"
+
 // Braked is the scenario of an automation that may write little in an hour, is paused when it reaches that limit, and goes
 // on when a person lets it.
 const Braked = "two-way, braked"
+
+// Copied is the scenario of an automation that leads one way and deletes the copy of what was deleted, and nothing else.
+const Copied = "one way, deleting"
 
 // brakedAt is how many writes an hour that automation may make.
 const brakedAt = 8
@@ -147,6 +155,15 @@ var scenarios = []scenario{
 	{name: "two-way, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true},
 	{name: "one way, decided", share: 1, parts: []part{{toHighLevel, owned(mapping.OwnerAsk)}}, entered: []side{gleapSide, gleapSide, highLevelSide}, phoneOnly: true, decided: true},
 	{name: "two-way, decided", share: 1, parts: []part{{toGleap, both(twoWay, owned(mapping.OwnerAsk))}}, entered: []side{gleapSide, highLevelSide}, decided: true},
+	// Played by a test of its own.
+	{name: Booked, parts: []part{{toGleap, twoWay}, {appointmentsToTickets, nil}}, entered: []side{gleapSide, highLevelSide}},
+	// Played only when they are asked for, so that every seed stays in the world it was found in.
+	{name: Copied, parts: []part{{toHighLevel, deletes}}, entered: []side{gleapSide, gleapSide, highLevelSide}, leave: true},
+	{name: "everyone", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, asks: asks{shows: true, undos: true}},
+	{name: "everyone, one way", share: 1, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, gleapSide, highLevelSide}, asks: asks{shows: true, undos: true}},
+	{name: "everyone, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true, asks: asks{shows: true}},
+	{name: "backfill", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, asks: asks{fill: true, undos: true}},
+	{name: "backfill, one way", share: 1, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, gleapSide, highLevelSide}, asks: asks{fill: true, shows: true}},
 	// Played only when it is asked for: it is long.
 	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.

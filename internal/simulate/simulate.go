@@ -15,6 +15,8 @@ type Options struct {
 	Workers int // at once; 0 is one per core
 	// Scenario keeps to one scenario by name; empty lets the seed choose.
 	Scenario string
+	// Store keeps the data of every world; empty lets the seed choose, which seldom takes SQLite.
+	Store Store
 	// Story is told what happens, one line at a time and one world after the other; nil is silent.
 	Story func(line string)
 	// Broken breaks the engine on purpose, for the auditor's own test.
@@ -28,6 +30,7 @@ type Options struct {
 type Result struct {
 	Seed        uint64
 	Scenario    string
+	Store       Store
 	Findings    []Finding
 	Edits       int // made by people
 	Writes      int // made by us, and taken by a twin
@@ -35,7 +38,11 @@ type Result struct {
 	Crashes     int
 	Renewals    int // of the access to HighLevel
 	Connects    int // by people
+	Uninstalls  int // by people
 	Brakes      int // pulled
+	Plans       int // for everyone, that somebody asked for
+	Carried     int // items of them that were carried out
+	Undone      int // of those, what took a write back
 	Deliveries  int // webhooks sent
 	Lost        int // of those, never stored
 	Runs        int
@@ -125,7 +132,7 @@ func (s *Summary) add(r Result) {
 	s.VirtualTime += r.VirtualTime
 }
 
-// One simulates one seed and keeps its whole story. Of the options only Scenario and Broken count.
+// One simulates one seed and keeps its whole story. Of the options only Scenario, Store and Broken count.
 func One(ctx context.Context, seed uint64, o Options) Result { return simulate(ctx, seed, o, true) }
 
 func simulate(ctx context.Context, seed uint64, o Options, tell bool) Result {
@@ -135,14 +142,18 @@ func simulate(ctx context.Context, seed uint64, o Options, tell bool) Result {
 	}
 	defer w.close()
 	rested := w.live()
+	seen := w.evidence(rested)
 	r := w.result
-	r.Findings = w.evidence(rested).audit()
+	r.Findings = seen.audit()
+	r.Runs, err = w.store.runs(ctx)
+	if _ = w.stored(err); w.storeFailed != nil {
+		r.Findings = append(r.Findings, Finding{Kind: "broken world", Text: "the store: " + w.storeFailed.Error()})
+	}
 	if w.realTime {
 		r.Findings = append(r.Findings, Finding{Kind: "broken world", Text: "a request would have been cut short by the clock on the wall"})
 	}
 	r.VirtualTime = w.clock.Sub(beginning)
 	r.Connects = w.access.asked
-	r.Runs = len(w.store.Runs())
 	r.Trace = w.story
 	if tell {
 		for _, f := range r.Findings {

@@ -49,6 +49,7 @@ func (x wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: timeoutError{}}
 	}
 	c := &call{side: x.side, method: r.Method, path: r.URL.Path, task: x.process.task, sent: w.clock}
+	x.process.calls(c)
 	w.pass(w.between(10*time.Millisecond, 180*time.Millisecond))
 	if x.process.dead {
 		return nil, errDead

@@ -13,7 +13,6 @@ import (
 	"crosswalk/internal/apiclient"
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
-	"crosswalk/internal/engine/memory"
 	"crosswalk/internal/provider"
 	"crosswalk/internal/provider/gleap"
 	"crosswalk/internal/provider/highlevel"
@@ -94,7 +93,8 @@ type world struct {
 	limits         map[side]limit
 	families       []*family
 	duplicates     bool // HighLevel allows several contacts with one address
-	store          *memory.Store
+	store          backing
+	storeFailed    error // what no store may answer
 	definitions    []automation.Automation
 	hooks          map[side]provider.Webhooks
 	processes      map[string]*process
@@ -117,7 +117,12 @@ type world struct {
 	outcomes     []outcome
 	deliveries   []*delivery
 	decisions    []decision
-	underWay     int // deliveries and jobs that are still to be done
+	requests     []*request
+	on           int // the moment at which what was off was switched on
+	onAt         time.Time
+	lag          time.Duration // of HighLevel's search index by then
+	unheard      bool          // what people do is told to nobody
+	underWay     int           // deliveries and jobs that are still to be done
 	polled       []polled
 	quiet        map[polled]int
 	result       Result
@@ -176,11 +181,16 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 			continue
 		}
 		// A wait would be a real one: what does not fit is refused at once and tried again in the world's own time.
-		w.budgets[s] = apiclient.NewBudget(apiclient.BudgetConfig{Burst: l.calls, Interval: l.in, MaxWait: 1, Now: now})
+		w.budgets[s] = apiclient.NewBudget(apiclient.BudgetConfig{Burst: l.calls, Interval: l.in, MaxWait: 1, Patience: 1, Now: now})
 	}
-	w.store = memory.New(now, w.enqueued)
+	w.result.Store = o.Store.of(seed, o.Broken)
+	if w.store, err = newBacking(ctx, w.result.Store, now, w.enqueued); err != nil {
+		return nil, err
+	}
 	for _, a := range w.definitions {
-		w.store.CreateAutomation(a)
+		if err := w.store.create(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	for _, s := range w.scenario.watched() {
 		if err := w.store.SavePollCursor(ctx, engine.PollCursor{Connection: connectionOf(s.side), Object: s.object, Since: beginning.Add(-time.Hour)}); err != nil {
@@ -188,14 +198,15 @@ func newWorld(ctx context.Context, seed uint64, o Options, tell bool) (*world, e
 		}
 	}
 	w.tell("seed %d: %s, duplicates allowed: %v", seed, w.scenario.name, w.duplicates)
+	for _, name := range []string{front, "worker 1", "worker 2"} {
+		w.restart(name)
+	}
 	if w.scenario.lasts > 0 {
 		if err := w.connect(); err != nil {
 			return nil, err
 		}
 	}
-	for _, name := range []string{front, "worker 1", "worker 2"} {
-		w.restart(name)
-	}
+	w.grow()
 	return w, nil
 }
 
@@ -208,6 +219,9 @@ func (w *world) tokenLife() time.Duration {
 }
 
 func (w *world) close() {
+	if w.store != nil {
+		_ = w.store.close()
+	}
 	_ = w.gleap.Close()
 	_ = w.highLevel.Close()
 }
@@ -290,11 +304,13 @@ func (w *world) live() bool {
 	if len(w.families) > 0 {
 		w.scheduleChildren(busy)
 	}
+	w.scheduleAsks(busy)
 	w.scheduleTroubles(busy)
 	w.every(rescueEvery, w.rescue)
-	// Where no webhook is ever lost, nobody needs to poll a side that sends them, and the program does not.
+	// Where no webhook is ever lost, nobody needs to poll a side that sends them, and the program does not. While the app is
+	// uninstalled there are none.
 	for _, s := range w.scenario.watched() {
-		if s.side == gleapSide || s.object == record.Task || w.hookFaults.lost > 0 {
+		if s.side == gleapSide || s.object == record.Task || w.hookFaults.lost > 0 || w.scenario.lasts > 0 || w.scenario.asks.fill {
 			w.polled = append(w.polled, s)
 		}
 	}
@@ -308,7 +324,7 @@ func (w *world) live() bool {
 		w.step()
 	}
 	w.calm()
-	compared := len(w.families) == 0 && !w.scenario.leave
+	compared := len(w.families) == 0 && !w.scenario.leave && w.scenario.asks == (asks{})
 	for end := w.clock.Add(restless); w.clock.Before(end) && w.ctx.Err() == nil; {
 		if w.atRest() && !compared {
 			w.tell("everything is compared")
@@ -351,8 +367,11 @@ func (w *world) atRest() bool {
 			return false
 		}
 	}
-	keys, events := w.store.Busy(func(r automation.Run) bool { return r.Code == "no_parent" })
-	return keys == 0 && events == 0 && w.underWay == 0 && !w.unanswered()
+	if w.underWay > 0 {
+		return false
+	}
+	busy, err := w.store.busy(w.ctx, func(r automation.Run) bool { return r.Code == "no_parent" })
+	return w.stored(err) == nil && !busy && !w.unanswered() && w.planned()
 }
 
 // The front's own work. When the front is down, or busy, it is done later or left to the next time.
@@ -400,7 +419,7 @@ func (w *world) enqueued(jobs []engine.Job) {
 
 func (w *world) give(j engine.Job, wait time.Duration) {
 	counts := 0
-	if j.Kind == engine.JobRoute {
+	if j.Kind == engine.JobRoute || j.Kind == engine.JobDryRun {
 		counts = 1 // whether a key has something to do is told by the key
 	}
 	w.underWay += counts
@@ -411,8 +430,12 @@ func (w *world) give(j engine.Job, wait time.Duration) {
 			w.give(j, w.between(20*time.Millisecond, 300*time.Millisecond))
 			return
 		}
-		if j.Kind == engine.JobReconcile {
+		switch j.Kind {
+		case engine.JobReconcile:
 			p.work(w.ctx, j.Work)
+			return
+		case engine.JobDryRun:
+			p.plan(w.ctx, j.Plan)
 			return
 		}
 		p.busy = true
@@ -427,7 +450,7 @@ func (w *world) give(j engine.Job, wait time.Duration) {
 // free is a process that can take a job now; nil when all are busy or down.
 func (w *world) free(kind engine.JobKind) *process {
 	names := []string{front}
-	if kind == engine.JobReconcile {
+	if kind != engine.JobRoute {
 		names = []string{"worker 1", "worker 2"}
 		w.dice.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	}
@@ -452,6 +475,9 @@ func (w *world) redraw(at time.Time, attempt int) time.Time {
 
 // posted is a webhook leaving a twin.
 func (w *world) posted(s side, body []byte, header http.Header) {
+	if w.unheard {
+		return
+	}
 	d := &delivery{side: s, body: body, header: header}
 	w.result.Deliveries++
 	if w.chance(w.hookFaults.lost) && (len(w.families) == 0 || w.retold(d)) {
@@ -622,7 +648,7 @@ func (w *world) questions() []automation.Review {
 	for _, a := range w.definitions {
 		for _, k := range w.ledger.order {
 			asked, err := w.store.Reviews(w.ctx, a.ID, record.Ref{Connection: connectionOf(k.side), Type: record.Contact, ID: k.id})
-			if err != nil {
+			if w.stored(err) != nil {
 				continue
 			}
 			out = append(out, asked...)
@@ -647,11 +673,19 @@ func (w *world) evidence(rested bool) evidence {
 			ofContacts = append(ofContacts, c)
 		}
 	}
+	taken := map[side]map[string]bool{}
+	for _, s := range []side{gleapSide, highLevelSide} {
+		keys, err := w.store.accepted(w.ctx, connectionOf(s))
+		_ = w.stored(err)
+		taken[s] = keys
+	}
+	changes, err := w.store.changes(w.ctx)
+	_ = w.stored(err)
 	return evidence{
-		questions: w.questions(), families: w.families, decisions: w.decisions, ends: w.moments, all: w.definitions, childWrites: ofChildren,
+		questions: w.questions(), families: w.families, decisions: w.decisions, access: w.access, ends: w.moments, all: w.definitions, childWrites: ofChildren,
 		rested: rested, automations: contacts, ledger: &w.ledger, calls: w.calls, wrote: ofContacts, deliveries: w.deliveries,
-		accepted: func(d *delivery) bool { return w.store.Accepted(connectionOf(d.side), d.dedupe) },
-		changes:  w.store.Changes(), intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates,
+		accepted: func(d *delivery) bool { return taken[d.side][d.dedupe] },
+		changes:  changes, intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates, plans: w.asked(), on: w.on, onAt: w.onAt, lag: w.lag,
 	}
 }
 

@@ -35,19 +35,30 @@ func clipped(s string) string {
 	return clean(s[:auditText]) + "…"
 }
 
-// RecordAct adds an entry to the audit log. The table refuses to change one.
+// RecordAct adds an entry to the audit log. The table refuses to change one. An act that is a write of this store is not
+// recorded with it but by people.WithActs, with the write.
 func (s *Store) RecordAct(ctx context.Context, e people.AuditEntry) error {
+	return s.write(ctx, func(u *unit) error { return u.recordActs([]people.AuditEntry{e}) })
+}
+
+func (u *unit) recordActs(acts []people.AuditEntry) error {
+	for _, e := range acts {
+		if err := u.recordAct(e); err != nil {
+			return fmt.Errorf("record %s: %w", e.Kind, err)
+		}
+	}
+	return nil
+}
+
+func (u *unit) recordAct(e people.AuditEntry) error {
 	row := auditRow{
 		ID: e.ID, At: at(e.At), WorkspaceID: clean(e.Workspace), UserID: clean(e.User), Actor: clipped(e.Actor), Address: clipped(e.Address),
 		Kind: string(e.Kind), Subject: clipped(e.Subject), Object: clipped(e.Object), Before: clipped(e.Before), After: clipped(e.After), RequestID: clean(e.Request),
 	}
 	if row.At == 0 {
-		row.At = at(s.now())
+		row.At = at(u.now)
 	}
-	if err := s.write(ctx, func(u *unit) error { return u.Create(&row).Error }); err != nil {
-		return fmt.Errorf("record %s: %w", e.Kind, err)
-	}
-	return nil
+	return u.Create(&row).Error
 }
 
 // auditSeen is what the owners of a workspace see: what was done in it, and, where the founder is an owner, what was

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -14,8 +15,9 @@ var _ engine.Automations = (*Store)(nil)
 
 // automationDoc is an automation with its current definition.
 type automationDoc struct {
-	Row        automationRow `gorm:"embedded"`
-	Definition string
+	Row            automationRow `gorm:"embedded"`
+	Definition     string
+	NextDefinition string
 }
 
 func (d automationDoc) automation() (automation.Automation, error) {
@@ -23,13 +25,18 @@ func (d automationDoc) automation() (automation.Automation, error) {
 		ID: automation.ID(d.Row.ID), Workspace: d.Row.WorkspaceID, Name: d.Row.Name, Recipe: d.Row.Recipe, State: automation.State(d.Row.State), Version: d.Row.Version,
 		PausedWhy: d.Row.PausedWhy, CreatedAt: d.Row.CreatedAt.time(), UpdatedAt: d.Row.UpdatedAt.time(),
 	}
-	err := decode("definition of "+d.Row.ID, d.Definition, &a.Definition)
-	return a, err
+	if err := decode("definition of "+d.Row.ID, d.Definition, &a.Definition); err != nil || d.Row.NextVersion == 0 {
+		return a, err
+	}
+	a.Next = &automation.NextVersion{Number: d.Row.NextVersion}
+	return a, decode("next version of "+d.Row.ID, d.NextDefinition, &a.Next.Definition)
 }
 
 const selectAutomations = `
-SELECT a.id, a.name, a.recipe, a.state, a.version, a.paused_why, a.created_at, a.updated_at, a.workspace_id, v.definition
+SELECT a.id, a.name, a.recipe, a.state, a.version, a.paused_why, a.created_at, a.updated_at, a.workspace_id, a.next_version, v.definition,
+  COALESCE(d.definition, '') AS next_definition
 FROM automations a JOIN automation_versions v ON v.automation_id = a.id AND v.number = a.version
+  LEFT JOIN automation_versions d ON d.automation_id = a.id AND d.number = a.next_version
 WHERE a.deleted_at = 0`
 
 // Automation reads one automation with its current definition.
@@ -109,38 +116,156 @@ func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, b
 	return nil
 }
 
-// SaveDefinition makes d the next version and answers the automation as it then is. It answers
-// engine.ErrConflict, and saves nothing, when fromVersion is not the current one any more, and engine.ErrNotFound when
-// the definition uses an account of another workspace.
-func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, fromVersion int, d automation.Definition, by, note string) (automation.Automation, error) {
-	var saved automation.Automation
-	doc, err := encode("definition", d)
-	if err != nil {
-		return saved, fmt.Errorf("save automation %s: %w", id, err)
-	}
-	err = s.write(ctx, func(u *unit) error {
-		res := u.Model(&automationRow{}).Where("id = ? AND version = ? AND deleted_at = 0", string(id), fromVersion).
-			Updates(map[string]any{"version": fromVersion + 1, "updated_at": at(u.now)})
-		if res.Error != nil {
-			return res.Error
+// stillWaits is the note of a next version that was saved anew because something counts at once: before it is what is live
+// by now, so whoever takes it back there takes back all that waits.
+const stillWaits = "the changes that wait"
+
+// saving is what becomes of an automation when somebody saves: what is live, what is to be live next, or both.
+type saving struct{ live, next *automation.Definition }
+
+// SaveDefinition makes d the next version, live at once, and answers the automation as it then is. It answers
+// engine.ErrConflict, and saves nothing, when from is not the current version any more or a next version waits, and
+// engine.ErrNotFound when the definition uses an account of another workspace.
+func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+	return s.SaveLive(ctx, id, from, d, nil, by, note)
+}
+
+// SaveLive makes live what it works by at once, and next what waits to be, where something does: what counts at once must
+// not be undone when that is put live. from is the newest version: the one that waits, where one does.
+func (s *Store) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+	return s.save(ctx, id, from, by, note, func(a automation.Automation) (saving, error) {
+		if (a.Next == nil) != (next == nil) {
+			return saving{}, engine.ErrConflict
 		}
-		if res.RowsAffected == 0 {
-			if _, err := readAutomation(u.DB, id); err != nil {
-				return err
-			}
+		return saving{&live, next}, nil
+	})
+}
+
+// SaveEdit makes d the newest version. Where edits wait (automation.Automation.EditsWait) it is not live before PutLive.
+func (s *Store) SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+	return s.save(ctx, id, from, by, note, func(a automation.Automation) (saving, error) {
+		if a.EditsWait() {
+			return saving{next: &d}, nil
+		}
+		return saving{live: &d}, nil
+	})
+}
+
+func (s *Store) save(ctx context.Context, id automation.ID, from int, by, note string, what func(automation.Automation) (saving, error)) (automation.Automation, error) {
+	var saved automation.Automation
+	err := s.write(ctx, func(u *unit) error {
+		a, err := readAutomation(u.DB, id)
+		if err != nil {
+			return err
+		}
+		if a.Edited().Version != from {
 			return engine.ErrConflict
 		}
-		row := versionRow{AutomationID: string(id), Number: fromVersion + 1, Definition: doc, SavedBy: clean(by), SavedAt: at(u.now), Note: clean(note)}
-		if err := u.Create(&row).Error; err != nil {
+		choice, err := what(a)
+		if err != nil {
+			return err
+		}
+		// Whoever changes the row first wins; what was read of it holds for the rest of the transaction.
+		if err := u.still(a, map[string]any{"updated_at": at(u.now)}); err != nil {
+			return err
+		}
+		var number int
+		if err := u.Raw("SELECT MAX(number) FROM automation_versions WHERE automation_id = ?", string(id)).Scan(&number).Error; err != nil {
+			return err
+		}
+		columns := map[string]any{}
+		add := func(column string, d *automation.Definition, note string) error {
+			if d == nil {
+				return nil
+			}
+			number++
+			doc, err := encode("definition", *d)
+			if err != nil {
+				return err
+			}
+			columns[column] = number
+			return u.Create(&versionRow{AutomationID: string(id), Number: number, Definition: doc, SavedBy: clean(by), SavedAt: at(u.now), Note: clean(note)}).Error
+		}
+		if choice.live != nil && a.Next != nil { // its steps are all in the one that follows
+			if err := u.discard(a); err != nil {
+				return err
+			}
+		}
+		waits := note
+		if choice.live != nil {
+			waits = stillWaits
+		}
+		if err := errors.Join(add("version", choice.live, note), add("next_version", choice.next, waits)); err != nil {
+			return err
+		}
+		if err := u.Model(&automationRow{}).Where("id = ?", string(id)).Updates(columns).Error; err != nil {
 			return err
 		}
 		if saved, err = readAutomation(u.DB, id); err != nil {
 			return err
 		}
-		return u.sameWorkspace(saved.Workspace, ends(d)...)
+		return u.sameWorkspace(saved.Workspace, append(ends(saved.Definition), ends(saved.Edited().Definition)...)...)
 	})
 	if err != nil {
 		return automation.Automation{}, fmt.Errorf("save automation %s: %w", id, err)
+	}
+	return saved, nil
+}
+
+// still changes the row of an automation if it is as it was read, and answers engine.ErrConflict where it is not.
+func (u *unit) still(a automation.Automation, columns map[string]any) error {
+	next := 0
+	if a.Next != nil {
+		next = a.Next.Number
+	}
+	res := u.Model(&automationRow{}).Where("id = ? AND version = ? AND next_version = ? AND state = ? AND deleted_at = 0", string(a.ID), a.Version, next, string(a.State)).Updates(columns)
+	if res.Error == nil && res.RowsAffected == 0 {
+		return engine.ErrConflict
+	}
+	return res.Error
+}
+
+// discard marks the versions that were never live.
+func (u *unit) discard(a automation.Automation) error {
+	return u.Model(&versionRow{}).Where("automation_id = ? AND number > ?", string(a.ID), a.Version).Updates(map[string]any{"discarded": true}).Error
+}
+
+// PutLive makes the next version what the automation works by. It answers engine.ErrConflict when next is not the one that
+// waits.
+func (s *Store) PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return s.settleNext(ctx, "put live", id, next, func(u *unit, a automation.Automation) error {
+		return u.still(a, map[string]any{"version": next, "next_version": 0, "updated_at": at(u.now)})
+	})
+}
+
+// DiscardNext throws the next version away; it stays readable. It answers engine.ErrConflict when next is not the one that
+// waits.
+func (s *Store) DiscardNext(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	return s.settleNext(ctx, "discard the next version of", id, next, func(u *unit, a automation.Automation) error {
+		if err := u.still(a, map[string]any{"next_version": 0, "updated_at": at(u.now)}); err != nil {
+			return err
+		}
+		return u.discard(a)
+	})
+}
+
+func (s *Store) settleNext(ctx context.Context, verb string, id automation.ID, next int, settle func(*unit, automation.Automation) error) (saved automation.Automation, err error) {
+	err = s.write(ctx, func(u *unit) error {
+		a, err := readAutomation(u.DB, id)
+		if err != nil {
+			return err
+		}
+		if a.Next == nil || a.Next.Number != next {
+			return engine.ErrConflict
+		}
+		if err := settle(u, a); err != nil {
+			return err
+		}
+		saved, err = readAutomation(u.DB, id)
+		return err
+	})
+	if err != nil {
+		return automation.Automation{}, fmt.Errorf("%s automation %s: %w", verb, id, err)
 	}
 	return saved, nil
 }
@@ -227,7 +352,7 @@ func (s *Store) Version(ctx context.Context, id automation.ID, n int) (automatio
 }
 
 func (r versionRow) version() (automation.Version, error) {
-	v := automation.Version{Automation: automation.ID(r.AutomationID), Number: r.Number, SavedBy: r.SavedBy, SavedAt: r.SavedAt.time(), Note: r.Note}
+	v := automation.Version{Automation: automation.ID(r.AutomationID), Number: r.Number, SavedBy: r.SavedBy, SavedAt: r.SavedAt.time(), Note: r.Note, Discarded: r.Discarded}
 	err := decode(fmt.Sprintf("version %d of %s", r.Number, r.AutomationID), r.Definition, &v.Definition)
 	return v, err
 }

@@ -40,6 +40,10 @@ type connectionRow struct {
 	RotatedAt   stamp
 	ExpiresAt   stamp
 	WorkspaceID string
+	DownSince   stamp
+
+	OldHookSecret string
+	OldHookUntil  stamp
 }
 
 func (connectionRow) TableName() string { return "connections" }
@@ -50,12 +54,16 @@ type grantRow struct {
 	Generation   int64
 	LeaseOwner   string
 	LeaseUntil   stamp
+	Failures     int
+	RetryAt      stamp
 }
 
 func (grantRow) TableName() string { return "grants" }
 
 func (r grantRow) grant() connection.SealedGrant {
-	return connection.SealedGrant{Sealed: r.Sealed, Generation: r.Generation, LeaseOwner: r.LeaseOwner, LeaseUntil: r.LeaseUntil.time()}
+	return connection.SealedGrant{
+		Sealed: r.Sealed, Generation: r.Generation, LeaseOwner: r.LeaseOwner, LeaseUntil: r.LeaseUntil.time(), Failures: r.Failures, RetryAt: r.RetryAt.time(),
+	}
 }
 
 type pendingRow struct {
@@ -76,6 +84,7 @@ type accountDoc struct {
 	CompanyID string `json:"companyId,omitempty"`
 	Zone      string `json:"zone,omitempty"`
 	Country   string `json:"country,omitempty"`
+	Host      string `json:"host,omitempty"`
 }
 
 type endpointDoc struct {
@@ -115,10 +124,11 @@ func rowOfConnection(c connection.Connection) (connectionRow, error) {
 	}
 	endpoint, err := encode("endpoint", endpointOf(c.Endpoint))
 	return connectionRow{
-		ID: string(c.ID), Provider: string(c.Provider), Name: clean(c.Name), AccountID: clean(c.Account.ID), Account: account,
+		ID: string(c.ID), Provider: string(c.Provider), Name: clean(c.Name), AccountID: clean(c.Account.Key()), Account: account,
 		Auth: string(c.Auth), State: string(c.State), Problem: clean(c.Problem), ProblemCode: clean(c.ProblemCode), Scopes: scopes,
-		BaseURL: clean(c.BaseURL), HookSecret: c.HookSecret, ClientID: clean(c.ClientID), Endpoint: endpoint,
+		BaseURL: clean(c.BaseURL), HookSecret: c.HookSecret, OldHookSecret: c.OldHookSecret, OldHookUntil: at(c.OldHookUntil), ClientID: clean(c.ClientID), Endpoint: endpoint,
 		CreatedAt: at(c.CreatedAt), CheckedAt: at(c.CheckedAt), RotatedAt: at(c.RotatedAt), ExpiresAt: at(c.ExpiresAt), WorkspaceID: clean(c.Workspace),
+		DownSince: at(c.DownSince),
 	}, err
 }
 
@@ -128,8 +138,8 @@ func (r connectionRow) connection() (connection.Connection, error) {
 	c := connection.Connection{
 		ID: record.ConnectionID(r.ID), Workspace: r.WorkspaceID, Provider: provider.ID(r.Provider), Name: r.Name, Auth: connection.AuthKind(r.Auth),
 		State: connection.State(r.State), Problem: r.Problem, ProblemCode: r.ProblemCode, BaseURL: r.BaseURL,
-		HookSecret: r.HookSecret, ClientID: r.ClientID, CreatedAt: r.CreatedAt.time(), CheckedAt: r.CheckedAt.time(),
-		RotatedAt: r.RotatedAt.time(), ExpiresAt: r.ExpiresAt.time(),
+		HookSecret: r.HookSecret, OldHookSecret: r.OldHookSecret, OldHookUntil: r.OldHookUntil.time(), ClientID: r.ClientID, CreatedAt: r.CreatedAt.time(), CheckedAt: r.CheckedAt.time(),
+		RotatedAt: r.RotatedAt.time(), ExpiresAt: r.ExpiresAt.time(), DownSince: r.DownSince.time(),
 	}
 	err := errors.Join(decode("account of "+r.ID, r.Account, &account), decode("scopes of "+r.ID, r.Scopes, &c.Scopes), decode("endpoint of "+r.ID, r.Endpoint, &endpoint))
 	c.Account, c.Endpoint = provider.Account(account), endpoint.endpoint()
@@ -239,7 +249,7 @@ func (s *Store) SaveConnection(ctx context.Context, c connection.Connection, sea
 func putGrant(u *unit, id string, sealed []byte) error {
 	return u.Exec(`INSERT INTO grants (connection_id, sealed, generation) VALUES (?, ?, 1)
 		ON CONFLICT (connection_id) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1,
-		lease_owner = '', lease_until = 0`, id, sealed).Error
+		lease_owner = '', lease_until = 0, failures = 0, retry_at = 0`, id, sealed).Error
 }
 
 // SaveHealth updates state, problem, account, scopes and when it was checked, and nothing secret. A removed or uninstalled connection
@@ -250,8 +260,14 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 		return fmt.Errorf("save health of %s: %w", c.ID, err)
 	}
 	err = s.write(ctx, func(u *unit) error {
-		return one(u.Model(&connectionRow{}).Where("id = ? AND state NOT IN ?", row.ID, []string{string(connection.Removed), string(connection.Uninstalled)}).
+		err := one(u.Model(&connectionRow{}).Where("id = ? AND state NOT IN ?", row.ID, []string{string(connection.Removed), string(connection.Uninstalled)}).
 			Select("account_id", "account", "state", "problem", "problem_code", "scopes", "checked_at").Updates(&row))
+		if err != nil {
+			return err
+		}
+		// Of what it is now, not of what the caller last saw: somebody else may have found it down first.
+		return u.Exec("UPDATE connections SET down_since = CASE WHEN state = ? THEN 0 WHEN down_since = 0 THEN checked_at ELSE down_since END WHERE id = ?",
+			string(connection.Active), row.ID).Error
 	})
 	if err != nil {
 		return fmt.Errorf("save health of %s: %w", c.ID, unknown(err))
@@ -263,8 +279,11 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) error {
 	err := s.write(ctx, func(u *unit) error {
 		err := one(u.Model(&connectionRow{}).Where("id = ?", string(id)).
-			Updates(map[string]any{"state": string(connection.Removed), "hook_secret": "", "problem": "", "problem_code": ""}))
+			Updates(map[string]any{"state": string(connection.Removed), "hook_secret": "", "old_hook_secret": "", "problem": "", "problem_code": ""}))
 		if err != nil {
+			return err
+		}
+		if err := u.endFrames(string(id)); err != nil {
 			return err
 		}
 		return u.Exec("DELETE FROM grants WHERE connection_id = ?", string(id)).Error
@@ -276,11 +295,15 @@ func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) er
 }
 
 // UninstallConnection marks it uninstalled and destroys its grant.
-func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string, when time.Time) error {
 	err := s.write(ctx, func(u *unit) error {
 		err := one(u.Model(&connectionRow{}).Where("id = ? AND state <> ?", string(id), string(connection.Removed)).
-			Updates(map[string]any{"state": string(connection.Uninstalled), "problem": clean(why), "problem_code": "uninstalled", "expires_at": int64(0)}))
+			Updates(map[string]any{"state": string(connection.Uninstalled), "problem": clean(why), "problem_code": "uninstalled", "expires_at": int64(0),
+				"down_since": gorm.Expr("CASE WHEN down_since = 0 THEN ? ELSE down_since END", int64(at(when)))}))
 		if err != nil {
+			return err
+		}
+		if err := u.endFrames(string(id)); err != nil {
 			return err
 		}
 		return u.Exec("DELETE FROM grants WHERE connection_id = ?", string(id)).Error
@@ -305,9 +328,9 @@ func (s *Store) LeaseGrant(ctx context.Context, id record.ConnectionID, owner st
 	var rows []grantRow
 	err := s.write(ctx, func(u *unit) error {
 		rows = nil
-		err := u.Raw(`UPDATE grants SET lease_owner = ?, lease_until = ? WHERE connection_id = ?
+		err := u.Raw(`UPDATE grants SET lease_owner = ?, lease_until = ?, retry_at = ? WHERE connection_id = ?
 			AND (lease_owner = '' OR lease_owner = ? OR lease_until <= ?) RETURNING *`,
-			owner, int64(at(until)), string(id), owner, int64(at(now))).Scan(&rows).Error
+			owner, int64(at(until)), int64(at(until)), string(id), owner, int64(at(now))).Scan(&rows).Error
 		if err != nil || len(rows) > 0 {
 			return err
 		}
@@ -326,7 +349,7 @@ func (s *Store) LeaseGrant(ctx context.Context, id record.ConnectionID, owner st
 // RotateGrant stores the next grant if the generation is still from, and ends the lease.
 func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from int64, sealed []byte, rotatedAt, expiresAt time.Time) error {
 	err := s.write(ctx, func(u *unit) error {
-		res := u.Exec(`UPDATE grants SET sealed = ?, generation = generation + 1, lease_owner = '', lease_until = 0
+		res := u.Exec(`UPDATE grants SET sealed = ?, generation = generation + 1, lease_owner = '', lease_until = 0, failures = 0, retry_at = 0
 			WHERE connection_id = ? AND generation = ?`, sealed, string(id), from)
 		if res.Error != nil {
 			return res.Error
@@ -353,12 +376,47 @@ func (s *Store) RotateGrant(ctx context.Context, id record.ConnectionID, from in
 // ReleaseGrant ends a lease without rotating; one that is somebody else's stays.
 func (s *Store) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner string) error {
 	err := s.write(ctx, func(u *unit) error {
-		return u.Exec("UPDATE grants SET lease_owner = '', lease_until = 0 WHERE connection_id = ? AND lease_owner = ?", string(id), owner).Error
+		return u.Exec("UPDATE grants SET lease_owner = '', lease_until = 0, failures = 0, retry_at = 0 WHERE connection_id = ? AND lease_owner = ?", string(id), owner).Error
 	})
 	if err != nil {
 		return fmt.Errorf("release grant of %s: %w", id, err)
 	}
 	return nil
+}
+
+// PostponeGrant ends a lease until the renewal is tried again; one that is somebody else's stays.
+func (s *Store) PostponeGrant(ctx context.Context, id record.ConnectionID, owner string, failures int, retryAt time.Time) error {
+	err := s.write(ctx, func(u *unit) error {
+		return u.Exec("UPDATE grants SET lease_owner = '', lease_until = 0, failures = ?, retry_at = ? WHERE connection_id = ? AND lease_owner = ?",
+			failures, int64(at(retryAt)), string(id), owner).Error
+	})
+	if err != nil {
+		return fmt.Errorf("postpone the renewal of %s: %w", id, err)
+	}
+	return nil
+}
+
+// Retries are the renewals that were left undone, the least often failed first.
+func (s *Store) Retries(ctx context.Context) ([]connection.Retry, error) {
+	return s.listRetries(ctx, everywhere)
+}
+
+func (s *Store) listRetries(ctx context.Context, sc scope) ([]connection.Retry, error) {
+	active := func(of any) *gorm.DB {
+		return sc.inWorkspace(s.read(ctx).Model(of)).Where("state = ?", string(connection.Active)).Select("id")
+	}
+	var rows []grantRow
+	err := s.read(ctx).Select("connection_id", "failures", "retry_at").
+		Where("retry_at > 0 AND (connection_id IN (?) OR connection_id IN (?))", active(&connectionRow{}), active(&installationRow{})).
+		Order("failures, retry_at, connection_id").Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("read the renewals that were left undone: %w", err)
+	}
+	out := make([]connection.Retry, len(rows))
+	for i, r := range rows {
+		out[i] = connection.Retry{ID: record.ConnectionID(r.ConnectionID), Failures: r.Failures, At: r.RetryAt.time()}
+	}
+	return out, nil
 }
 
 // PutPending keeps an authorisation until its answer comes back.
@@ -385,21 +443,25 @@ func (s *Store) putPending(ctx context.Context, workspace string, p connection.P
 }
 
 // TakePending removes and returns a pending authorisation; it can be taken once. Of several that one browser
-// began, the youngest is meant.
+// began, the youngest is meant. Another browser's is returned and stays.
 func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
 	return s.takePending(ctx, "", stateHash, bindingHash, now)
 }
 
 func (s *Store) takePending(ctx context.Context, workspace, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
-	where, value := "workspace_id = ? AND state_hash = ?", stateHash
-	if stateHash == "" {
-		where, value = "workspace_id = ? AND binding_hash = ?", bindingHash
+	where, values := "workspace_id = ? AND binding_hash = ?", []any{workspace, clean(bindingHash)}
+	if stateHash != "" {
+		where, values = where+" AND state_hash = ?", append(values, clean(stateHash))
 	}
 	var rows []pendingRow
 	err := s.write(ctx, func(u *unit) error {
 		rows = nil
-		return u.Raw(`DELETE FROM pending_authorizations WHERE state_hash IN
-			(SELECT state_hash FROM pending_authorizations WHERE `+where+` ORDER BY expires_at DESC LIMIT 1) RETURNING *`, workspace, clean(value)).Scan(&rows).Error
+		err := u.Raw(`DELETE FROM pending_authorizations WHERE state_hash IN
+			(SELECT state_hash FROM pending_authorizations WHERE `+where+` ORDER BY expires_at DESC LIMIT 1) RETURNING *`, values...).Scan(&rows).Error
+		if err != nil || len(rows) > 0 || stateHash == "" {
+			return err
+		}
+		return u.Where("workspace_id = ? AND state_hash = ?", workspace, clean(stateHash)).Find(&rows).Error
 	})
 	if err != nil {
 		return connection.Pending{}, fmt.Errorf("take pending authorisation: %w", err)

@@ -118,10 +118,14 @@ func (s *Store) LinkIdentity(ctx context.Context, codeHash []byte, userID string
 	return linked.identity(), nil
 }
 
-// UnlinkIdentity forgets one of a person's identities; engine.ErrNotFound when it is not theirs.
+// UnlinkIdentity forgets one of a person's identities, and signs out who came in by it; engine.ErrNotFound when it is not theirs.
 func (s *Store) UnlinkIdentity(ctx context.Context, userID string, i people.Identity) error {
 	err := s.write(ctx, func(u *unit) error {
-		return one(u.Exec("DELETE FROM identities WHERE user_id = ? AND provider = ? AND company_id = ? AND provider_user = ?", clean(userID), i.Provider, clean(i.CompanyID), clean(i.UserID)))
+		err := one(u.Exec("DELETE FROM identities WHERE user_id = ? AND provider = ? AND company_id = ? AND provider_user = ?", clean(userID), i.Provider, clean(i.CompanyID), clean(i.UserID)))
+		if err != nil {
+			return err
+		}
+		return u.Exec("DELETE FROM sign_ins WHERE user_id = ? AND framed AND company_id = ? AND provider_user = ?", clean(userID), clean(i.CompanyID), clean(i.UserID)).Error
 	})
 	if err != nil {
 		return fmt.Errorf("unlink an identity of %s: %w", userID, err)
@@ -142,4 +146,9 @@ func (s *Store) SpendContext(ctx context.Context, salt []byte, now time.Time) (f
 		return false, fmt.Errorf("spend a user context: %w", err)
 	}
 	return fresh, nil
+}
+
+// dropIdentities unlinks whatever a person comes in by at a provider.
+func (u *unit) dropIdentities(userID string) error {
+	return u.Exec("DELETE FROM identities WHERE user_id = ?", clean(userID)).Error
 }

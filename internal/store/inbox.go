@@ -55,6 +55,16 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (fresh in
 	return fresh, nil
 }
 
+// Delivered reports whether a delivery of this key is stored already.
+func (s *Store) Delivered(ctx context.Context, c record.ConnectionID, dedupeKey string) (bool, error) {
+	var n int64
+	err := s.read(ctx).Table("events").Where("connection = ? AND dedupe_key = ?", string(c), clean(dedupeKey)).Count(&n).Error
+	if err != nil {
+		return false, fmt.Errorf("look a delivery of %s up: %w", c, err)
+	}
+	return n > 0, nil
+}
+
 // acceptAll stores deliveries in one transaction and answers the ids of those that were new.
 func (s *Store) acceptAll(ctx context.Context, ds []automation.Delivery) (map[string]bool, error) {
 	fresh := make(map[string]bool, len(ds))

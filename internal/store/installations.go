@@ -76,12 +76,16 @@ func (s *Store) TakeArrival(ctx context.Context, id, bindingHash string, now tim
 	var rows []arrivalRow
 	err := s.write(ctx, func(u *unit) error {
 		rows = nil
-		return u.Raw("DELETE FROM arrivals WHERE id = ? AND binding_hash = ? RETURNING *", clean(id), bindingHash).Scan(&rows).Error
+		err := u.Raw("DELETE FROM arrivals WHERE id = ? AND binding_hash = ? RETURNING *", clean(id), bindingHash).Scan(&rows).Error
+		if err == nil && len(rows) == 0 {
+			return connection.ErrNotFound // what is not there is not taken, and no act
+		}
+		return err
 	})
 	if err != nil {
 		return connection.Arrival{}, fmt.Errorf("take arrival: %w", err)
 	}
-	if len(rows) == 0 || !rows[0].ExpiresAt.time().After(now) {
+	if !rows[0].ExpiresAt.time().After(now) {
 		return connection.Arrival{}, fmt.Errorf("take arrival: %w", connection.ErrNotFound)
 	}
 	return rows[0].arrival()

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -96,7 +97,7 @@ func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Chang
 		if err := u.brake(c, limits); err != nil {
 			return err
 		}
-		if err := u.saveRun(run); err != nil {
+		if err := u.saveRun(r, run); err != nil {
 			return err
 		}
 		if err := u.Exec(insertChange, change...).Error; err != nil {
@@ -115,32 +116,48 @@ func (s *Store) Intend(ctx context.Context, r automation.Run, c automation.Chang
 const written = `SELECT COUNT(*) FROM (SELECT 1 FROM changes WHERE automation_id = ? AND intended_at > ? AND state <> 'refused'`
 
 func (u *unit) brake(c automation.Change, limits automation.Limits) error {
-	check := func(what, only string, limit int) error {
-		if limit <= 0 {
-			return nil
-		}
-		var since []stamp
-		if err := u.Raw("SELECT brakes_since FROM automations WHERE id = ?", string(c.Automation)).Scan(&since).Error; err != nil {
-			return err
-		}
-		from := at(u.now.Add(-time.Hour))
-		if len(since) > 0 {
-			from = max(from, since[0])
-		}
-		var n int
-		if err := u.Raw(written+only+" LIMIT ?) AS w", string(c.Automation), int64(from), limit).Scan(&n).Error; err != nil {
-			return err
-		}
-		if n >= limit {
-			return &engine.Brake{What: what, Limit: limit}
-		}
+	what, only, limit, share := "changes", "", limits.ChangesPerHour, 0
+	if c.Op == automation.Delete {
+		what, only, limit, share = "deletes", " AND op = 'delete'", limits.DeletesPerHour, limits.DeleteShare
+	}
+	if limit <= 0 && share <= 0 {
 		return nil
 	}
-	if c.Op == automation.Delete {
-		return check("deletes", " AND op = 'delete'", limits.DeletesPerHour)
+	var since []stamp
+	if err := u.Raw("SELECT brakes_since FROM automations WHERE id = ?", string(c.Automation)).Scan(&since).Error; err != nil {
+		return err
 	}
-	return check("changes", "", limits.ChangesPerHour)
+	from := at(u.now.Add(-time.Hour))
+	if len(since) > 0 {
+		from = max(from, since[0])
+	}
+	upTo := limit
+	if upTo <= 0 {
+		upTo = math.MaxInt32
+	}
+	var n int
+	if err := u.Raw(written+only+" LIMIT ?) AS w", string(c.Automation), int64(from), upTo).Scan(&n).Error; err != nil {
+		return err
+	}
+	if limit > 0 && n >= limit {
+		return &engine.Brake{What: what, Limit: limit}
+	}
+	if share <= 0 {
+		return nil
+	}
+	// Of how many pairs it is a share matters up to where it is none any more.
+	var pairs int
+	if err := u.Raw(linkedPairs, string(c.Automation), max(automation.ShareFloor, 100*(n+1)/share+1)).Scan(&pairs).Error; err != nil {
+		return err
+	}
+	if automation.BeyondShare(n+1, pairs+n, share) {
+		return &engine.Brake{What: what, Limit: share, Share: true}
+	}
+	return nil
 }
+
+// linkedPairs counts the pairs an automation keeps alike, up to a number. Those it has deleted are none any more.
+const linkedPairs = `SELECT COUNT(*) FROM (SELECT 1 FROM bases b JOIN links l ON l.id = b.link_id WHERE b.automation_id = ? AND NOT l.severed LIMIT ?) AS p`
 
 // Finish makes the run, its answered changes, the link and the base durable in one transaction (I2).
 func (s *Store) Finish(ctx context.Context, f engine.Finish) error {
@@ -160,13 +177,16 @@ func (s *Store) Finish(ctx context.Context, f engine.Finish) error {
 }
 
 func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) error {
-	if err := u.saveRun(run); err != nil {
+	if err := u.saveRun(f.Run, run); err != nil {
 		return err
 	}
 	for _, c := range answered {
 		if err := u.answer(c); err != nil {
 			return err
 		}
+	}
+	if err := u.know(f); err != nil {
+		return err
 	}
 	if f.Unlink != nil {
 		if err := u.unlink(*f.Unlink); err != nil {
@@ -210,7 +230,10 @@ func (u *unit) finish(f engine.Finish, run []any, answered []automation.Change) 
 	return nil
 }
 
-func (u *unit) saveRun(args []any) error {
+func (u *unit) saveRun(r automation.Run, args []any) error {
+	if err := u.keepAttempts(r); err != nil {
+		return err
+	}
 	if u.store.dialect == dialectPostgres {
 		return u.Exec(upsertRunPostgres, args...).Error
 	}

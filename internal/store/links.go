@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -17,7 +18,7 @@ var (
 )
 
 const linkColumns = `l.id, l.source_connection, l.source_object, l.source_record, l.target_connection, l.target_object,
-	l.target_record, l.evidence, l.created_at, l.severed, b.version, b.agreed_at, b.fields, b.target
+	l.target_record, l.evidence, l.created_at, l.severed, b.version, b.agreed_at, b.source_at, b.fields, b.target
 FROM links l LEFT JOIN bases b ON b.link_id = l.id AND b.automation_id = ?`
 
 // linksOf finds links made from the records, and then those made towards them; each half uses its own index.
@@ -30,6 +31,7 @@ type linkBaseRow struct {
 	Link     linkRow `gorm:"embedded"`
 	Version  *int
 	AgreedAt *stamp
+	SourceAt *stamp
 	Fields   *string
 	Target   *string
 }
@@ -98,7 +100,7 @@ func linksOfChunk(db *gorm.DB, out map[record.Ref]engine.LinkBase, asked map[rec
 		link.Source = from
 		lb := engine.LinkBase{Link: link}
 		if r.Version != nil {
-			lb.Base = automation.Base{Link: link.ID, Automation: a, Version: *r.Version, AgreedAt: r.AgreedAt.time()}
+			lb.Base = automation.Base{Link: link.ID, Automation: a, Version: *r.Version, AgreedAt: r.AgreedAt.time(), SourceAt: r.SourceAt.time()}
 			if err := decode("base of link "+link.ID, *r.Fields, &lb.Base.Fields); err != nil {
 				return err
 			}
@@ -130,6 +132,32 @@ func (s *Store) PairsOf(ctx context.Context, source, target automation.Endpoint,
 	return out, nil
 }
 
+// A write across a link is one to either end in the name of either end.
+const usedLinks = `SELECT l.id FROM links l WHERE l.id IN ? AND (
+	EXISTS (SELECT 1 FROM bases b WHERE b.link_id = l.id AND b.automation_id <> ?)
+	OR EXISTS (SELECT 1 FROM changes c WHERE c.target_connection = l.source_connection AND c.target_object = l.source_object AND c.target_record = l.source_record` + acrossIt + `)
+	OR EXISTS (SELECT 1 FROM changes c WHERE c.target_connection = l.target_connection AND c.target_object = l.target_object AND c.target_record = l.target_record` + acrossIt + `))`
+
+const acrossIt = ` AND c.state <> 'refused' AND c.intended_at >= l.created_at AND (
+		c.connection = l.source_connection AND c.object = l.source_object AND c.record = l.source_record
+		OR c.connection = l.target_connection AND c.object = l.target_object AND c.record = l.target_record)`
+
+// UsedLinks are those of some links across which something was written since they were made, or on which an automation
+// besides this one rests.
+func (s *Store) UsedLinks(ctx context.Context, links []string, by automation.ID) (map[string]bool, error) {
+	out := map[string]bool{}
+	for chunk := range slices.Chunk(links, 500) {
+		var used []string
+		if err := s.read(ctx).Raw(usedLinks, chunk, string(by)).Scan(&used).Error; err != nil {
+			return nil, fmt.Errorf("look what %d links were used for: %w", len(links), err)
+		}
+		for _, id := range used {
+			out[id] = true
+		}
+	}
+	return out, nil
+}
+
 func older(a, b automation.Link) bool {
 	if !a.CreatedAt.Equal(b.CreatedAt) {
 		return a.CreatedAt.Before(b.CreatedAt)
@@ -146,10 +174,10 @@ ON CONFLICT (source_connection, source_object, source_record, target_connection,
 DO UPDATE SET target_record = excluded.target_record, evidence = excluded.evidence, severed = FALSE RETURNING id`
 
 	// Without its link there is nothing to remember a base for.
-	upsertBase = `INSERT INTO bases (link_id, automation_id, version, agreed_at, fields, target)
-SELECT id, ?, CAST(? AS INTEGER), CAST(? AS BIGINT), ?, ? FROM links WHERE id = ?
+	upsertBase = `INSERT INTO bases (link_id, automation_id, version, agreed_at, source_at, fields, target)
+SELECT id, ?, CAST(? AS INTEGER), CAST(? AS BIGINT), CAST(? AS BIGINT), ?, ? FROM links WHERE id = ?
 ON CONFLICT (link_id, automation_id)
-DO UPDATE SET version = excluded.version, agreed_at = excluded.agreed_at, fields = excluded.fields, target = excluded.target`
+DO UPDATE SET version = excluded.version, agreed_at = excluded.agreed_at, source_at = excluded.source_at, fields = excluded.fields, target = excluded.target`
 )
 
 // saveLink answers the id the link is stored under.
@@ -176,7 +204,55 @@ func (u *unit) saveBase(b automation.Base, link string) error {
 	if err != nil {
 		return err
 	}
-	return u.Exec(upsertBase, string(b.Automation), b.Version, int64(at(b.AgreedAt)), fields, target, link).Error
+	return u.Exec(upsertBase, string(b.Automation), b.Version, int64(at(b.AgreedAt)), int64(at(b.SourceAt)), fields, target, link).Error
+}
+
+const (
+	partPair = `UPDATE links SET severed = TRUE WHERE id = ?`
+
+	// Not where one of the two is a live pair with another record of the same place, whichever way round that was made.
+	joinPair = `UPDATE links SET severed = FALSE WHERE id = ? AND NOT EXISTS (SELECT 1 FROM links o WHERE o.id <> links.id AND NOT o.severed AND (
+	o.target_connection = links.target_connection AND o.target_object = links.target_object AND o.target_record = links.target_record
+		AND o.source_connection = links.source_connection AND o.source_object = links.source_object
+	OR o.source_connection = links.target_connection AND o.source_object = links.target_object AND o.source_record = links.target_record
+		AND o.target_connection = links.source_connection AND o.target_object = links.source_object
+	OR o.target_connection = links.source_connection AND o.target_object = links.source_object AND o.target_record = links.source_record
+		AND o.source_connection = links.target_connection AND o.source_object = links.target_object))`
+)
+
+// Link reads one link.
+func (s *Store) Link(ctx context.Context, id string) (automation.Link, error) {
+	var rows []linkRow
+	if err := s.read(ctx).Raw("SELECT * FROM links WHERE id = ?", clean(id)).Scan(&rows).Error; err != nil {
+		return automation.Link{}, fmt.Errorf("read link %s: %w", id, err)
+	}
+	if len(rows) == 0 {
+		return automation.Link{}, fmt.Errorf("read link %s: %w", id, engine.ErrNotFound)
+	}
+	return rows[0].link(), nil
+}
+
+// PartPair lets the two records of a link go separate ways, or be a pair again, with what they had agreed on. It answers
+// engine.ErrConflict where one of the two has another counterpart by now.
+func (s *Store) PartPair(ctx context.Context, link string, apart bool) error {
+	if _, err := s.Link(ctx, link); err != nil {
+		return err
+	}
+	statement := joinPair
+	if apart {
+		statement = partPair
+	}
+	err := s.write(ctx, func(u *unit) error {
+		done := u.Exec(statement, clean(link))
+		if done.Error == nil && done.RowsAffected == 0 {
+			return engine.ErrConflict
+		}
+		return done.Error
+	})
+	if err != nil {
+		return fmt.Errorf("part the pair of link %s: %w", link, err)
+	}
+	return nil
 }
 
 func (u *unit) unlink(l automation.Link) error {

@@ -74,6 +74,19 @@ func (s *Store) MigrationsPending(ctx context.Context) (bool, error) {
 	return !res.OK, nil
 }
 
+// SchemaVersion is the number of the last migration of ours that was applied; 0 before the first.
+func (s *Store) SchemaVersion(ctx context.Context) (int64, error) {
+	ours, err := s.goose()
+	if err != nil {
+		return 0, err
+	}
+	n, err := ours.GetDBVersion(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the schema's version: %w", err)
+	}
+	return n, nil
+}
+
 // riverMigrator is rivermigrate.Migrator whatever its transaction type.
 type riverMigrator interface {
 	Migrate(ctx context.Context, d rivermigrate.Direction, opts *rivermigrate.MigrateOpts) (*rivermigrate.MigrateResult, error)

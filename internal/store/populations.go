@@ -28,7 +28,7 @@ func populationRow(p engine.Population) (planRow, error) {
 		ID: p.ID, AutomationID: string(p.Automation), Version: p.Version, State: string(p.State), Phase: clean(p.Phase),
 		Done: p.Done, Total: p.Total, Counts: counts, Reads: p.Reads, Writes: p.Writes, Problem: clean(p.Problem),
 		CreatedAt: at(p.CreatedAt), FinishedAt: at(p.FinishedAt), StartedBy: clean(p.StartedBy),
-		Mode: string(cmp.Or(p.Mode, engine.ModeShow)), OfPlan: clean(p.Of), Written: p.Written, Missed: p.Missed, Tally: tally, Cursor: clean(p.Cursor), StartedAt: at(p.StartedAt),
+		Mode: string(cmp.Or(p.Mode, engine.ModeShow)), OfPlan: clean(p.Of), Written: p.Written, Missed: p.Missed, Tally: tally, Cursor: clean(p.Cursor), StartedAt: at(p.StartedAt), WentOnAt: at(p.WentOnAt), WentOnDone: p.WentOnDone,
 	}, err
 }
 
@@ -37,7 +37,7 @@ func (r planRow) population() (engine.Population, error) {
 		ID: r.ID, Automation: automation.ID(r.AutomationID), Version: r.Version, State: engine.PopulationState(r.State), Phase: r.Phase,
 		Done: r.Done, Total: r.Total, Reads: r.Reads, Writes: r.Writes, Problem: r.Problem,
 		CreatedAt: r.CreatedAt.time(), FinishedAt: r.FinishedAt.time(), StartedBy: r.StartedBy,
-		Mode: engine.PopulationMode(r.Mode), Of: r.OfPlan, Written: r.Written, Missed: r.Missed, Cursor: r.Cursor, StartedAt: r.StartedAt.time(),
+		Mode: engine.PopulationMode(r.Mode), Of: r.OfPlan, Written: r.Written, Missed: r.Missed, Cursor: r.Cursor, StartedAt: r.StartedAt.time(), WentOnAt: r.WentOnAt.time(), WentOnDone: r.WentOnDone,
 	}
 	if err := decode("counts of plan "+r.ID, r.Counts, &p.Counts); err != nil {
 		return p, err
@@ -73,15 +73,38 @@ func (s *Store) Population(ctx context.Context, id string) (engine.Population, e
 	return row.population()
 }
 
+// HoldPopulation takes the sole right to work on a dry run. It ends with release, and with the process.
+func (s *Store) HoldPopulation(ctx context.Context, id string) (release func(), ok bool, err error) {
+	if s.dialect == dialectPostgres {
+		release, ok, err = s.lockAside(ctx, "plan "+id)
+	} else if _, taken := s.held.LoadOrStore(id, true); !taken {
+		release, ok = func() { s.held.Delete(id) }, true
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("hold dry run %s: %w", id, err)
+	}
+	return release, ok, nil
+}
+
 // LatestPopulation is the newest dry run of an automation, carried out or not; undoing something is none.
 func (s *Store) LatestPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error) {
+	return s.newestPlan(ctx, a, "mode IN ('show', 'apply', 'fill')", "created_at DESC, id DESC")
+}
+
+// PausedPopulation is the plan of an automation that was stopped while it wrote and can go on: one a brake holds before one
+// that a person paused, the newest of several. What was only looked at since does not hide it.
+func (s *Store) PausedPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error) {
+	return s.newestPlan(ctx, a, "mode IN ('apply', 'fill', 'take_back') AND state = 'paused'", "CASE WHEN problem <> '' THEN 0 ELSE 1 END, created_at DESC, id DESC")
+}
+
+func (s *Store) newestPlan(ctx context.Context, a automation.ID, which, order string) (engine.Population, bool, error) {
 	var row planRow
-	err := s.read(ctx).Where("automation_id = ? AND mode IN ('show', 'apply', 'fill')", string(a)).Order("created_at DESC, id DESC").Take(&row).Error
+	err := s.read(ctx).Where("automation_id = ? AND "+which, string(a)).Order(order).Take(&row).Error
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return engine.Population{}, false, nil
 	}
 	if err != nil {
-		return engine.Population{}, false, fmt.Errorf("read the latest dry run of %s: %w", a, err)
+		return engine.Population{}, false, fmt.Errorf("read the newest plan of %s: %w", a, err)
 	}
 	p, err := row.population()
 	return p, err == nil, err
@@ -144,12 +167,15 @@ func (s *Store) SavePopulation(ctx context.Context, p engine.Population, items [
 	return nil
 }
 
+// sofar is how far a population has come, whatever people say about it.
+var sofar = []string{"done", "total", "counts", "reads", "writes", "written", "missed", "tally", "cursor", "went_on_at", "went_on_done", "beat_at"}
+
 // progress updates a population that nobody has stopped.
 func (u *unit) progress(row *planRow) error {
 	row.BeatAt = at(u.now)
 	stopped := []string{string(engine.PopulationCanceled), string(engine.PopulationPaused)}
 	res := u.Model(&planRow{}).Where("id = ? AND state NOT IN ?", row.ID, stopped).
-		Select("version", "state", "phase", "done", "total", "counts", "reads", "writes", "written", "missed", "tally", "cursor", "problem", "started_at", "finished_at", "beat_at").Updates(row)
+		Select(append([]string{"version", "state", "phase", "problem", "started_at", "finished_at"}, sofar...)).Updates(row)
 	if res.Error != nil {
 		return res.Error
 	}
@@ -159,14 +185,20 @@ func (u *unit) progress(row *planRow) error {
 	return nil
 }
 
-// SaveResults says what became of items. One that was not shown is added, so that it is not lost from sight.
+// SaveResults says what became of items. One that was not shown is added, so that it is not lost from sight. What became
+// of them is kept even where somebody has stopped it, which is told by engine.ErrConflict.
 func (s *Store) SaveResults(ctx context.Context, p engine.Population, results []engine.ItemResult) error {
 	row, err := populationRow(p)
 	if err != nil {
 		return err
 	}
+	stopped := false
 	err = s.write(ctx, func(u *unit) error {
-		if err := u.progress(&row); err != nil {
+		err := u.progress(&row)
+		if stopped = errors.Is(err, engine.ErrConflict); stopped {
+			err = u.Model(&planRow{}).Where("id = ?", row.ID).Select(sofar).Updates(&row).Error
+		}
+		if err != nil {
 			return err
 		}
 		for _, r := range results {
@@ -176,6 +208,9 @@ func (s *Store) SaveResults(ctx context.Context, p engine.Population, results []
 		}
 		return nil
 	})
+	if err == nil && stopped {
+		err = engine.ErrConflict
+	}
 	if err != nil {
 		return fmt.Errorf("save results of plan %s: %w", p.ID, err)
 	}
@@ -203,7 +238,7 @@ func itemRow(id string, plan automation.Plan) (planItemRow, error) {
 	return planItemRow{
 		PlanID: id, Outcome: string(plan.Outcome), Record: clean(plan.Source.ID), Title: clean(plan.SourceTitle),
 		TargetRecord: clean(plan.Target.ID), TargetTitle: clean(plan.TargetTitle), Plan: doc,
-		Matching: string(plan.Matching),
+		Matching: string(plan.Matching), Drift: string(plan.Drift), KnownBy: clean(strings.Join(plan.KnownBy, "\n")),
 	}, err
 }
 
@@ -238,11 +273,16 @@ func (s *Store) ItemsOf(ctx context.Context, id string, sources []record.Ref) (m
 }
 
 // ApplyPopulation lets a plan that was shown be carried out: all of it, or the items chosen. It answers
-// engine.ErrConflict when it is not one that was shown and is at rest.
+// engine.ErrConflict when it is not one that was shown and is at rest, or when its records were pruned: none of them would
+// be known for one that was shown.
 func (s *Store) ApplyPopulation(ctx context.Context, id string, choice engine.Choice) error {
+	if choice.Moved {
+		return s.applyMoved(ctx, id, choice)
+	}
 	err := s.write(ctx, func(u *unit) error {
 		res := u.Exec(`UPDATE plans SET mode = CASE WHEN mode = 'undo' THEN 'take_back' ELSE 'apply' END, state = 'queued', done = 0, written = 0, cursor = '',
-started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND mode IN ('show', 'undo')`, int64(at(u.now)), clean(id))
+started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND mode IN ('show', 'undo')
+	AND (done = 0 OR EXISTS (SELECT 1 FROM plan_items i WHERE i.plan_id = plans.id))`, int64(at(u.now)), clean(id))
 		if res.Error != nil {
 			return res.Error
 		}
@@ -259,7 +299,14 @@ started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND 
 				return err
 			}
 		}
-		if len(choice.Positions) > 0 {
+		if chosen := slices.Compact(slices.Sorted(slices.Values(choice.Positions))); len(chosen) > 0 {
+			var there int64
+			if err := u.Model(&planItemRow{}).Where("plan_id = ? AND position IN ?", clean(id), chosen).Count(&there).Error; err != nil {
+				return err
+			}
+			if int(there) != len(chosen) { // of another plan, or pruned: then what was chosen is not what would be done
+				return engine.ErrNotFound
+			}
 			if err := u.Exec("UPDATE plan_items SET result = 'left' WHERE plan_id = ? AND position NOT IN ?", id, choice.Positions).Error; err != nil {
 				return err
 			}
@@ -268,6 +315,40 @@ started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND 
 	})
 	if err != nil {
 		return fmt.Errorf("apply plan %s: %w", id, err)
+	}
+	return nil
+}
+
+// applyMoved lets a plan that was carried out go on with what had changed since it was shown, as it is shown by now. It
+// answers engine.ErrConflict when there is nothing of that kind.
+func (s *Store) applyMoved(ctx context.Context, id string, choice engine.Choice) error {
+	err := s.write(ctx, func(u *unit) error {
+		res := u.Exec(`UPDATE plans SET mode = CASE WHEN mode = 'fill' THEN 'apply' ELSE mode END, state = 'queued', done = 0, cursor = '',
+started_at = ?, finished_at = 0, phase = '' WHERE id = ? AND state = 'done' AND mode IN ('apply', 'fill', 'take_back')`, int64(at(u.now)), clean(id))
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return u.canceled(clean(id))
+		}
+		outcomes := choice.Outcomes
+		if len(outcomes) == 0 {
+			outcomes = engine.Writable
+		}
+		q := u.Model(&planItemRow{}).Where("plan_id = ? AND result = 'moved' AND outcome IN ?", clean(id), outcomes)
+		if len(choice.Positions) > 0 {
+			q = q.Where("position IN ?", choice.Positions)
+		}
+		if res = q.Update("result", ""); res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return engine.ErrConflict
+		}
+		return u.jobs(engine.Job{Kind: engine.JobDryRun, Plan: id})
+	})
+	if err != nil {
+		return fmt.Errorf("apply what moved of plan %s: %w", id, err)
 	}
 	return nil
 }
@@ -314,6 +395,22 @@ func (s *Store) ResultCounts(ctx context.Context, id string) (map[engine.ItemSta
 	out := map[engine.ItemState]int{}
 	for _, r := range rows {
 		out[engine.ItemState(r.Result)] = r.N
+	}
+	return out, nil
+}
+
+// MovedCounts counts what had changed since a plan was shown, by what it comes to by now.
+func (s *Store) MovedCounts(ctx context.Context, id string) (map[automation.Outcome]int, error) {
+	var rows []struct {
+		Outcome string
+		N       int
+	}
+	if err := s.read(ctx).Raw("SELECT outcome, COUNT(*) AS n FROM plan_items WHERE plan_id = ? AND result = 'moved' GROUP BY outcome", clean(id)).Scan(&rows).Error; err != nil {
+		return nil, fmt.Errorf("count what moved of plan %s: %w", id, err)
+	}
+	out := map[automation.Outcome]int{}
+	for _, r := range rows {
+		out[automation.Outcome(r.Outcome)] = r.N
 	}
 	return out, nil
 }
@@ -374,6 +471,34 @@ func (s *Store) LastTold(ctx context.Context, refs []record.Ref) (map[record.Ref
 	return out, nil
 }
 
+// Wrote are our writes to records since then that may have been carried out.
+func (s *Store) Wrote(ctx context.Context, refs []record.Ref, since time.Time) (map[record.Ref][]engine.Wrote, error) {
+	type side struct{ connection, object string }
+	ids := map[side][]string{}
+	for _, r := range refs {
+		k := side{string(r.Connection), string(r.Type)}
+		ids[k] = append(ids[k], clean(r.ID))
+	}
+	out := map[record.Ref][]engine.Wrote{}
+	for k, all := range ids {
+		for chunk := range slices.Chunk(all, 500) {
+			var rows []changeRow
+			err := s.read(ctx).Select("target_record", "intended_at", "answered_at").
+				Where("target_connection = ? AND target_object = ? AND target_record IN ? AND state <> ? AND (intended_at >= ? OR answered_at >= ?)",
+					k.connection, k.object, chunk, string(automation.Refused), int64(at(since)), int64(at(since))).
+				Order("intended_at").Find(&rows).Error
+			if err != nil {
+				return nil, fmt.Errorf("read our writes to %d records: %w", len(refs), err)
+			}
+			for _, r := range rows {
+				at := ref(k.connection, k.object, r.TargetRecord)
+				out[at] = append(out[at], engine.Wrote{From: r.IntendedAt.time(), To: max(r.IntendedAt, r.AnsweredAt).time()})
+			}
+		}
+	}
+	return out, nil
+}
+
 // canceled tells a dry run that was canceled from one that is not there.
 func (u *unit) canceled(id string) error {
 	var row planRow
@@ -423,12 +548,15 @@ func (s *Store) PlanItems(ctx context.Context, id string, f engine.PlanFilter) (
 	if f.Matching != "" {
 		q = q.Where("matching = ?", string(f.Matching))
 	}
+	if f.Drift != "" {
+		q = q.Where("drift = ?", string(f.Drift))
+	}
 	if f.State != "" {
 		q = q.Where("result = ?", string(f.State))
 	}
 	if f.Search != "" {
 		text := contains(f.Search)
-		q = q.Where("(LOWER(title) LIKE ? ESCAPE '!' OR LOWER(record) LIKE ? ESCAPE '!' OR LOWER(target_title) LIKE ? ESCAPE '!' OR LOWER(target_record) LIKE ? ESCAPE '!')", text, text, text, text)
+		q = q.Where("(LOWER(title) LIKE ? ESCAPE '!' OR LOWER(record) LIKE ? ESCAPE '!' OR LOWER(target_title) LIKE ? ESCAPE '!' OR LOWER(target_record) LIKE ? ESCAPE '!' OR LOWER(known_by) LIKE ? ESCAPE '!')", text, text, text, text, text)
 	}
 	var rows []planItemRow
 	if err := q.Find(&rows).Error; err != nil {

@@ -188,3 +188,18 @@ func (t *joinedTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 }
 
 func (t *joinedTx) Conn() *pgx.Conn { return t.conn }
+
+// lockAside takes a lock by name, on a connection of its own: whoever holds it for hours takes none from the pool. The
+// database gives it up with that connection, so it ends with the process too.
+func (s *Store) lockAside(ctx context.Context, name string) (release func(), ok bool, err error) {
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig.Copy())
+	if err != nil {
+		return nil, false, err
+	}
+	release = func() { _ = conn.Close(context.WithoutCancel(ctx)) }
+	if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&ok); err != nil || !ok {
+		release()
+		return nil, false, err
+	}
+	return release, true, nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
 )
 
@@ -13,6 +14,14 @@ const pruneChunk = 500
 
 // keepQuotaUse is how long the use of call budgets is kept: a plot shows days, not seasons.
 const keepQuotaUse = 14 * 24 * time.Hour
+
+// supersededItems are those of daily comparisons after which a newer one of the same automation has come to its end. Of a
+// one-way automation each names everybody who is on the target only: kept for every day, they would outgrow all else. The
+// counts stay. One that somebody has carried out is no comparison any more, and keeps its items.
+const supersededItems = `DELETE FROM plan_items WHERE position IN (SELECT position FROM plan_items WHERE plan_id IN (
+	SELECT p.id FROM plans p WHERE p.of_plan = ? AND p.mode = 'show' AND p.state IN ('done', 'failed', 'canceled')
+		AND EXISTS (SELECT 1 FROM plans n WHERE n.automation_id = p.automation_id AND n.of_plan = ? AND n.state = 'done'
+			AND (n.created_at > p.created_at OR n.created_at = p.created_at AND n.id > p.id))) LIMIT ?)`
 
 // Prune deletes history older than before: finished runs with their changes, routed events, dry runs; deliveries and
 // refusals older than logged; and sessions that have ended. Links, bases and open work stay: they are what the house
@@ -38,8 +47,13 @@ func (s *Store) Prune(ctx context.Context, before, logged time.Time) error {
 			AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.id)` + chunk, []any{b}},
 		{`DELETE FROM plan_items WHERE position IN (SELECT i.position FROM plan_items i JOIN plans p ON p.id = i.plan_id
 			WHERE p.finished_at > 0 AND p.finished_at < ?` + chunk, []any{b}},
+		{supersededItems, []any{engine.DailyComparison, engine.DailyComparison}},
 		{`DELETE FROM plans WHERE id IN (SELECT p.id FROM plans p WHERE p.finished_at > 0 AND p.finished_at < ?
 			AND NOT EXISTS (SELECT 1 FROM plan_items i WHERE i.plan_id = p.id)` + chunk, []any{b}},
+		// A record that is linked stays known: it may be asked about though nothing happened to it for long.
+		{`DELETE FROM known_records WHERE (record, connection, object) IN (SELECT k.record, k.connection, k.object FROM known_records k WHERE k.seen_at < ?
+			AND NOT EXISTS (SELECT 1 FROM links l WHERE l.source_record = k.record AND l.source_connection = k.connection AND l.source_object = k.object)
+			AND NOT EXISTS (SELECT 1 FROM links l WHERE l.target_record = k.record AND l.target_connection = k.connection AND l.target_object = k.object)` + chunk, []any{b}},
 		{`DELETE FROM reviews WHERE id IN (SELECT v.id FROM reviews v WHERE v.state = 'settled' AND v.opened_at < ?` + chunk, []any{b}},
 		{`DELETE FROM reservations WHERE identity IN (SELECT x.identity FROM reservations x WHERE x.until < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM sessions WHERE token_hash IN (SELECT x.token_hash FROM sessions x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},

@@ -41,6 +41,9 @@ func (s *Store) BeginReset(ctx context.Context, userID, token string, expires ti
 		if _, err := u.endSignIns(userID, ""); err != nil {
 			return err
 		}
+		if err := u.dropIdentities(userID); err != nil {
+			return err
+		}
 		return u.Create(&passwordResetRow{TokenHash: tokenHash(token), UserID: clean(userID), ExpiresAt: at(expires)}).Error
 	})
 	if err != nil {

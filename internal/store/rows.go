@@ -67,6 +67,7 @@ type automationRow struct {
 	// BrakesSince is from when on the brakes count, when a person has let the automation go on.
 	BrakesSince stamp
 	WorkspaceID string
+	NextVersion int
 }
 
 func (automationRow) TableName() string { return "automations" }
@@ -78,6 +79,7 @@ type versionRow struct {
 	SavedBy      string
 	SavedAt      stamp
 	Note         string
+	Discarded    bool
 }
 
 func (versionRow) TableName() string { return "automation_versions" }
@@ -307,6 +309,7 @@ type baseRow struct {
 	AutomationID string `gorm:"primaryKey"`
 	Version      int
 	AgreedAt     stamp
+	SourceAt     stamp
 	Fields       string
 	Target       string
 }
@@ -358,6 +361,8 @@ type planRow struct {
 	Tally        string
 	Cursor       string
 	StartedAt    stamp
+	WentOnAt     stamp
+	WentOnDone   int
 	BeatAt       stamp
 }
 
@@ -375,6 +380,8 @@ type planItemRow struct {
 	Result       string
 	RunID        string
 	Matching     string
+	Drift        string
+	KnownBy      string
 }
 
 func (planItemRow) TableName() string { return "plan_items" }

@@ -74,14 +74,18 @@ func runs(rows []runRow) ([]automation.Run, error) {
 	return out, nil
 }
 
-// Run reads one run with its steps.
+// Run reads one run with the steps of every attempt that is kept.
 func (s *Store) Run(ctx context.Context, id string) (automation.Run, error) {
 	var row runRow
 	// Not every column: PostgreSQL has one more, which is its own affair.
 	if err := s.read(ctx).Select(listColumns+", steps").Where("id = ?", clean(id)).Take(&row).Error; err != nil {
 		return automation.Run{}, fmt.Errorf("read run %s: %w", id, found(err))
 	}
-	return row.run()
+	r, err := row.run()
+	if err != nil {
+		return r, err
+	}
+	return r, s.withEarlier(ctx, &r)
 }
 
 // RunsSince are runs without their steps that were stored or changed after the sequence number, oldest first,

@@ -21,7 +21,7 @@ var rows = []any{
 	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
 	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{}, &faultRow{}, &alertRow{}, &identityRow{}, &identityOfferRow{}, &spentContextRow{},
-	&arrivalRow{}, &installationRow{},
+	&arrivalRow{}, &installationRow{}, &attemptRow{}, &knownRecordRow{}, &recordWordRow{},
 }
 
 // notInRows are columns only one database has, for itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -42,6 +43,7 @@ const (
 	ownConnection = "SELECT id FROM connections AS mine WHERE mine.workspace_id = ? AND mine.id = ?"
 	ownRun        = "SELECT r.id FROM runs r JOIN automations mine ON mine.id = r.automation_id WHERE mine.workspace_id = ? AND r.id = ?"
 	ownPlan       = "SELECT p.id FROM plans p JOIN automations mine ON mine.id = p.automation_id WHERE mine.workspace_id = ? AND p.id = ?"
+	ownLink       = "SELECT l.id FROM links l JOIN connections mine ON mine.id = l.source_connection WHERE mine.workspace_id = ? AND l.id = ?"
 	ownReview     = "SELECT q.id FROM reviews q JOIN automations mine ON mine.id = q.automation_id WHERE mine.workspace_id = ? AND q.id = ?"
 )
 
@@ -104,6 +106,38 @@ func (x *Scoped) SaveDefinition(ctx context.Context, id automation.ID, fromVersi
 		return automation.Automation{}, err
 	}
 	return x.store.SaveDefinition(ctx, id, fromVersion, d, by, note)
+}
+
+// SaveLive makes a definition live at once, beside the one that waits; see Store.SaveLive.
+func (x *Scoped) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+	if err := x.ownAutomation(ctx, id); err != nil {
+		return automation.Automation{}, err
+	}
+	return x.store.SaveLive(ctx, id, from, live, next, by, note)
+}
+
+// SaveEdit makes d the newest version, which may have to wait; see Store.SaveEdit.
+func (x *Scoped) SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
+	if err := x.ownAutomation(ctx, id); err != nil {
+		return automation.Automation{}, err
+	}
+	return x.store.SaveEdit(ctx, id, from, d, by, note)
+}
+
+// PutLive makes the next version what the automation works by; see Store.PutLive.
+func (x *Scoped) PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	if err := x.ownAutomation(ctx, id); err != nil {
+		return automation.Automation{}, err
+	}
+	return x.store.PutLive(ctx, id, next)
+}
+
+// DiscardNext throws the next version away; see Store.DiscardNext.
+func (x *Scoped) DiscardNext(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {
+	if err := x.ownAutomation(ctx, id); err != nil {
+		return automation.Automation{}, err
+	}
+	return x.store.DiscardNext(ctx, id, next)
 }
 
 // SetState switches an automation; why is kept while it is paused.
@@ -195,11 +229,11 @@ func (x *Scoped) CreatePopulation(ctx context.Context, p engine.Population) erro
 		if err != nil {
 			return err
 		}
-		mine, err := x.ChangesToUndo(ctx, u.Kind+":"+u.ID, "", 1)
+		_, mine, err := u.By(ctx, x)
 		if err != nil {
 			return err
 		}
-		if len(mine) == 0 {
+		if !mine {
 			return fmt.Errorf("take back %s: %w", p.Of, engine.ErrNotFound)
 		}
 	}
@@ -222,6 +256,14 @@ func (x *Scoped) LatestPopulation(ctx context.Context, a automation.ID) (engine.
 	return x.store.LatestPopulation(ctx, a)
 }
 
+// PausedPopulation is the plan of an automation that was stopped while it wrote.
+func (x *Scoped) PausedPopulation(ctx context.Context, a automation.ID) (engine.Population, bool, error) {
+	if err := x.ownAutomation(ctx, a); err != nil {
+		return engine.Population{}, false, err
+	}
+	return x.store.PausedPopulation(ctx, a)
+}
+
 // LatestPopulations are the newest dry runs of some of the workspace's automations.
 func (x *Scoped) LatestPopulations(ctx context.Context, automations ...automation.ID) ([]engine.Population, error) {
 	return x.store.latestPopulations(ctx, x.scope, automations)
@@ -241,6 +283,14 @@ func (x *Scoped) ResultCounts(ctx context.Context, id string) (map[engine.ItemSt
 		return nil, err
 	}
 	return x.store.ResultCounts(ctx, id)
+}
+
+// MovedCounts counts what had changed since a plan was shown, by what it comes to by now.
+func (x *Scoped) MovedCounts(ctx context.Context, id string) (map[automation.Outcome]int, error) {
+	if err := x.own(ctx, ownPlan, id); err != nil {
+		return nil, err
+	}
+	return x.store.MovedCounts(ctx, id)
 }
 
 // ApplyPopulation lets a plan that was shown be carried out.
@@ -327,6 +377,21 @@ func (x *Scoped) FindRecords(ctx context.Context, q string, limit int) ([]engine
 	return x.store.findRecords(ctx, x.scope, q, limit)
 }
 
+// RecordTitles is how records of the workspace's accounts are called.
+func (x *Scoped) RecordTitles(ctx context.Context, refs []record.Ref) (map[record.Ref]string, error) {
+	asked := map[record.ConnectionID]bool{}
+	for _, ref := range refs {
+		if asked[ref.Connection] {
+			continue
+		}
+		asked[ref.Connection] = true
+		if err := x.ownConnection(ctx, ref.Connection); err != nil {
+			return nil, err
+		}
+	}
+	return x.store.RecordTitles(ctx, refs)
+}
+
 // Timeline is what happened to a record of one of the workspace's accounts, and to its counterparts. Links join only
 // accounts that one automation uses, which are of one workspace.
 func (x *Scoped) Timeline(ctx context.Context, ref record.Ref, f engine.TimelineFilter) ([]engine.TimelineEntry, error) {
@@ -353,11 +418,51 @@ func (x *Scoped) PersonalData(ctx context.Context, ref record.Ref) (engine.Perso
 }
 
 // ErasePersonalData forgets a person of the workspace; see Store.ErasePersonalData.
-func (x *Scoped) ErasePersonalData(ctx context.Context, ref record.Ref) (engine.Erased, error) {
+func (x *Scoped) ErasePersonalData(ctx context.Context, ref record.Ref, also []string) (engine.Erased, error) {
 	if err := x.ownConnection(ctx, ref.Connection); err != nil {
 		return engine.Erased{}, err
 	}
-	return x.store.ErasePersonalData(ctx, ref)
+	if err := x.ownDeliveries(ctx, also); err != nil {
+		return engine.Erased{}, err
+	}
+	return x.store.ErasePersonalData(ctx, ref, also)
+}
+
+// ownDeliveries answers engine.ErrNotFound unless all of some deliveries are the workspace's.
+func (x *Scoped) ownDeliveries(ctx context.Context, ids []string) error {
+	for chunk := range slices.Chunk(ids, personChunk) {
+		var n int64
+		err := x.store.read(ctx).Raw("SELECT COUNT(*) FROM deliveries d JOIN connections mine ON mine.id = d.connection WHERE mine.workspace_id = ? AND d.event_id IN ?", string(x.scope), chunk).Scan(&n).Error
+		if err != nil {
+			return fmt.Errorf("look up deliveries: %w", err)
+		}
+		if int(n) != len(chunk) {
+			return fmt.Errorf("look up deliveries: %w", engine.ErrNotFound)
+		}
+	}
+	return nil
+}
+
+// KeptDeliveries pages through the deliveries with a body of the workspace; see Store.KeptDeliveries.
+func (x *Scoped) KeptDeliveries(ctx context.Context, ref record.Ref, after string, limit int) ([]automation.Delivery, error) {
+	if err := x.ownConnection(ctx, ref.Connection); err != nil {
+		return nil, err
+	}
+	return x.store.KeptDeliveries(ctx, ref, after, limit)
+}
+
+// Linked tells which of some records have a counterpart.
+func (x *Scoped) Linked(ctx context.Context, refs []record.Ref) (map[record.Ref]bool, error) {
+	own := map[record.ConnectionID]bool{}
+	for _, r := range refs {
+		if !own[r.Connection] {
+			if err := x.ownConnection(ctx, r.Connection); err != nil {
+				return nil, err
+			}
+			own[r.Connection] = true
+		}
+	}
+	return x.store.Linked(ctx, refs)
 }
 
 // LinksAt are the links a record is an end of.
@@ -366,6 +471,22 @@ func (x *Scoped) LinksAt(ctx context.Context, ref record.Ref) ([]automation.Link
 		return nil, err
 	}
 	return x.store.LinksAt(ctx, ref)
+}
+
+// Link reads one link.
+func (x *Scoped) Link(ctx context.Context, id string) (automation.Link, error) {
+	if err := x.own(ctx, ownLink, id); err != nil {
+		return automation.Link{}, err
+	}
+	return x.store.Link(ctx, id)
+}
+
+// PartPair lets the two records of a link go separate ways, or be a pair again; see Store.PartPair.
+func (x *Scoped) PartPair(ctx context.Context, link string, apart bool) error {
+	if err := x.own(ctx, ownLink, link); err != nil {
+		return err
+	}
+	return x.store.PartPair(ctx, link, apart)
 }
 
 // DeliveryStats tells how many webhooks of a connection are kept.
@@ -417,6 +538,11 @@ func (x *Scoped) Faults(ctx context.Context, c record.ConnectionID, limit int) (
 // HeldWork counts what waits and what is due, for some of the workspace's automations together.
 func (x *Scoped) HeldWork(ctx context.Context, automations ...automation.ID) (waiting, due int, err error) {
 	return x.store.heldWork(ctx, x.scope, automations)
+}
+
+// HeldRecords are the first records that wait or are due for one of the workspace's automations.
+func (x *Scoped) HeldRecords(ctx context.Context, a automation.ID, limit int) ([]engine.Work, error) {
+	return x.store.heldRecords(ctx, x.scope, a, limit)
 }
 
 // PollCursors are those of the workspace's accounts.
@@ -523,6 +649,19 @@ func (x *Scoped) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner
 	return x.store.ReleaseGrant(ctx, id, owner)
 }
 
+// PostponeGrant ends a lease until the renewal is tried again.
+func (x *Scoped) PostponeGrant(ctx context.Context, id record.ConnectionID, owner string, failures int, retryAt time.Time) error {
+	if err := x.ownAccount(ctx, id); err != nil {
+		return err
+	}
+	return x.store.PostponeGrant(ctx, id, owner, failures, retryAt)
+}
+
+// Retries are the workspace's renewals that were left undone.
+func (x *Scoped) Retries(ctx context.Context) ([]connection.Retry, error) {
+	return x.store.listRetries(ctx, x.scope)
+}
+
 // PutPending keeps an authorisation until its answer comes back to this workspace.
 func (x *Scoped) PutPending(ctx context.Context, p connection.Pending) error {
 	return x.store.putPending(ctx, string(x.scope), p)
@@ -534,11 +673,11 @@ func (x *Scoped) TakePending(ctx context.Context, stateHash, bindingHash string,
 }
 
 // UninstallConnection marks it uninstalled and destroys its grant.
-func (x *Scoped) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+func (x *Scoped) UninstallConnection(ctx context.Context, id record.ConnectionID, why string, when time.Time) error {
 	if err := x.ownAccount(ctx, id); err != nil {
 		return err
 	}
-	return x.store.UninstallConnection(ctx, id, why)
+	return x.store.UninstallConnection(ctx, id, why, when)
 }
 
 // PutArrival keeps an installation that is nobody's yet: who brought it to a workspace is told by the browser alone.

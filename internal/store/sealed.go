@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"crosswalk/internal/automation"
 	"crosswalk/internal/people"
 )
 
@@ -25,7 +26,7 @@ var sealedColumns = []struct {
 	{"authorisations under way", "pending_authorizations", "state_hash", "sealed", func(id string) string { return "pending/" + id }},
 	{"installations nobody has claimed", "arrivals", "id", "sealed", func(id string) string { return "arrival/" + id }},
 	{"code apps", "second_factors", "user_id", "sealed", people.SecretPlace},
-	{"bodies of deliveries", "deliveries", "event_id", "body", func(id string) string { return "delivery/" + id }},
+	{"bodies of deliveries", "deliveries", "event_id", "body", automation.DeliveryPlace},
 }
 
 // sealedBatch is how many values are read at once.

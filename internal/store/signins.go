@@ -15,25 +15,37 @@ type signInRow struct {
 	Address   string
 	BeganAt   stamp
 	SeenAt    stamp
+	Framed    bool
+	Place     string
+	CompanyID string
+	// ProviderUser is the provider's own id of a person.
+	ProviderUser string
 }
 
 func (signInRow) TableName() string { return "sign_ins" }
 
 func (r signInRow) signIn() people.SignIn {
 	return people.SignIn{
-		ID: r.ID, UserID: r.UserID, UserAgent: r.UserAgent, Address: r.Address, BeganAt: r.BeganAt.time(), SeenAt: r.SeenAt.time(),
+		ID: r.ID, UserID: r.UserID, UserAgent: r.UserAgent, Address: r.Address, BeganAt: r.BeganAt.time(), SeenAt: r.SeenAt.time(), Framed: r.Framed,
+		Place: r.Place, CompanyID: r.CompanyID, ProviderUser: r.ProviderUser,
 	}
 }
 
 // BeginSignIn remembers a browser somebody has signed in with.
 func (s *Store) BeginSignIn(ctx context.Context, x people.SignIn) error {
 	row := signInRow{
-		ID: x.ID, UserID: x.UserID, UserAgent: clean(people.CutUserAgent(x.UserAgent)), Address: clean(x.Address), BeganAt: at(x.BeganAt), SeenAt: at(x.SeenAt),
+		ID: x.ID, UserID: x.UserID, UserAgent: clean(people.CutUserAgent(x.UserAgent)), Address: clean(x.Address), BeganAt: at(x.BeganAt), SeenAt: at(x.SeenAt), Framed: x.Framed,
+		Place: clean(x.Place), CompanyID: clean(x.CompanyID), ProviderUser: clean(x.ProviderUser),
 	}
 	if err := s.write(ctx, func(u *unit) error { return u.Create(&row).Error }); err != nil {
 		return fmt.Errorf("begin sign-in: %w", err)
 	}
 	return nil
+}
+
+// endFrames signs out who came in inside the frame of a connection's account.
+func (u *unit) endFrames(connection string) error {
+	return u.Exec("DELETE FROM sign_ins WHERE framed AND place IN (SELECT account_id FROM connections WHERE id = ?)", connection).Error
 }
 
 // SignIn reads one, be it over or not; engine.ErrNotFound when it was ended.

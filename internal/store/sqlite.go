@@ -19,13 +19,17 @@ import (
 // modernc.org/sqlite go.mod pins, so a lowered pin must be noticed at start and not in a migration.
 const minSQLite = "3.45.0"
 
-func (s *Store) openSQLite(ctx context.Context, path string) error {
+func (s *Store) openSQLite(ctx context.Context, path string, brief bool) error {
 	s.dialect = dialectSQLite
+	synchronous := "synchronous(full)"
+	if brief {
+		synchronous = "synchronous(off)"
+	}
 	var err error
 	// One writing connection: SQLite has one writer anyway, and waiting in Go is fair and free of SQLITE_BUSY.
 	// synchronous=FULL: an accepted webhook survives power loss. immediate: a transaction that will write says so
-	// at once, or two programs on one file could deadlock.
-	s.sqlDB, err = sql.Open(sqlite.DriverName, dsn(path, "synchronous(full)", "foreign_keys(1)")+"&_txlock=immediate")
+	// at once, or two programs on one file could deadlock. secure_delete: what is forgotten is overwritten too.
+	s.sqlDB, err = sql.Open(sqlite.DriverName, dsn(path, synchronous, "foreign_keys(1)", "secure_delete(1)")+"&_txlock=immediate")
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
@@ -60,6 +64,17 @@ func (s *Store) startSQLite(ctx context.Context, path string) error {
 	}
 	s.commits = newCommitter(s)
 	return nil
+}
+
+// overwriteLog brings what was written into the file and empties the write-ahead log, which still has what was there before.
+// While somebody reads it may have to be left to the next time the log is begun anew.
+func (s *Store) overwriteLog(ctx context.Context) {
+	if s.dialect != dialectSQLite {
+		return
+	}
+	if _, err := s.sqlDB.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		s.log.WarnContext(ctx, "write-ahead log not emptied", "err", err)
+	}
 }
 
 func dsn(path string, pragmas ...string) string {

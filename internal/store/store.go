@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
 )
 
 // The dialects.
@@ -27,8 +29,10 @@ const (
 type Config struct {
 	SQLitePath  string
 	PostgresURL string
-	Now         func() time.Time // default time.Now
-	Logger      *slog.Logger     // default: nothing is logged
+	// Brief: what is stored need not outlive the machine, and nobody waits for a disk. SQLite only, for made-up worlds.
+	Brief  bool
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default: nothing is logged
 }
 
 // Tx is an open transaction of one of the two databases; exactly one field is set. River's drivers take it.
@@ -55,6 +59,7 @@ type Store struct {
 	enqueue EnqueueFunc
 
 	arrivals *intake
+	held     sync.Map // SQLite only: the populations somebody works on; there is one process
 }
 
 // Open connects; it does not migrate.
@@ -71,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	case cfg.SQLitePath != "" && cfg.PostgresURL != "":
 		err = errors.New("open store: both an SQLite path and a PostgreSQL URL are given")
 	case cfg.SQLitePath != "":
-		err = s.openSQLite(ctx, cfg.SQLitePath)
+		err = s.openSQLite(ctx, cfg.SQLitePath, cfg.Brief)
 	case cfg.PostgresURL != "":
 		err = s.openPostgres(ctx, cfg.PostgresURL)
 	default:
@@ -171,6 +176,15 @@ func (u *unit) wakeRouter() error {
 // earlier run; what it writes is all there when write answers nil, and none of it otherwise. Once fn has begun,
 // write answers what became of it even when ctx ends meanwhile.
 func (s *Store) write(ctx context.Context, fn func(*unit) error) error {
+	if acts := people.TakeActs(ctx); len(acts) > 0 {
+		act := fn
+		fn = func(u *unit) error {
+			if err := act(u); err != nil {
+				return err
+			}
+			return u.recordActs(acts)
+		}
+	}
 	if s.commits != nil {
 		return s.commits.do(ctx, fn)
 	}

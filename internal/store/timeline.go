@@ -160,7 +160,7 @@ func (s *Store) LatestRuns(ctx context.Context, ref record.Ref) ([]automation.Ru
 }
 
 // Timeline is what happened to a record and its counterparts, newest first: what arrived with what it led to, runs
-// with their steps and changes, questions, links; and on the first page what is due. Each kind is one statement for
+// with the steps of their attempts and changes, questions, links; and on the first page what is due. Each kind is one statement for
 // a page, whatever its length.
 func (s *Store) Timeline(ctx context.Context, ref record.Ref, f engine.TimelineFilter) ([]engine.TimelineEntry, error) {
 	refs, links, err := s.cluster(ctx, ref)
@@ -274,6 +274,13 @@ func (s *Store) fill(ctx context.Context, refs []record.Ref, entries []engine.Ti
 	if err := s.fillChanges(ctx, told); err != nil {
 		return err
 	}
+	tried := make([]*automation.Run, 0, len(told))
+	for _, story := range told {
+		tried = append(tried, &story.Run)
+	}
+	if err := s.withEarlier(ctx, tried...); err != nil {
+		return err
+	}
 	if err := s.fillBases(ctx, links); err != nil {
 		return err
 	}
@@ -307,7 +314,7 @@ func (s *Store) fillBases(ctx context.Context, links map[string]*engine.LinkStor
 		return err
 	}
 	for _, r := range rows {
-		b := automation.Base{Link: r.LinkID, Automation: automation.ID(r.AutomationID), Version: r.Version, AgreedAt: r.AgreedAt.time()}
+		b := automation.Base{Link: r.LinkID, Automation: automation.ID(r.AutomationID), Version: r.Version, AgreedAt: r.AgreedAt.time(), SourceAt: r.SourceAt.time()}
 		if err := decode("base of link "+r.LinkID, r.Fields, &b.Fields); err != nil {
 			return err
 		}
@@ -413,11 +420,12 @@ WHERE LOWER(b.fields) LIKE ? ESCAPE '!' OR LOWER(b.target) LIKE ? ESCAPE '!' ORD
 // FindRecords finds records by name, email, other value or id, and joins those that are linked: one hit for each
 // pair, the one dealt with last first.
 //
-// An id that is typed in full, alone or as connection/type/id, and the id of a run are found however old, by index.
-// Everything else is looked for as a part of a text in what is recent: titles and ids in the last 20,000 runs, titles
-// in as many questions and items of plans; and, unless it is one bare word (which would find the names of fields),
-// values in as many changes and items of plans and in what the last 200,000 links agreed. So an email finds every
-// record that was linked lately or is kept, and a name those that had a run. Case is ignored for ASCII letters.
+// An id that is typed in full, alone or as connection/type/id, and the id of a run are found however old, by index; so
+// are records that had a run, by the beginnings of the words of their name, email and phone number, whatever their case
+// and accents. What stands within a word, other values, and records only a plan has named are looked for in what is
+// recent: titles and ids in the last 20,000 runs, titles in as many questions and items of plans; and, unless it is one
+// bare word (which would find the names of fields), values in as many changes and items of plans and in what the last
+// 200,000 links agreed.
 func (s *Store) FindRecords(ctx context.Context, q string, limit int) ([]engine.RecordHit, error) {
 	return s.findRecords(ctx, everywhere, q, limit)
 }
@@ -430,7 +438,11 @@ func (s *Store) findRecords(ctx context.Context, sc scope, q string, limit int) 
 	limit = limited(limit)
 	found, err := s.findExact(ctx, sc, q, limit)
 	if err == nil && len(found) == 0 {
-		found, err = s.findText(ctx, sc, q, limit)
+		if found, err = s.findText(ctx, sc, q, limit); err == nil {
+			var known []seen
+			known, err = s.findWords(ctx, sc, q, limit)
+			found = append(found, known...)
+		}
 	}
 	if err == nil {
 		var hits []engine.RecordHit
@@ -604,21 +616,28 @@ func (s *Store) hits(ctx context.Context, found []seen) ([]engine.RecordHit, err
 	return hits, nil
 }
 
-// titles is how records were called by their last run.
+// RecordTitles is how records are called, as far as that is known.
+func (s *Store) RecordTitles(ctx context.Context, refs []record.Ref) (map[record.Ref]string, error) {
+	titles, err := s.titles(ctx, refs)
+	if err != nil {
+		return nil, fmt.Errorf("read titles of %d records: %w", len(refs), err)
+	}
+	return titles, nil
+}
+
+// titles is how records are called.
 func (s *Store) titles(ctx context.Context, refs []record.Ref) (map[record.Ref]string, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	var rows []seen
-	err := s.read(ctx).Raw("SELECT connection, object, record, title FROM runs WHERE id IN (SELECT MAX(id) FROM runs WHERE "+among(sourceColumns, len(refs))+" GROUP BY record, connection, object)", refArgs(refs)...).Scan(&rows).Error
+	var rows []knownRecordRow
+	err := s.read(ctx).Raw("SELECT record, connection, object, title FROM known_records WHERE title <> '' AND "+among(sourceColumns, len(refs)), refArgs(refs)...).Scan(&rows).Error
 	if err != nil {
 		return nil, err
 	}
 	out := make(map[record.Ref]string, len(rows))
 	for _, r := range rows {
-		if r.Title != r.Record {
-			out[r.source()] = r.Title
-		}
+		out[ref(r.Connection, r.Object, r.Record)] = r.Title
 	}
 	return out, nil
 }

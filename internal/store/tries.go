@@ -22,7 +22,7 @@ func (vainTryRow) TableName() string { return "vain_tries" }
 // when too many were in vain. All processes on one database count together.
 func (s *Store) Try(ctx context.Context, t people.Try) (wait time.Duration, err error) {
 	err = s.changeTally(ctx, t, func(tally people.Tally, now time.Time) people.Tally {
-		if wait = tally.Wait(now); wait > 0 {
+		if wait = t.Wait(tally, now); wait > 0 {
 			return tally
 		}
 		return tally.Tried(now)

@@ -77,6 +77,11 @@ func (u *unit) setPassword(id, hash, keep string) error {
 	if err := u.Exec("DELETE FROM password_resets WHERE user_id = ?", clean(id)).Error; err != nil {
 		return err
 	}
+	if keep == "" { // nobody who is signed in does this: somebody lost the account, or never had it alone
+		if err := u.dropIdentities(id); err != nil {
+			return err
+		}
+	}
 	_, err := u.endSignIns(id, keep)
 	return err
 }

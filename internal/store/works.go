@@ -47,6 +47,8 @@ WHERE works.state <> 'running' RETURNING id, automation_id, connection, object, 
 	releaseKeys = `UPDATE works SET state = CASE WHEN dirty THEN 'queued' ELSE 'idle' END, dirty = FALSE, lease_owner = '', due_at = ?
 WHERE id IN ? AND state = 'running' AND lease_owner = ? RETURNING id, state`
 
+	keepKeys = `UPDATE works SET due_at = ? WHERE id IN ? AND state = 'running' AND lease_owner = ?`
+
 	// Done, and dirty: due again as a fresh start.
 	releaseDone = `UPDATE works SET state = CASE WHEN dirty THEN 'queued' ELSE 'idle' END, dirty = FALSE, lease_owner = '',
 	due_at = ?, run_id = '', attempts = 0, retry_of = ''
@@ -124,7 +126,7 @@ func (s *Store) SaveRouting(ctx context.Context, routed []engine.Routed) error {
 			if !ours[r.Event.ID] {
 				continue
 			}
-			if len(r.Keys) == 0 && r.Event.Kind == automation.Webhook {
+			if len(r.Keys) == 0 && !r.Minded && r.Event.Kind == automation.Webhook {
 				unwatched = append(unwatched, r.Event.ID)
 			}
 			for _, k := range r.Keys {
@@ -301,6 +303,22 @@ func (s *Store) ClaimKeys(ctx context.Context, keys []engine.Key, owner string, 
 	return out, nil
 }
 
+// KeepKeys lets the lease of claimed keys begin anew.
+func (s *Store) KeepKeys(ctx context.Context, ids []engine.WorkID, owner string, lease time.Duration) error {
+	err := s.write(ctx, func(u *unit) error {
+		for chunk := range slices.Chunk(slices.Sorted(slices.Values(ids)), workChunk) {
+			if err := u.Exec(keepKeys, int64(at(u.now.Add(lease))), chunk, owner).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep %d keys: %w", len(ids), err)
+	}
+	return nil
+}
+
 // ReleaseKeys gives claimed keys back. What was due, or became due meanwhile, gets a job.
 func (s *Store) ReleaseKeys(ctx context.Context, ids []engine.WorkID, owner string) error {
 	err := s.write(ctx, func(u *unit) error {
@@ -461,6 +479,27 @@ func (s *Store) heldWork(ctx context.Context, sc scope, automations []automation
 	return row.Waiting, row.Due, nil
 }
 
+// HeldRecords are the first records that wait or are due for an automation, longest known first.
+func (s *Store) HeldRecords(ctx context.Context, a automation.ID, limit int) ([]engine.Work, error) {
+	return s.heldRecords(ctx, everywhere, a, limit)
+}
+
+func (s *Store) heldRecords(ctx context.Context, sc scope, a automation.ID, limit int) ([]engine.Work, error) {
+	var rows []workRow
+	err := sc.ofAutomation(s.read(ctx).Model(&workRow{})).Where("state <> 'idle' AND state IN ('waiting', 'queued', 'running') AND automation_id = ?", string(a)).
+		Order("id").Limit(limited(limit)).Find(&rows).Error
+	if err != nil {
+		return nil, fmt.Errorf("list the held work of %s: %w", a, err)
+	}
+	out := make([]engine.Work, len(rows))
+	for i, r := range rows {
+		if out[i], err = r.work(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // await says what links a key waits for, instead of what it waited for before.
 func (u *unit) await(r automation.Run, refs []record.Ref) error {
 	key := []any{string(r.Automation), string(r.Source.Connection), string(r.Source.Type), clean(r.Source.ID)}
@@ -498,7 +537,10 @@ var awaiting = `UPDATE works SET dirty = (dirty OR state = 'running'), due_at = 
 	state = CASE WHEN state = 'waiting' THEN 'queued' ELSE state END
 WHERE id IN (SELECT work_id FROM awaits WHERE ` + among(sourceColumns, 2) + `) AND state IN ('waiting', 'running') RETURNING id, state`
 
+// reconciles are the jobs of the keys that one statement has made due. No database says in which order it names them: a
+// world that is played again needs one.
 func reconciles(ids []int64) []engine.Job {
+	slices.Sort(ids)
 	jobs := make([]engine.Job, len(ids))
 	for i, id := range ids {
 		jobs[i] = engine.Job{Kind: engine.JobReconcile, Work: engine.WorkID(id)}

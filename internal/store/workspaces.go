@@ -116,3 +116,12 @@ func (u *unit) sameWorkspace(workspace string, connections ...string) error {
 	}
 	return err
 }
+
+// FirstWorkspace is the oldest; empty before there is one.
+func (s *Store) FirstWorkspace(ctx context.Context) (id string, err error) {
+	err = s.read(ctx).Raw("SELECT id FROM workspaces ORDER BY created_at, id LIMIT 1").Scan(&id).Error
+	if err != nil {
+		return "", fmt.Errorf("read the first workspace: %w", err)
+	}
+	return id, nil
+}

@@ -7,6 +7,33 @@ import (
 	"crosswalk/internal/store/postgrestest"
 )
 
+// grownUp is a store that was at an earlier version of the schema, held what the statements put there, and was migrated.
+func grownUp(t *testing.T, cfg Config, version int64, statements ...string) *Store {
+	t.Helper()
+	ctx := t.Context()
+	s, err := Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	p, err := s.goose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(ctx, version); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range statements {
+		if _, err := s.sqlDB.ExecContext(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // TestWhatIsThereBecomesTheFoundersWorkspace migrates a house of the time before there were workspaces.
 func TestWhatIsThereBecomesTheFoundersWorkspace(t *testing.T) {
 	t.Parallel()
@@ -16,19 +43,7 @@ func TestWhatIsThereBecomesTheFoundersWorkspace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			s, err := Open(ctx, cfg())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			p, err := s.goose()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := p.UpTo(ctx, 3); err != nil {
-				t.Fatal(err)
-			}
-			for _, statement := range []string{
+			s := grownUp(t, cfg(), 3,
 				`INSERT INTO users (id, email, email_key, password_hash, created_at, founder) VALUES ('us_1', 'Jane@x.io', 'jane@x.io', 'h', 5, TRUE), ('us_2', 'o@x.io', 'o@x.io', 'h', 6, FALSE)`,
 				`INSERT INTO automations (id, name, state, version, created_at, updated_at) VALUES ('au_1', 'A', 'on', 1, 1, 1)`,
 				`INSERT INTO automation_versions (automation_id, number, definition, saved_at) VALUES ('au_1', 1, '{}', 1)`,
@@ -36,14 +51,7 @@ func TestWhatIsThereBecomesTheFoundersWorkspace(t *testing.T) {
 					('cn_old', 'gleap', 'Old', 'p1', 'key', 'active', 's1', 1), ('cn_new', 'gleap', 'New', 'p1', 'key', 'active', 's2', 2),
 					('cn_gone', 'gleap', 'Gone', 'p1', 'key', 'removed', '', 3), ('cn_hl', 'highlevel', 'HL', 'p1', 'key', 'active', 's3', 1)`,
 				`INSERT INTO grants (connection_id, sealed, generation) VALUES ('cn_old', '', 1), ('cn_new', '', 1)`,
-			} {
-				if _, err := s.sqlDB.ExecContext(ctx, statement); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := s.Migrate(ctx); err != nil {
-				t.Fatal(err)
-			}
+			)
 			for user, role := range map[string]string{"us_1": "owner", "us_2": "editor"} {
 				all, err := s.MembershipsOf(ctx, user)
 				if err != nil || len(all) != 1 || string(all[0].Role) != role {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,6 +36,7 @@ type keyID [idSize]byte
 type Vault struct {
 	newest keyID
 	aeads  map[keyID]cipher.AEAD
+	hashes []byte // the key that hashes, made of the newest
 }
 
 // New takes the keys newest first. A key given twice counts once.
@@ -49,7 +52,7 @@ func New(keys ...Key) (*Vault, error) {
 		}
 		id := keyIDOf(k)
 		if i == 0 {
-			v.newest = id
+			v.newest, v.hashes = id, hashKey(k)
 		}
 		v.aeads[id] = aead
 	}
@@ -94,6 +97,22 @@ func (v *Vault) Seal(plain []byte, aad string) ([]byte, error) {
 	copy(out, h[:])
 	out = v.aeads[v.newest].Seal(out, nil, data, bind(h, aad)) // #nosec G407 -- the cipher makes its own random nonce
 	return aead.Seal(out, nil, plain, bind(h, aad)), nil       // #nosec G407 -- the cipher makes its own random nonce
+}
+
+// Hash is the same for the same words while the newest key stays: who does not have the key can neither make it nor try
+// words out. Hashes of different uses have nothing in common.
+func (v *Vault) Hash(use, words string) (sum [sha256.Size]byte) {
+	h := hmac.New(sha256.New, v.hashes)
+	_, _ = io.WriteString(h, use+"\x00"+words) // a hash takes everything
+	h.Sum(sum[:0])
+	return sum
+}
+
+// hashKey is made of a key, so that what hashes is not what seals.
+func hashKey(k Key) []byte {
+	h := hmac.New(sha256.New, k.bytes)
+	_, _ = io.WriteString(h, "crosswalk hashes")
+	return h.Sum(nil)
 }
 
 // Open gives back what was sealed for this place, or ErrWrongKey or ErrTampered.

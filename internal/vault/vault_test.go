@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -185,3 +186,23 @@ func TestKeysAreReadNewestFirst(t *testing.T) {
 
 // sealedBefore is a value of version 1.
 const sealedBefore = "AXLNboQixAf7aADLbHwonb9/gM/t+N7nsDbUtzzN9bUKE7e+3D2+Xem65wHW8hE3PH4="
+
+func TestAHashIsOfTheNewestKeyAndOfItsUse(t *testing.T) {
+	t.Parallel()
+	one, two := key(t, 1), key(t, 2)
+	hash := func(use, words string, keys ...vault.Key) [32]byte { return open(t, keys...).Hash(use, words) }
+	want := hash("tries", "jane@example.com", one)
+	if hash("tries", "jane@example.com", one, two) != want {
+		t.Error("an older key changes the hash")
+	}
+	for name, other := range map[string][32]byte{
+		"another key":   hash("tries", "jane@example.com", two, one),
+		"another use":   hash("other", "jane@example.com", one),
+		"another word":  hash("tries", "joe@example.com", one),
+		"no key at all": sha256.Sum256([]byte("tries\x00jane@example.com")),
+	} {
+		if other == want {
+			t.Errorf("%s makes the same hash", name)
+		}
+	}
+}

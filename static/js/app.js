@@ -7,6 +7,7 @@ import "./announce.js";
 import "./toast.js";
 import "./theme.js";
 import "./copy.js";
+import "./localtime.js";
 import "./live.js";
 import "./search.js";
 import "./canvas.js";

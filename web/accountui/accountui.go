@@ -74,7 +74,14 @@ type Embedded struct {
 }
 
 // Link asks whether a HighLevel user is the person. Form: POST /settings/identities with code and confirm=yes.
-type Link struct{ Code, Name, Email, UserID, You string }
+type Link struct {
+	Code, Name, Email, UserID, You string
+	Problem                        string // with the password
+}
+
+func (v Link) password() ui.Input {
+	return ui.Input{ID: "current_password", Name: "current_password", Label: "Current password", Type: "password", Required: true, Autocomplete: "current-password", Error: v.Problem}
+}
 
 // Browser is one signed-in browser. POST /settings/sign-ins/ID/end signs it
 // out, POST /settings/sign-ins/end-others all but the one in use.

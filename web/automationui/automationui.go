@@ -89,6 +89,14 @@ type Builder struct {
 	Conflict *Conflict
 	// Problems concern the automation as a whole, e.g. an account that is not connected.
 	Problems []ui.Problem
+	Next     *Next // nil: nothing waits to be put live
+}
+
+// Next is a version that is edited and not live yet.
+type Next struct {
+	Version, Live int
+	On            bool     // what is live works meanwhile
+	Changes       []string // in which it differs; none: the two say the same
 }
 
 // URL is an address below the automation's own.

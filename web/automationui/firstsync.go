@@ -63,6 +63,7 @@ type Carry struct {
 	Confirm  string // must be ticked before anything is written; empty asks nothing
 	Error    string
 	Warnings []string
+	Cost     string // the calls and the time all of it takes
 }
 
 // CarryPart is a group that may be carried out or left out.

@@ -92,6 +92,9 @@ type Webhook struct {
 	URL   string
 	Steps []string
 	Text  string // when the last delivery arrived
+	// ChangeHref makes a new address, where it holds a secret; Old says how long the one before is taken.
+	ChangeHref string
+	Old        string
 }
 
 func (c Connection) missingScopes() int {
@@ -214,7 +217,7 @@ func (c Claim) title() string {
 func (c Claim) missing() int { return Connection{Scopes: c.Scopes}.missingScopes() }
 
 // Company is an agency that granted access to all of its accounts. Form: POST /connections/installed/{ID} for each that
-// is not used yet.
+// is not used yet; where Forget, POST /connections/companies/{ID}/forget.
 type Company struct {
 	ID        string
 	Side      ui.Side
@@ -223,6 +226,7 @@ type Company struct {
 	Text      string // "Access renewed 3 hours ago."
 	Problem   *ui.Problem
 	Unused    []Installed
+	Forget    bool // the person may give its access up
 }
 
 // Installed is an account that has the app and is not connected.

@@ -14,6 +14,8 @@ type HealthView struct {
 	Connection
 	Sentence string // how it stands, in one
 	Tone     ui.Tone
+	// DownSince is when it began to need a person; the zero one while it works, and where that is not known.
+	DownSince ui.Moment
 	// Waiting is how many records' work waits for the account; Due how many are due or being worked on.
 	Waiting, Due int
 	// Draining lets the page follow the work that goes on after a reconnect.
@@ -156,17 +158,19 @@ func (c Calls) refused() int {
 // the new one.
 type ReconnectView struct {
 	Health
-	Title   string    // "Reconnect HighLevel"
-	What    string    // what happened
-	Since   ui.Moment // when that was found out; zero: not known
-	Held    string    // what waits, in words
-	Next    []string
-	ByKey   bool
-	KeyHint string
-	Ready   bool   // an OAuth app is configured
-	Hint    string // what to configure when not
-	Errors  map[string]string
-	Problem *ui.Problem
+	Title string    // "Reconnect HighLevel"
+	What  string    // what happened
+	Since ui.Moment // when that was found out; zero: not known
+	// DownSince is when it began; the zero one where that is not known.
+	DownSince ui.Moment
+	Held      string // what waits, in words
+	Next      []string
+	ByKey     bool
+	KeyHint   string
+	Ready     bool   // an OAuth app is configured
+	Hint      string // what to configure when not
+	Errors    map[string]string
+	Problem   *ui.Problem
 }
 
 func (v ReconnectView) key() ui.Input {

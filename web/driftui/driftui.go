@@ -17,6 +17,7 @@ type Automation struct {
 	Fields   []Field
 	Missed   string // "12 changes no webhook told of"
 	Problem  string
+	Heal     bool // something is left apart: a plan that heals it may be made, by the same POST with heal=yes
 }
 
 // State is how far a comparison is.

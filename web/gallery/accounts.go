@@ -42,6 +42,7 @@ func accounts() []State {
 		{"embedded-code", "account", accountui.EmbeddedPage(ui.Shell{}, accountui.Embedded{Code: "ABCD-EFGH", Who: "Maria Keller", Minutes: 10})},
 		{"embedded-refused", "account", accountui.EmbeddedPage(ui.Shell{}, accountui.Embedded{Problem: "This location is not connected to Crosswalk. Connect it there first."})},
 		{"identity-link", "account", accountui.LinkPage(shell(ui.Settings), accountui.Link{Code: "ABCD-EFGH", Name: "Maria Keller", Email: "maria@agency.example", UserID: "usr0123456789abcdefg", You: "maria@acme.io"})},
+		{"identity-link-wrong-password", "account", accountui.LinkPage(shell(ui.Settings), accountui.Link{Code: "ABCD-EFGH", Name: "Maria Keller", Email: "maria@agency.example", UserID: "usr0123456789abcdefg", You: "maria@acme.io", Problem: "This is not your current password."})},
 		{"settings-identities", "account", accountui.SettingsPage(shell(ui.Settings), linkable)},
 		{"setup", "account", accountui.SetupPage(ui.Shell{}, accountui.Setup{})},
 		{"setup-refused", "account", accountui.SetupPage(ui.Shell{}, refused)},

@@ -75,12 +75,32 @@ func automations() []State {
 	missing.Checks[1] = automationui.Check{Title: "Every required field is mapped", Text: "Email is not connected yet.", Href: "/automations/at_1/map", HrefLabel: "Map it"}
 	on := ready
 	on.State, on.Status = automationui.On, "Version 4, on since yesterday."
+	waiting := on
+	waiting.Version, waiting.Status = 7, "Version 4, on. Changes you make wait until you put them live."
+	waiting.Next = &automationui.Next{Version: 7, Live: 4, On: true, Changes: []string{
+		"City is made from Plan", "Tags is not mapped", "Phone is made from Phone, as phone number, US", "Counterparts are found by User ID as Support ID, then by Email as Email",
+		"Records that are there already are never changed", "When a record is deleted, the other one is unlinked and left alone", "It saves calls: it writes without looking at the HighLevel contact first",
+	}}
+	waitingPaused := ready
+	waitingPaused.State, waitingPaused.Status, waitingPaused.Version = automationui.Paused, "Paused. Version 4.", 5
+	waitingPaused.Next = &automationui.Next{Version: 5, Live: 4}
 	braked := ready
 	braked.State, braked.Status = automationui.Paused, "Paused: it has reached its limit. Version 4."
 	braked.Brake = &automationui.Brake{Ready: true, Version: 4, Why: "This automation has reached its limit of 5,000 changes an hour, so it is paused. Look at what it wants to do, then let it go on or raise the limit.",
 		Raise: []ui.Input{{ID: "raise-changes", Name: "changes", Label: "Changes an hour", Type: "number", Value: "5000"}, {ID: "raise-deletes-limit", Name: "deletes-limit", Label: "Deletes an hour", Type: "number", Value: "20"}}}
+	braked.Brake.Holds, braked.Brake.Held = 214, []automationui.Held{
+		{Name: "Jane Doe", Href: "/records/cn_1/contact/g1", Outcome: ui.Update, Diffs: []ui.Diff{{Field: "Phone", Before: "+14155550111", After: "+14155550133", Outcome: ui.Update}, {Field: "Company", After: "Acme", Outcome: ui.Update}}},
+		{Name: "Omar Haddad", Href: "/records/cn_1/contact/g2", Outcome: ui.Create},
+		{Name: "g3", Href: "/records/cn_1/contact/g3"},
+	}
 	refused := braked
 	refused.Brake = &automationui.Brake{Version: 4, Why: braked.Brake.Why, Raise: []ui.Input{{ID: "raise-changes", Name: "changes", Label: "Changes an hour", Type: "number", Value: "many", Error: "Type a whole number from 1 to 1,000,000, or leave it empty."}}}
+	oneWay := ready
+	oneWay.Policies = policies()
+	oneWay.Policies.Open, oneWay.Policies.CreateSource = true, ui.Input{}
+	oneWay.Policies.Deletes, oneWay.Policies.DeletedOn = "delete", "source"
+	oneWay.Policies.DeletedOnHint = "Nothing leads back from HighLevel. A copy that somebody deletes there takes the original in Gleap along only if you choose so."
+	oneWay.Policies.Sentences[3] = "When a record is deleted in Gleap, the one in HighLevel is deleted too, which cannot be undone; what is deleted in HighLevel stays in Gleap."
 	refused.Policies = policies()
 	refused.Policies.Open = true
 	refused.Policies.MarkValue.Error = "Type what to mark it with."
@@ -103,6 +123,9 @@ func automations() []State {
 		{"live-ready", "builder", automationui.LivePage(shell(ui.Automations), ready)},
 		{"live-missing", "builder", automationui.LivePage(shell(ui.Automations), missing)},
 		{"live-on", "builder", automationui.LivePage(shell(ui.Automations), on)},
+		{"live-next-version", "builder", automationui.LivePage(shell(ui.Automations), waiting)},
+		{"live-next-version-paused", "builder", automationui.LivePage(shell(ui.Automations), waitingPaused)},
+		{"live-deletes-one-way", "builder", automationui.LivePage(shell(ui.Automations), oneWay)},
 		{"live-braked", "builder", automationui.LivePage(shell(ui.Automations), braked)},
 		{"live-refused", "builder", automationui.LivePage(shell(ui.Automations), refused)},
 		{"automations-braked", "automations", automationui.ListPage(shell(ui.Automations), automationui.List{Items: stopped, Recipes: recipes})},
@@ -113,7 +136,7 @@ func automations() []State {
 }
 
 func policies() automationui.Policies {
-	fields := []ui.Option{{Value: "", Label: "Choose…"}, {Value: "tags", Label: "Tags"}, {Value: "city", Label: "City"}}
+	fields := []ui.Option{{Value: "", Label: "Choose…"}, {Value: "tags", Label: "Tags (added)"}, {Value: "city", Label: "City (put in front of the text)"}}
 	tick := func(name, label string) ui.Input {
 		return ui.Input{ID: "policy-" + name, Name: name, Label: label, Type: "checkbox", Checked: true}
 	}
@@ -125,14 +148,18 @@ func policies() automationui.Policies {
 	}
 	return automationui.Policies{
 		Sentences: []string{"A HighLevel contact is created where there is none.", "Records that are there already are updated.", "When two records meet for the first time, only what is empty is filled.",
-			"When a record is deleted, the other one is marked with “gone” in Tags.", "It stops and asks beyond 5,000 changes an hour, 20 deletes an hour, or 30% of everyone in one run."},
+			"When a record is deleted, the other one is marked with “gone” in Tags.", "It stops and asks beyond 5,000 changes an hour, 20 deletes an hour, or 30% of everyone in one run, 5% where they are deleted."},
 		Create: tick("create", "Create a HighLevel contact where there is none"), CreateSource: tick("create-source", "Create a Gleap contact where there is none"), Update: tick("update", "Update records that are there already"),
 		First: "fill_empty", FirstOptions: []ui.Option{{Value: "fill_empty", Label: "Only fill what is empty (recommended)"}, {Value: "", Label: "Each row decides by who wins"}, {Value: "link_only", Label: "Only link them, write nothing"}},
 		Deletes: "mark", DeleteOptions: []ui.Option{{Value: "", Label: "Do nothing"}, {Value: "unlink", Label: "Unlink the other one"}, {Value: "mark", Label: "Mark the other one"}, {Value: "delete", Label: "Delete the other one too. This cannot be undone."}},
+		DeletedOn: "anywhere", DeletedOnOptions: []ui.Option{{Value: "source", Label: "Only one in Gleap. What is deleted in HighLevel leaves the record in Gleap as it is."}, {Value: "target", Label: "Only one in HighLevel. What is deleted in Gleap leaves the record in HighLevel as it is."}, {Value: "anywhere", Label: "One on either side"}},
 		MarkField:       ui.Input{ID: "mark-field", Name: "mark-field", Label: "Mark it in HighLevel, in", Type: "select", Value: "tags", Options: fields},
 		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in Gleap, in", Type: "select", Options: fields},
 		MarkValue:       ui.Input{ID: "mark-value", Name: "mark-value", Label: "Mark it with", Value: "gone"},
-		Limits:          []automationui.Limit{limit("changes", "Changes an hour", "5000"), limit("deletes-limit", "Deletes an hour", "20"), limit("share", "Share of everyone a single run may change, in percent", "30")},
+		SaveCalls:       ui.Input{ID: "policy-save-calls", Name: "save-calls", Label: "Save calls: write without looking at the HighLevel contact first", Type: "checkbox"},
+		SaveCallsHint:   "A change then takes one or two calls instead of three. What somebody typed into a mapped field of the HighLevel contact since Crosswalk last wrote it is overwritten without being kept.",
+		Limits: []automationui.Limit{limit("changes", "Changes an hour", "5000"), limit("deletes-limit", "Deletes an hour", "20"), limit("share", "Share of everyone a single run may change, in percent", "30"), limit("delete-share", "Share of everyone a single run may delete, in percent", "5"),
+			{Number: ui.Input{ID: "limit-run-changes", Name: "run-changes", Label: "Records a single run over everyone may change", Type: "number", Placeholder: "no limit"}}},
 	}
 }
 
@@ -143,7 +170,7 @@ func versions() automationui.VersionsView {
 		Versions: []automationui.SavedVersion{
 			{Number: 4, When: moment("2 minutes ago"), Who: "maria@acme.io", Note: "Changed how Phone is made", Current: true},
 			{Number: 3, When: moment("an hour ago"), Who: "jo@acme.io", Note: "Changed the conditions"},
-			{Number: 2, When: moment("yesterday"), Who: "maria@acme.io", Note: "Connected Plan to City"},
+			{Number: 2, When: moment("yesterday"), Who: "maria@acme.io", Note: "Connected Plan to City", Discarded: true},
 			{Number: 1, When: moment("yesterday"), Who: "maria@acme.io", Note: "Created"},
 		},
 		Changes: []automationui.VersionChange{

@@ -29,7 +29,7 @@ func connections() []State {
 		Health: connectionui.Health{ID: "c_gl", Side: ui.Gleap, State: connectionui.Active, Account: "Acme Support", ConnectHref: "/connections/gleap/new"},
 		Method: "API key", UsedBy: "2 automations will pause.",
 		Facts:   []connectionui.Fact{{Name: "Project", Value: "65f0c1a2b3d4e5f601234567"}, {Name: "Region", Value: "Europe"}, {Name: "Last check", Value: "2 minutes ago, answered in 95 ms"}},
-		Webhook: &connectionui.Webhook{URL: "https://crosswalk.acme.io/hooks/gleap/7hQ2vXo1fKp4sT9w", Text: "no delivery yet", Steps: []string{"Open your project in Gleap.", "Project Settings → Integrations → Webhooks: paste the URL."}},
+		Webhook: &connectionui.Webhook{URL: "https://crosswalk.acme.io/hooks/gleap/7hQ2vXo1fKp4sT9w", Text: "no delivery yet", Steps: []string{"Open your project in Gleap.", "Project Settings → Integrations → Webhooks: paste the URL."}, ChangeHref: "/connections/cn_gl/hook", Old: "The address before this one is taken for 23 hours more."},
 	}
 	revoked := highlevel
 	revoked.State, revoked.Scopes = connectionui.NeedsReconnect, scopes(false)
@@ -46,6 +46,8 @@ func connections() []State {
 	company := connectionui.Company{ID: "in_1", Side: ui.HighLevel, CompanyID: "5DP41231LkQsiKESj6rh", Text: "Access renewed 3 hours ago.", Unused: []connectionui.Installed{
 		{ID: "in_2", Name: "Harbor Street Dental", AccountID: "ve9EPM428h8vShlRW1KT", Since: "2 minutes ago"}, {ID: "in_3", AccountID: "kq82PMa28h8vShlRW1aa", Since: "just now"},
 	}}
+	ours := company
+	ours.Forget = true
 	lost := connectionui.Company{ID: "in_1", Side: ui.HighLevel, Name: "Lighthouse Marketing", CompanyID: "5DP41231LkQsiKESj6rh", Text: "Access renewed 3 days ago.", Problem: &ui.Problem{Tone: ui.Stop, Title: "The agency’s access needs you", Detail: "The provider no longer accepts our access; it was revoked, or replaced elsewhere.", Next: "Install Crosswalk for the agency again.", Side: ui.HighLevel, Code: "revoked", Href: "/connections/highlevel/new", HrefLabel: "Reconnect"}}
 	uninstalled := revoked
 	uninstalled.State = connectionui.Uninstalled
@@ -96,7 +98,8 @@ func connections() []State {
 	}
 	full.Missed = "12 (Keep contacts in sync, compared 3 hours ago)"
 	down := standing
-	down.Connection = revoked
+	since := ui.Moment{Machine: "2026-11-02T09:39:00Z", Text: "2 Nov 2026, 09:39 UTC"}
+	down.Connection, down.DownSince = revoked, since
 	down.Sentence, down.Tone, down.Waiting = "Needs you: HighLevel refuses our access, as it told us 4 minutes ago. Reconnect the account. Nothing is lost: 214 records wait and go on by themselves then.", ui.Stop, 214
 	gone := down
 	gone.Connection = uninstalled
@@ -116,7 +119,7 @@ func connections() []State {
 		unused.Needs = append(unused.Needs, connectionui.Need{Scope: sc})
 	}
 	again := connectionui.ReconnectView{
-		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Since: ui.Moment{Machine: "2026-11-02T09:39:00Z", Text: "4 minutes ago"}, Held: "Nothing is lost: 214 records wait and go on by themselves once it is connected again.", Ready: true,
+		Health: revoked.Health, Title: "Reconnect HighLevel", What: "HighLevel does not accept our access any more. It was revoked there.", Since: ui.Moment{Machine: "2026-11-02T09:39:00Z", Text: "4 minutes ago"}, DownSince: since, Held: "Nothing is lost: 214 records wait and go on by themselves once it is connected again.", Ready: true,
 		Next: []string{"HighLevel asks you to agree, and sends you back here.", "Choose the same account, ve9EPM428h8vShlRW1KT; another one is refused, and nothing changes.", "What waited goes on by itself."},
 	}
 	other := again
@@ -127,7 +130,7 @@ func connections() []State {
 	noApp := again
 	noApp.Ready, noApp.Hint = false, "The app it was connected with is no longer configured here. Set its client id and secret, or connect the account anew."
 	banner := shell(ui.Connections)
-	banner.Down = []ui.Down{{ID: "c_hl", Name: "HighLevel (Acme Dental)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_hl/reconnect", Does: "Reconnect"}, {ID: "c_gl", Name: "Gleap (Acme Support)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_gl/reconnect", Does: "Reconnect", Uninstalled: true}}
+	banner.Down = []ui.Down{{ID: "c_hl", Name: "HighLevel (Acme Dental)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_hl/reconnect", Does: "Reconnect", Since: since}, {ID: "c_gl", Name: "Gleap (Acme Support)", Text: "What needs it waits; nothing is lost.", Href: "/connections/c_gl/reconnect", Does: "Reconnect", Uninstalled: true}}
 	return []State{
 		{"connection-health", "connections", connectionui.HealthPage(shell(ui.Connections), standing)},
 		{"connection-health-scopes-missing", "connections", connectionui.HealthPage(shell(ui.Connections), lacking)},
@@ -148,6 +151,7 @@ func connections() []State {
 		{"connection-claim-agency", "connections", connectionui.ClaimPage(shell(ui.Connections), agency)},
 		{"connection-claim-gone", "connections", connectionui.ClaimPage(shell(ui.Connections), connectionui.Claim{Gone: "There is no installation waiting to be claimed in this browser. It may have been claimed already, or an hour has passed. Start it from Connections."})},
 		{"connections-agency", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap}, []connectionui.Company{company})},
+		{"connections-agency-owner", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap}, []connectionui.Company{ours})},
 		{"connections-agency-revoked", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{uninstalled, gleap}, []connectionui.Company{lost})},
 		{"connections-none", "connections", connectionui.ListPage(shell(ui.Connections), none, nil)},
 		{"connections", "connections", connectionui.ListPage(shell(ui.Connections), []connectionui.Connection{highlevel, gleap}, nil)},

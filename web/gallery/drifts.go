@@ -10,10 +10,11 @@ func drifts() []State {
 		ID: "au_1", Name: "Keep contacts in sync", State: driftui.Compared, PlanHref: "/plans/pl_1", Text: "Compared 3 hours ago with version 7.",
 		Agree: driftui.Share{Part: 12120, Of: 12480},
 		Counts: []driftui.Count{
-			{Label: "in sync", N: 12120, Tone: ui.Good, Href: "/plans/pl_1?outcome=same"}, {Label: "differ", N: 360, Tone: ui.Warn, Href: "/plans/pl_1?outcome=update"},
-			{Label: "only in HighLevel", N: 41, Tone: ui.Info, Href: "/plans/pl_1?outcome=create"}, {Label: "only in Gleap", N: 7, Tone: ui.Info, Href: "/plans/pl_1?outcome=create"},
-			{Label: "doubtful", N: 3, Tone: ui.Warn, Href: "/plans/pl_1?outcome=decide"}, {Label: "left alone", N: 12, Tone: ui.Info, Href: "/plans/pl_1?outcome=same"}},
+			{Label: "in sync", N: 12120, Tone: ui.Good, Href: "/plans/pl_1?drift=in_sync"}, {Label: "differ", N: 360, Tone: ui.Warn, Href: "/plans/pl_1?drift=differs"},
+			{Label: "only in HighLevel", N: 41, Tone: ui.Info, Href: "/plans/pl_1?drift=only_here"}, {Label: "only in Gleap", N: 7, Tone: ui.Info, Href: "/plans/pl_1?drift=only_there"},
+			{Label: "doubtful", N: 3, Tone: ui.Warn, Href: "/plans/pl_1?drift=doubtful"}, {Label: "left alone", N: 12, Tone: ui.Info, Href: "/plans/pl_1?drift=apart"}},
 		Fields: []driftui.Field{{Label: "Phone", N: 301, Kept: 12, Width: 100}, {Label: "Company", N: 59, Width: 19}},
+		Heal:   true,
 		Missed: "12 changes were made more than ten minutes before, and no webhook told of them. Polling or this comparison found them.",
 	}
 	never := driftui.Automation{ID: "au_2", Name: "Form capture", State: driftui.Never, Text: "Never compared yet."}

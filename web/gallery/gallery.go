@@ -30,8 +30,11 @@ func failures() []State {
 	denied := ui.ErrorView{Status: 404, Title: "There is no such page", What: "The address may be mistyped, or the thing it pointed at was removed.", Code: "not_found", RequestID: "req_01JQ8Z"}
 	broken := ui.ErrorView{Status: 500, Title: "Something went wrong on our side", What: "Crosswalk could not show this page. No record was changed by this.",
 		Next: "Try again in a moment. If it happens again, give the operator the request number below.", Code: "internal", RequestID: "req_01JQ8Z7M"}
+	ownWindow := ui.ErrorView{Status: 403, Title: "Open Crosswalk in its own window for this", What: "Accounts, people and settings are not changed inside HighLevel. Nothing was changed.",
+		Next: "Open Crosswalk in a browser tab and sign in there.", Code: "own_window", RequestID: "req_01JQ8ZB2"}
 	return []State{
 		{"error-not-found", "error", ui.ErrorPage(shell(""), denied)},
 		{"error-internal", "error", ui.ErrorPage(shell(""), broken)},
+		{"error-own-window", "error", ui.ErrorPage(ui.Shell{}, ownWindow)},
 	}
 }

@@ -58,6 +58,15 @@ func mapping() mappingui.View {
 		Samples:   []ui.Option{{Value: "s1", Label: "Jane Doe, jane@acme.io"}, {Value: "s2", Label: "Omar Haddad"}},
 		SampleID:  "s1",
 		UndoLabel: "connect Tags",
+		Keys: mappingui.Keys{
+			List: []mappingui.Key{
+				{Source: "userId", Target: "custom.x", SourceLabel: "User ID", TargetLabel: "Support ID", How: "Compared letter by letter: capitals matter, spaces around do not.", First: true, Notes: []string{"Looked up in an index of HighLevel that is some seconds late: that it names nobody is no reason to create anybody."}},
+				{Source: "email", Target: "email", SourceLabel: "Email", TargetLabel: "Email", How: "Compared as email addresses: capitals do not matter.", Last: true},
+			},
+			From: ui.Input{ID: "key-source", Name: "source", Label: "Field in Gleap", Type: "select", Options: []ui.Option{{Value: "", Label: "Choose…"}, {Value: "phone", Label: "Phone"}}},
+			To:   ui.Input{ID: "key-target", Name: "target", Label: "Field in HighLevel", Type: "select", Options: []ui.Option{{Value: "", Label: "Choose…"}, {Value: "phone", Label: "Phone"}, {Value: "custom.x", Label: "Support ID (some seconds late)"}}},
+			Hint: "Only what HighLevel can look a contact up by is offered, since a change has to find its counterpart at once.",
+		},
 	}
 }
 
@@ -82,6 +91,9 @@ func mappings() []State {
 	amiss.Targets[3].Result = &ui.Diff{Outcome: ui.Blocked}
 	amiss.Targets[4].Gone = true
 	amiss.Targets[4].Result = nil
+	amiss.Keys.List[0].Error, amiss.Keys.List[0].How, amiss.Keys.List[0].Notes = "The field “custom.x” does not exist in the HighLevel contact. Choose another field.", "", nil
+	amiss.Keys.List[1] = mappingui.Key{Source: "phone", Target: "custom.y", SourceLabel: "Phone", TargetLabel: "Other phone", Last: true}
+	amiss.Keys.Problems = []string{"By these keys alone nobody can tell for sure that a HighLevel contact is not there yet: that search is late, so doubles would be made. Keep a key of Email or Phone as well, or let this automation create no HighLevel contact."}
 	amiss.Problems = []ui.Problem{{Title: "Lifecycle was deleted in HighLevel", Detail: "The row is kept, and left out of every run, until you remove it or choose another field."}}
 
 	disputed := mapping()
@@ -112,6 +124,7 @@ func mappings() []State {
 	noWayBack.Targets[0].Row.Error = "First name: its transforms do not tell how a value goes back. Say how values go back, or let the row lead one way."
 
 	offline := mapping()
+	offline.Keys.From, offline.Keys.To = ui.Input{}, ui.Input{}
 	offline.Samples, offline.SampleID = nil, ""
 	offline.Unreachable = "Gleap does not answer, so there are no sample values. You can still map."
 	for i := range offline.Sources {

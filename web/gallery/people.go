@@ -34,9 +34,9 @@ func people() []State {
 		People: []ui.Option{{Label: "Everybody"}, {Value: "maria@acme.io", Label: "maria@acme.io"}}, Kinds: []ui.Option{{Label: "Everything"}, {Value: "sign_in", Label: "Signed in"}},
 		ExportHref: "/settings/audit.csv", Pages: ui.Pages{Text: "3 entries", NextHref: "/settings/audit?before=ad_1"},
 		Entries: []peopleui.Act{
-			{At: ui.Moment{Machine: "2026-03-04T12:00:00Z", Text: "4 Mar 2026 12:00:00"}, Who: "maria@acme.io", Address: "192.0.2.7", What: "Automation renamed", Subject: "Contacts both ways", Object: "au_06h0j6n0f5son57qt9mtpcm7hc", Before: "Contacts", After: "Contacts both ways"},
-			{At: ui.Moment{Machine: "2026-03-04T11:00:00Z", Text: "4 Mar 2026 11:00:00"}, Who: "maria@acme.io", Address: "2001:db8:85a3::8a2e:370:7334", What: "Signed in"},
-			{At: ui.Moment{Machine: "2026-03-04T10:00:00Z", Text: "4 Mar 2026 10:00:00"}, Who: "command line (operator)", What: "Plan carried out", Subject: "Contacts", Object: "pl_06h0j6n0f5son57qt9mtpcm7hc", After: "carried out"},
+			{At: ui.Moment{Machine: "2026-03-04T12:00:00Z", Text: "4 Mar 2026 12:00:00 UTC"}, Who: "maria@acme.io", Address: "192.0.2.7", What: "Automation renamed", Subject: "Contacts both ways", Object: "au_06h0j6n0f5son57qt9mtpcm7hc", Before: "Contacts", After: "Contacts both ways"},
+			{At: ui.Moment{Machine: "2026-03-04T11:00:00Z", Text: "4 Mar 2026 11:00:00 UTC"}, Who: "maria@acme.io", Address: "2001:db8:85a3::8a2e:370:7334", What: "Signed in"},
+			{At: ui.Moment{Machine: "2026-03-04T10:00:00Z", Text: "4 Mar 2026 10:00:00 UTC"}, Who: "command line (operator)", What: "Plan carried out", Subject: "Contacts", Object: "pl_06h0j6n0f5son57qt9mtpcm7hc", After: "carried out"},
 		},
 	}
 	empty := log

@@ -43,15 +43,24 @@ func reviewLists(sh ui.Shell) []State {
 	}
 }
 
+// dated is a moment of the day of the gallery, as a date and a time of UTC.
+func dated(clock string) ui.Moment {
+	return ui.Moment{Machine: "2026-03-02T" + clock + ":00Z", Text: "2 Mar 2026, " + clock + " UTC"}
+}
+
 func conflictReviews(sh ui.Shell) []State {
+	changedThere := &reviewui.Past{After: dated("09:30"), Before: dated("09:41"), Heard: []reviewui.News{{Text: "webhook ContactUpdate", At: dated("09:38")}, {Text: "a poll", At: dated("09:40")}}, Earlier: 2}
+	writtenThere := &reviewui.Past{After: dated("09:30"), Before: dated("09:41"), Unheard: true, Wrote: &reviewui.Write{By: "Keep contacts in sync", Value: "jane@acme.io", At: dated("09:30"), Run: "rn_5"}}
+	ownWrite := &reviewui.Past{Before: dated("09:41"), Wrote: &reviewui.Write{By: "Form capture", Value: "pro", At: dated("09:35"), Run: "rn_6", Stands: true}}
+	foundThere := &reviewui.Past{Before: dated("09:41")}
 	view := reviewui.View{
 		ID: "rv_2", Run: "rn_7", Record: "Jane Doe", AutomationID: "at_2", AutomationName: "Keep contacts in sync", AskedAt: at("09:41:08"), HasNext: true,
 		Left:  reviewui.Account{Side: ui.HighLevel, Label: "HighLevel contact", Changed: at("09:40:11")},
 		Right: reviewui.Account{Side: ui.Gleap, Label: "Gleap contact", Changed: at("09:39:57")},
 		Fields: []reviewui.Field{
-			{Key: "email", Label: "Email", Left: reviewui.Value{Text: "jane.doe@acme.io"}, Right: reviewui.Value{Text: "jane@doe.example"}, Agreed: "jane@acme.io", WasAgreed: true, Hint: "email"},
+			{Key: "email", Label: "Email", Left: reviewui.Value{Text: "jane.doe@acme.io", Past: changedThere}, Right: reviewui.Value{Text: "jane@doe.example", Past: writtenThere}, Agreed: "jane@acme.io", WasAgreed: true, AgreedAt: dated("09:30"), Hint: "email"},
 			{Key: "phone", Label: "Phone", Left: reviewui.Value{Text: "+14155550100", Moved: true, Now: "+14155550199"}, Right: reviewui.Value{}, WasAgreed: true, Hint: "phone", Take: reviewui.TakeLeft, Always: true},
-			{Key: "customData.plan", Label: "Plan", Left: reviewui.Value{Text: "pro"}, Right: reviewui.Value{Text: "team"}, Options: []ui.Option{{Label: "Choose…"}, {Value: "free", Label: "free"}, {Value: "pro", Label: "pro"}, {Value: "team", Label: "team"}}},
+			{Key: "customData.plan", Label: "Plan", Left: reviewui.Value{Text: "pro", Past: ownWrite}, Right: reviewui.Value{Text: "team", Past: foundThere}, Options: []ui.Option{{Label: "Choose…"}, {Value: "free", Label: "free"}, {Value: "pro", Label: "pro"}, {Value: "team", Label: "team"}}},
 			{Key: "about", Label: "About", Left: reviewui.Value{Text: "Runs the front desk.\nCall before ten."}, Right: reviewui.Value{Text: "Front desk"}, Long: true},
 		},
 	}
@@ -62,6 +71,12 @@ func conflictReviews(sh ui.Shell) []State {
 	anew := view
 	anew.Problem = &ui.Problem{Tone: ui.Warn, Title: "The question has changed since you opened it", Detail: "A value moved meanwhile, so nothing was decided. This is how it stands now.", Next: "Look again and decide.", Code: "asked_anew"}
 	anew.Notices = []ui.Problem{{Tone: ui.Warn, Title: "Gleap does not answer", Detail: "It was given a few seconds. You can go on working; what needs its answer is left out.", Code: "timeout"}}
+	vanished := view
+	vanished.Vanished = "Everything both sides had agreed on is gone from the HighLevel contact at once. That may be a wrong answer of the provider, so nothing is emptied before somebody says that it is meant."
+	vanished.Fields = []reviewui.Field{
+		{Key: "email", Label: "Email", Right: reviewui.Value{Text: "jane@acme.io"}, Agreed: "jane@acme.io", WasAgreed: true, Hint: "email"},
+		{Key: "tags", Label: "Tags", Right: reviewui.Value{Text: "beta, vip"}, Agreed: "beta, vip", WasAgreed: true},
+	}
 	settled := view
 	settled.ReadOnly, settled.Answered = true, &reviewui.Answered{By: "maria@acme.io", Words: "Email: HighLevel. Phone: “+43 1 234”.", At: at("09:45:00"), Run: "rn_9"}
 	settled.Fields = append([]reviewui.Field(nil), view.Fields[:2]...)
@@ -72,6 +87,7 @@ func conflictReviews(sh ui.Shell) []State {
 		{"review-conflict", "reviews", reviewui.DecidePage(sh, view)},
 		{"review-conflict-refused", "reviews", reviewui.DecidePage(sh, refused)},
 		{"review-conflict-anew", "reviews", reviewui.DecidePage(sh, anew)},
+		{"review-conflict-vanished", "reviews", reviewui.DecidePage(sh, vanished)},
 		{"review-conflict-settled", "reviews", reviewui.DecidePage(sh, settled)},
 		{"review-settled-by-itself", "reviews", reviewui.DecidePage(sh, byItself)},
 	}
@@ -98,10 +114,14 @@ func identityReviews(sh ui.Shell) []State {
 	settled := view
 	settled.ReadOnly, settled.Answer = true, reviewui.IsPrefix+"g1"
 	settled.Answered = &reviewui.Answered{By: "maria@acme.io", Words: "It is Jane One.", At: at("09:45:00"), Run: "rn_9"}
+	noSecond := view
+	noSecond.Answer = "new"
+	noSecond.Answered = &reviewui.Answered{By: "maria@acme.io", Words: "A new Gleap contact. Somebody chose to make a new Gleap contact, and the account takes no second one with the same phone: Jane One has it already and was left alone. Give one of the two another phone, allow duplicates in the settings of the account, or choose otherwise under “Needs you”.", At: at("09:45:00")}
 	return []State{
 		{"review-identity", "reviews", reviewui.DecidePage(sh, view)},
 		{"review-identity-refused", "reviews", reviewui.DecidePage(sh, refused)},
 		{"review-identity-left-alone", "reviews", reviewui.DecidePage(sh, ignored)},
+		{"review-identity-no-second", "reviews", reviewui.DecidePage(sh, noSecond)},
 		{"review-identity-settled", "reviews", reviewui.DecidePage(sh, settled)},
 	}
 }

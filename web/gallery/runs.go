@@ -6,7 +6,9 @@ import (
 	"crosswalk/web/ui"
 )
 
-func at(text string) ui.Moment { return ui.Moment{Machine: "2026-03-02T" + text + "Z", Text: text} }
+func at(text string) ui.Moment {
+	return ui.Moment{Machine: "2026-03-02T" + text + "Z", Text: text + " UTC"}
+}
 
 func runItems() []runui.Item {
 	name := "New Gleap contact → HighLevel contact"
@@ -18,6 +20,24 @@ func runItems() []runui.Item {
 		{ID: "run_2", Record: "Sam Smith", Detail: "no email", AutomationName: name, State: runui.Done, Outcome: ui.Decide, Text: "Two contacts share this name", At: at("09:39:02")},
 		{ID: "run_1", Record: "Kim Park", Detail: "kim@example.com", AutomationName: name, State: runui.Failed, Text: "HighLevel refused the phone number", At: at("09:38:40")},
 	}
+}
+
+// attempts are those of a run that is tried for the sixty-first time.
+func attempts() []runui.Attempt {
+	down := func(n int, when, trace string) runui.Attempt {
+		return runui.Attempt{Number: n, At: at(when), Text: "HighLevel does not answer. It answered 503.", Cost: "2 calls, took 1 second.", TraceID: trace, Steps: []runui.Step{
+			{At: at(when), Kind: runui.StepEvent, Title: "A webhook told of a change (contact.updated)"},
+			{At: at(when), Kind: runui.StepError, Title: "HighLevel does not answer", Problem: &ui.Problem{Tone: ui.Stop, Title: "HighLevel does not answer", Detail: "It answered 503.", Next: "Nothing has to be done: it is tried again.", Code: "unavailable"}, Calls: []automationui.Exchange{
+				{Method: "GET", Path: "/contacts/seD4PfOuKoVMLkEZqohJ", Status: "503 Service Unavailable", Duration: "1 second", TraceID: trace, Response: "{ \"message\": \"upstream\" }"}}},
+		}}
+	}
+	list := []runui.Attempt{down(61, "09:41:08", "7d3f6a61-0c8e"), down(60, "08:37:44", "7d3f6a60-1b2c"), down(57, "05:30:10", "7d3f6a57-9a01"), down(2, "17:02:31", "7d3f6a02-44c7"), down(1, "17:02:19", "")}
+	list[0].Newest = true
+	list[2].LeftOut = "54 attempts before this one are not kept: of many, the first and the last are."
+	list[4].Text = "It did not come to its end: the process stopped on the way, or the record was taken up by another one."
+	list[4].Steps = list[4].Steps[:1]
+	list[4].Cost = "0 calls, took under 1 ms."
+	return list
 }
 
 func runs() []State {
@@ -54,6 +74,9 @@ func runs() []State {
 	waiting := view
 	waiting.State, waiting.Outcome, waiting.Text = runui.Waiting, "", "Waits for HighLevel’s rate limit, 8 seconds"
 	waiting.Steps = append(append([]runui.Step(nil), view.Steps[:2]...), runui.Step{At: at("09:41:08"), Kind: runui.StepWait, Title: "HighLevel asked us to slow down", Text: "Tries again in 8 seconds. This is not counted as an attempt."})
+	tried := waiting
+	tried.Attempts, tried.Steps = attempts(), nil
+	tried.Text, tried.Facts = "HighLevel does not answer.", []runui.Fact{{Name: "Attempts", Value: "61"}, {Name: "Next try", Value: "in 9 minutes"}}
 	nothing := list
 	nothing.Items, nothing.Pages = nil, ui.Pages{}
 	filtered := nothing
@@ -67,5 +90,6 @@ func runs() []State {
 		{"run-failed", "runs", runui.DetailPage(shell(ui.Runs), failed)},
 		{"run-decide", "runs", runui.DetailPage(shell(ui.Runs), decide)},
 		{"run-waiting", "runs", runui.DetailPage(shell(ui.Runs), waiting)},
+		{"run-attempts", "runs", runui.DetailPage(shell(ui.Runs), tried)},
 	}
 }

@@ -8,6 +8,8 @@
 //	                                      with fills adds a row that leads back
 //	POST /automations/:id/rows/:row       the row editor, see [ReadRow]
 //	POST /automations/:id/rows/:row/delete
+//	POST /automations/:id/keys            do: add, remove, up or down; source,
+//	                                      target, version
 //	POST /automations/:id/undo, /redo     version
 package mappingui
 
@@ -33,7 +35,30 @@ type View struct {
 	UndoLabel, RedoLabel string
 	Problems             []ui.Problem
 	Unreachable          string // why there are no sample values, if there are none
+	Keys                 Keys
 }
+
+// Keys are how counterparts are recognised, best first.
+type Keys struct {
+	List     []Key
+	Problems []string // of all of them together
+	LinkOnly string   // why there can be none, if there cannot
+	// From and To choose the two fields of another one; without an ID none can be chosen now.
+	From, To ui.Input
+	Hint     string
+}
+
+// Key is one match key: the same value in both fields makes two records one.
+type Key struct {
+	Source, Target           string // field keys
+	SourceLabel, TargetLabel string
+	How                      string // how the two are compared
+	Notes                    []string
+	Error                    string
+	First, Last              bool
+}
+
+func (k Key) name() string { return k.SourceLabel + " as " + k.TargetLabel }
 
 // Object is one side of the canvas.
 type Object struct {
@@ -45,6 +70,8 @@ type Object struct {
 type Source struct {
 	Key, Label, Type string
 	Sample           string
+	SampleAt         string // in RFC 3339, when the sample is a moment
+	Unseen           string // what is said in the place of a sample that could not be read
 	Used             bool
 	Gone             bool // mapped, but the provider no longer has it
 }

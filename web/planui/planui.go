@@ -2,7 +2,11 @@
 // field, with the reason for everything that would not.
 package planui
 
-import "crosswalk/web/ui"
+import (
+	"net/url"
+
+	"crosswalk/web/ui"
+)
 
 // State is how far a plan is.
 type State string
@@ -36,10 +40,17 @@ type View struct {
 	// Writing: it is carried out, or was. Undo: it takes back what an earlier one wrote.
 	Writing, Undo bool
 	Apply         *Apply   // may be carried out
+	Moved         bool     // Apply is about what had changed since it was shown
+	MovedAs       string   // which, so that a form of another time is told apart
 	Results       []Result // what became of the records, when Writing
 	Result        string   // filter
 	Matching      string   // filter: how sure the counterpart is
+	Drift         string   // filter: how both sides stand to each other
+	DriftWords    string   // names that filter: "differ"
+	Empty         string   // why no record is listed, where more is to be said than that
+	Heals         bool     // it also brings back what was edited on a side that does not own it
 	CanUndo       bool
+	OnlyLinked    bool // carried out, and nothing was written: only links are taken back
 }
 
 // Apply is the form that lets a plan be carried out: POST /plans/:id/apply.
@@ -65,11 +76,48 @@ type Result struct {
 	Tone         ui.Tone
 }
 
-func (v View) resultHref(value string) string {
-	if value == v.Result {
+// Filter is the query that lists what is listed.
+func (v View) Filter() url.Values {
+	q := url.Values{}
+	for key, value := range map[string]string{"outcome": string(v.Outcome), "matching": v.Matching, "drift": v.Drift, "result": v.Result, "q": v.Query} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	return q
+}
+
+// href leads to the same plan by another filter; what is searched for stays.
+func (v View) href(filter, value string) string {
+	q := url.Values{}
+	if value != "" {
+		q.Set(filter, value)
+	}
+	if v.Query != "" {
+		q.Set("q", v.Query)
+	}
+	return v.at(q)
+}
+
+func (v View) at(q url.Values) string {
+	if len(q) == 0 {
 		return "/plans/" + v.ID
 	}
-	return "/plans/" + v.ID + "?result=" + value
+	return "/plans/" + v.ID + "?" + q.Encode()
+}
+
+func (v View) resultHref(value string) string {
+	if value == v.Result {
+		value = ""
+	}
+	return v.href("result", value)
+}
+
+// exportHref leads to a file of what is listed, on all its pages.
+func (v View) exportHref(format string) string {
+	q := v.Filter()
+	q.Set("format", format)
+	return v.at(q)
 }
 
 func (v View) heading() string {
@@ -89,13 +137,22 @@ type Record struct {
 	Name, Detail string
 	Href         string // its timeline, if there is one
 	Outcome      ui.Outcome
-	Reason       string // always set for same, decide and blocked
+	Reason       string   // always set for same, decide and blocked
+	Awaits       *Awaited // the record whose link it waits for
 	Diffs        []ui.Diff
-	Evidence     []string // why this counterpart: "same email, jane@acme.io"
-	Position     string   // in the plan, when it may be chosen to be carried out alone
-	Result       string   // what became of it, when it was carried out
+	AgreedAt     *ui.Moment // when both sides last agreed, where they differ since
+	Evidence     []string   // why this counterpart: "same email, jane@acme.io"
+	Position     string     // in the plan, when it may be chosen to be carried out alone
+	Result       string     // what became of it, when it was carried out
 	ResultTone   ui.Tone
 	RunHref      string
+}
+
+// Awaited is a record whose link another one waits for.
+type Awaited struct {
+	Side       ui.Side
+	Kind, Name string
+	Href       string // its timeline, from where it is looked at
 }
 
 // matchingWords names the filter; what is not known shows as it was asked for.
@@ -116,16 +173,16 @@ func (v View) matchingWords() string {
 }
 
 func (v View) filterHref(o ui.Outcome) string {
-	if o == "" || o == v.Outcome {
-		return "/plans/" + v.ID
+	if o == v.Outcome {
+		o = ""
 	}
-	return "/plans/" + v.ID + "?outcome=" + string(o)
+	return v.href("outcome", string(o))
 }
 
 func (r Record) changes() []ui.Diff {
 	var out []ui.Diff
 	for _, d := range r.Diffs {
-		if d.Outcome != ui.Same {
+		if d.Outcome != ui.Same || d.Apart {
 			out = append(out, d)
 		}
 	}

@@ -29,6 +29,9 @@ type Ref struct {
 	ID   string
 	Href string // its timeline
 	Note string // "separate ways"
+	// Pair is where a counterpart is unlinked (POST), or linked again (POST together=yes). Apart: it is unlinked.
+	Pair  string
+	Apart bool
 }
 
 // View is /records/:connection/:type/*. Looking at it now is POST to the same address.
@@ -79,6 +82,7 @@ type Comparison struct {
 type Row struct {
 	LeftField, Left   string
 	RightField, Right string
+	LeftAt, RightAt   string // in RFC 3339, when they are moments
 	Agree             bool
 	Text              string // why they differ, where it is known
 }
@@ -97,6 +101,7 @@ type Entry struct {
 	HrefLabel   string
 	Fates       []Fate
 	Steps       []runui.Step
+	Attempts    []runui.Attempt // newest first, in the place of Steps, when there was more than one
 	Writes      []Write
 	Agreed      []Agreed
 }
@@ -139,11 +144,14 @@ func (e Entry) sign() string {
 }
 
 func (e Entry) folded() bool {
-	return len(e.Steps) > 0 || len(e.Writes) > 0 || len(e.Agreed) > 0
+	return len(e.Attempts) > 0 || len(e.Steps) > 0 || len(e.Writes) > 0 || len(e.Agreed) > 0
 }
 
 func (e Entry) foldLabel() string {
 	var parts []string
+	if len(e.Attempts) > 0 {
+		parts = append(parts, ui.Count(e.Attempts[0].Number, "attempt", "attempts"))
+	}
 	if n := len(e.Steps); n > 0 {
 		parts = append(parts, ui.Count(n, "step", "steps"))
 	}

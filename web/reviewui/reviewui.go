@@ -90,8 +90,9 @@ type View struct {
 	Answered       *Answered
 	Left, Right    Account
 	HasNext        bool
-	// Fields are asked about by a conflict.
-	Fields []Field
+	// Fields are asked about by a conflict. Vanished says so where everything is gone from one side at once.
+	Fields   []Field
+	Vanished string
 	// The rest belongs to an identity.
 	Subject    *Candidate
 	Question   string // "Which Gleap contact is it?"
@@ -119,11 +120,49 @@ type Account struct {
 	Changed ui.Moment // when the record was last changed there; empty when nobody knows
 }
 
-// Value is what one side holds. Now is set when the account holds something else since the question was asked.
+// Value is what one side holds. Now is set when the account holds something else since the question was asked. At and
+// NowAt are the two in RFC 3339 where they are moments.
 type Value struct {
 	Text  string
+	At    string
 	Moved bool
 	Now   string
+	NowAt string
+	Past  *Past
+}
+
+// saysOr is the value in a few words.
+func (v Value) saysOr(nothing string) string {
+	if v.Text == "" {
+		return nothing
+	}
+	return "“" + v.Text + "”"
+}
+
+// Past is how one side came to hold its value, as far as it is on record.
+type Past struct {
+	Unmoved bool // it is what both sides had agreed on
+	// After and Before are the stretch of time in which it changed. After has no text where that is not known.
+	After, Before ui.Moment
+	Heard         []News // what told of a change of the record in that time, oldest first
+	Earlier       int    // how much older news there is that Heard leaves out
+	Unheard       bool   // nothing told of it
+	Wrote         *Write // what we last wrote there
+}
+
+// News is something that told of a change.
+type News struct {
+	Text string // "webhook ContactUpdate"
+	At   ui.Moment
+}
+
+// Write is our own last write of a field.
+type Write struct {
+	By     string // the automation's name
+	Value  string
+	At     ui.Moment
+	Run    string
+	Stands bool // the side still holds it
 }
 
 // Field is one question of a conflict.
@@ -131,7 +170,9 @@ type Field struct {
 	Key, Label  string
 	Left, Right Value
 	Agreed      string // what both sides last agreed on
+	AgreedOn    string // that in RFC 3339, where it is a moment
 	WasAgreed   bool
+	AgreedAt    ui.Moment // when they last agreed; empty when that is not on record
 	Take        string
 	Typed       string
 	Always      bool
@@ -167,5 +208,6 @@ type Candidate struct {
 // Compared is one field beside the record in question.
 type Compared struct {
 	Label, Value string
+	At           string // in RFC 3339, when the value is a moment
 	Differs      bool
 }

@@ -76,6 +76,19 @@ type View struct {
 	DecideHref     string // the question it left to a person, while that is open
 	TimelineHref   string // everything that happened to the record
 	Steps          []Step
+	Attempts       []Attempt // newest first, in the place of Steps, when there was more than one
+}
+
+// Attempt is one try of a run.
+type Attempt struct {
+	Number  int
+	At      ui.Moment
+	Text    string // what went wrong, or what it came to
+	Cost    string // "2 calls, took 1 second"
+	TraceID string // of the call that failed: what the provider's support finds it by
+	Newest  bool
+	LeftOut string // says how many attempts right before this one are not kept
+	Steps   []Step
 }
 
 // Write is one write of the run. Taking it back, or one of its fields, is POST /undo.
@@ -85,7 +98,7 @@ type Write struct {
 	CanUndo   bool
 }
 
-// WriteField is one field that was written.
+// WriteField is one field that was written. Key is empty where it is not taken back by itself.
 type WriteField struct {
 	Key  string
 	Diff ui.Diff

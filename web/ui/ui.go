@@ -157,6 +157,7 @@ type Down struct {
 	ID, Name, Text string
 	Href, Does     string // where to go, and what is done there
 	Uninstalled    bool
+	Since          Moment // when it went down, as a date; the zero one where that is not known
 }
 
 func (d Down) title() string {
@@ -273,6 +274,7 @@ type Problem struct {
 	Side                Side   // who said Words
 	Words               string // the provider's own words, secrets removed
 	Code                string
+	Since               Moment // when it began, as a date; the zero one where that says nothing
 }
 
 // Issue ties one message to the control that caused it.
@@ -293,8 +295,13 @@ func Issues(inputs ...Input) []Issue {
 type Diff struct {
 	Field         string
 	Before, After string
-	Outcome       Outcome
-	Reason        string
+	// BeforeAt and AfterAt are the moments, in RFC 3339, of values that are one: script shows them by the reader's clock.
+	BeforeAt, AfterAt string
+	Outcome           Outcome
+	Reason            string
+	// Apart: the two sides differ here and are left so. Offered is what the other side has, as far as it is known.
+	Apart              bool
+	Offered, OfferedAt string
 }
 
 // Pages describes where a list stands. Hrefs are empty at the ends.

@@ -104,7 +104,7 @@ func (s *Store) find(ctx context.Context, op, value string, of func(connection.C
 
 // ConnectionByAccount implements connection.Store.
 func (s *Store) ConnectionByAccount(ctx context.Context, p provider.ID, account string) (connection.Connection, bool, error) {
-	return s.find(ctx, "ConnectionByAccount", account, func(c connection.Connection) string { return c.Account.ID }, p)
+	return s.find(ctx, "ConnectionByAccount", account, func(c connection.Connection) string { return c.Account.Key() }, p)
 }
 
 // ConnectionByHook implements connection.Store.
@@ -139,8 +139,20 @@ func (s *Store) SaveHealth(ctx context.Context, c connection.Connection) error {
 	}
 	now.State, now.Problem, now.ProblemCode, now.Account, now.Scopes = c.State, c.Problem, c.ProblemCode, c.Account, c.Scopes
 	now.CheckedAt = c.CheckedAt
+	now.DownSince = downSince(now, c.CheckedAt)
 	s.connections[c.ID] = now
 	return nil
+}
+
+// downSince is when a connection began to need a person, looked at again at that time.
+func downSince(c connection.Connection, at time.Time) time.Time {
+	switch {
+	case c.State == connection.Active:
+		return time.Time{}
+	case c.DownSince.IsZero():
+		return at
+	}
+	return c.DownSince
 }
 
 // RemoveConnection implements connection.Store.
@@ -154,7 +166,7 @@ func (s *Store) RemoveConnection(ctx context.Context, id record.ConnectionID) er
 	if !ok {
 		return connection.ErrNotFound
 	}
-	c.State, c.HookSecret, c.Problem, c.ProblemCode = connection.Removed, "", "", ""
+	c.State, c.HookSecret, c.OldHookSecret, c.Problem, c.ProblemCode = connection.Removed, "", "", "", ""
 	s.connections[id] = c
 	delete(s.grants, id)
 	return nil
@@ -188,7 +200,7 @@ func (s *Store) LeaseGrant(ctx context.Context, id record.ConnectionID, owner st
 	case g.LeaseOwner != "" && g.LeaseOwner != owner && g.LeaseUntil.After(now):
 		return connection.SealedGrant{}, false, nil
 	}
-	g.LeaseOwner, g.LeaseUntil = owner, until
+	g.LeaseOwner, g.LeaseUntil, g.RetryAt = owner, until, until
 	s.grants[id] = g
 	return g, true, nil
 }
@@ -227,10 +239,41 @@ func (s *Store) ReleaseGrant(ctx context.Context, id record.ConnectionID, owner 
 	}
 	defer end()
 	if g, ok := s.grants[id]; ok && g.LeaseOwner == owner {
-		g.LeaseOwner, g.LeaseUntil = "", time.Time{}
-		s.grants[id] = g
+		s.grants[id] = connection.SealedGrant{Sealed: g.Sealed, Generation: g.Generation}
 	}
 	return nil
+}
+
+// PostponeGrant implements connection.Store.
+func (s *Store) PostponeGrant(ctx context.Context, id record.ConnectionID, owner string, failures int, retryAt time.Time) error {
+	end, err := s.begin(ctx, "PostponeGrant")
+	if err != nil {
+		return err
+	}
+	defer end()
+	if g, ok := s.grants[id]; ok && g.LeaseOwner == owner {
+		s.grants[id] = connection.SealedGrant{Sealed: g.Sealed, Generation: g.Generation, Failures: failures, RetryAt: retryAt}
+	}
+	return nil
+}
+
+// Retries implements connection.Store.
+func (s *Store) Retries(ctx context.Context) ([]connection.Retry, error) {
+	end, err := s.begin(ctx, "Retries")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var out []connection.Retry
+	for id, g := range s.grants {
+		if !g.RetryAt.IsZero() && (s.connections[id].State == connection.Active || s.installed[id].State == connection.Active) {
+			out = append(out, connection.Retry{ID: id, Failures: g.Failures, At: g.RetryAt})
+		}
+	}
+	slices.SortFunc(out, func(a, b connection.Retry) int {
+		return cmp.Or(cmp.Compare(a.Failures, b.Failures), a.At.Compare(b.At), cmp.Compare(a.ID, b.ID))
+	})
+	return out, nil
 }
 
 // PutPending implements connection.Store.
@@ -259,7 +302,9 @@ func (s *Store) TakePending(ctx context.Context, stateHash, bindingHash string, 
 			}
 		}
 	}
-	delete(s.pending, found.StateHash)
+	if found.BindingHash == bindingHash {
+		delete(s.pending, found.StateHash)
+	}
 	if !ok || !found.ExpiresAt.After(now) {
 		return connection.Pending{}, connection.ErrNotFound
 	}
@@ -315,7 +360,7 @@ func (s *Store) TakeArrival(ctx context.Context, id, bindingHash string, now tim
 }
 
 // UninstallConnection implements connection.Store.
-func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string) error {
+func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID, why string, when time.Time) error {
 	end, err := s.begin(ctx, "UninstallConnection")
 	if err != nil {
 		return err
@@ -326,6 +371,7 @@ func (s *Store) UninstallConnection(ctx context.Context, id record.ConnectionID,
 		return connection.ErrNotFound
 	}
 	c.State, c.Problem, c.ProblemCode, c.ExpiresAt = connection.Uninstalled, why, "uninstalled", time.Time{}
+	c.DownSince = downSince(c, when)
 	s.connections[id] = c
 	delete(s.grants, id)
 	return nil

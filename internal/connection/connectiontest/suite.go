@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/oauth2"
 
 	"crosswalk/internal/connection"
@@ -22,7 +23,7 @@ func A(id record.ConnectionID, account string) connection.Connection {
 	return connection.Connection{
 		ID: id, Provider: "highlevel", Name: "Bakery", Account: provider.Account{ID: account, Name: "Bakery", CompanyID: "co_1", Zone: "Europe/Berlin", Country: "DE"},
 		Auth: connection.ByOAuth, State: connection.Active, Scopes: []string{"contacts.readonly", "contacts.write"}, BaseURL: "https://api.example.com",
-		HookSecret: "hook-of-" + string(id), ClientID: "client",
+		HookSecret: "hook-of-" + string(id), OldHookSecret: "old-hook-of-" + string(id), OldHookUntil: noon.Add(time.Hour), ClientID: "client",
 		Endpoint:  oauth2.Endpoint{AuthURL: "https://a.example.com/authorize", TokenURL: "https://a.example.com/token", AuthStyle: oauth2.AuthStyleInParams},
 		CreatedAt: noon, CheckedAt: noon, RotatedAt: noon, ExpiresAt: noon.Add(24 * time.Hour),
 	}
@@ -40,6 +41,8 @@ func RunStore(t *testing.T, open func(t *testing.T) connection.Store) {
 		"only one of many rotations from a generation counts":     rotations,
 		"the right to renew is one owner's until it ends":         leases,
 		"a new grant ends the lease":                              leaseEnds,
+		"a renewal left undone is known to everybody":             leftUndone,
+		"since when it is down is kept until it works":            downSinceKept,
 		"a pending authorisation is taken once":                   pendingOnce,
 		"the browser alone finds the youngest it began":           pendingByBinding,
 		"a pending authorisation that ran out is gone":            pendingExpires,
@@ -118,6 +121,13 @@ func found(t *testing.T, s connection.Store) {
 	byAccount("highlevel", "loc_2", false)
 	byAccount("highlevel", "LOC_1", false) // IDs are case-sensitive
 	byAccount("highlevel", "", false)
+	elsewhere := A("cn_3", "loc_1")
+	elsewhere.Account.Host, elsewhere.CreatedAt = "api.example.com", noon.Add(-time.Hour)
+	must(t, s.SaveConnection(t.Context(), elsewhere, []byte("sealed")))
+	byAccount("highlevel", "loc_1", true) // of the same name somewhere else, it is another account
+	if c, ok, err := s.ConnectionByAccount(t.Context(), "highlevel", elsewhere.Account.Key()); err != nil || !ok || !cmp.Equal(c, elsewhere) {
+		t.Errorf("somewhere else: %+v, %v, %v", c, ok, err)
+	}
 	byHook("highlevel", "hook-of-cn_1", true)
 	byHook("gleap", "hook-of-cn_1", false)
 	byHook("highlevel", "HOOK-OF-CN_1", false)
@@ -140,6 +150,7 @@ func health(t *testing.T, s connection.Store) {
 	said.State, said.Problem, said.ProblemCode = connection.NeedsReconnect, "The access was withdrawn.", "revoked"
 	said.Account.Name, said.Scopes, said.CheckedAt = "Bakery Ltd", []string{"contacts.readonly"}, noon.Add(time.Minute)
 	want := said
+	want.DownSince = said.CheckedAt
 	said.RotatedAt, said.ExpiresAt = noon.Add(-time.Minute), noon.Add(-time.Hour) // read before it was renewed
 	said.Name, said.HookSecret, said.BaseURL, said.ClientID, said.Auth = "not this", "nor this", "https://evil.example", "nor this", connection.ByKey
 	must(t, s.SaveHealth(t.Context(), said))
@@ -164,7 +175,7 @@ func removed(t *testing.T, s connection.Store) {
 	missing(t, "rotating it", s.RotateGrant(t.Context(), "cn_1", 1, []byte("next"), noon, noon))
 	missing(t, "a check that was under way", s.SaveHealth(t.Context(), c))
 	missing(t, "removing another", s.RemoveConnection(t.Context(), "cn_2"))
-	if got, err := s.Connection(t.Context(), "cn_1"); err != nil || got.State != connection.Removed || got.HookSecret != "" {
+	if got, err := s.Connection(t.Context(), "cn_1"); err != nil || got.State != connection.Removed || got.HookSecret != "" || got.OldHookSecret != "" {
 		t.Errorf("%s with hook %q, %v", got.State, got.HookSecret, err)
 	}
 }
@@ -272,6 +283,9 @@ func pendingOnce(t *testing.T, s connection.Store) {
 	must(t, s.PutPending(t.Context(), want))
 	_, err := s.TakePending(t.Context(), "another", "binding", noon)
 	missing(t, "another state, the same browser", err)
+	if p, err := s.TakePending(t.Context(), "state", "another browser's", noon); err != nil || p.BindingHash != "binding" {
+		t.Errorf("another browser is answered %+v, %v", p, err)
+	}
 	const racers = 8
 	got := make(chan connection.Pending, racers)
 	for range racers {
@@ -384,23 +398,105 @@ func arrivalExpires(t *testing.T, s connection.Store) {
 func uninstalled(t *testing.T, s connection.Store) {
 	want := A("cn_1", "loc_1")
 	must(t, s.SaveConnection(t.Context(), want, []byte("sealed")))
-	must(t, s.UninstallConnection(t.Context(), "cn_1", "It was uninstalled."))
+	must(t, s.UninstallConnection(t.Context(), "cn_1", "It was uninstalled.", noon.Add(time.Hour)))
 	_, err := s.LoadGrant(t.Context(), "cn_1")
 	missing(t, "its grant", err)
 	missing(t, "health found meanwhile", s.SaveHealth(t.Context(), want))
 	got, ok, err := s.ConnectionByAccount(t.Context(), "highlevel", "loc_1")
 	must(t, err)
 	want.State, want.Problem, want.ProblemCode, want.ExpiresAt = connection.Uninstalled, "It was uninstalled.", "uninstalled", time.Time{}
+	want.DownSince = noon.Add(time.Hour)
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Errorf("found %v (-want +got):\n%s", ok, diff)
 	}
-	want.State = connection.Active
+	want.State, want.DownSince = connection.Active, time.Time{}
 	must(t, s.SaveConnection(t.Context(), want, []byte("again")))
 	if g, err := s.LoadGrant(t.Context(), "cn_1"); err != nil || string(g.Sealed) != "again" {
 		t.Errorf("after installing again: %q, %v", g.Sealed, err)
 	}
 	must(t, s.RemoveConnection(t.Context(), "cn_1"))
-	missing(t, "a removed one", s.UninstallConnection(t.Context(), "cn_1", "late"))
+	missing(t, "a removed one", s.UninstallConnection(t.Context(), "cn_1", "late", noon))
+}
+
+func downSinceKept(t *testing.T, s connection.Store) {
+	c := A("cn_1", "loc_1")
+	must(t, s.SaveConnection(t.Context(), c, []byte("sealed")))
+	since := func(want time.Time) {
+		t.Helper()
+		if got, err := s.Connection(t.Context(), "cn_1"); err != nil || !got.DownSince.Equal(want) {
+			t.Errorf("down since %v, %v, want %v", got.DownSince, err, want)
+		}
+	}
+	checked := func(st connection.State, after time.Duration) {
+		t.Helper()
+		c.State, c.CheckedAt = st, noon.Add(after)
+		must(t, s.SaveHealth(t.Context(), c)) // by somebody who does not know since when
+	}
+	checked(connection.Active, time.Minute)
+	since(time.Time{})
+	checked(connection.NeedsReconnect, 2*time.Minute)
+	since(noon.Add(2 * time.Minute))
+	checked(connection.NeedsReconnect, time.Hour)
+	since(noon.Add(2 * time.Minute))
+	checked(connection.Active, 2*time.Hour)
+	since(time.Time{})
+	checked(connection.NeedsReconnect, 3*time.Hour)
+	must(t, s.UninstallConnection(t.Context(), "cn_1", "It was uninstalled.", noon.Add(4*time.Hour)))
+	since(noon.Add(3 * time.Hour))
+	c.State, c.DownSince = connection.Active, time.Time{}
+	must(t, s.SaveConnection(t.Context(), c, []byte("again")))
+	since(time.Time{})
+}
+
+func leftUndone(t *testing.T, s connection.Store) {
+	ctx := t.Context()
+	undone := func(want ...connection.Retry) {
+		t.Helper()
+		got, err := s.Retries(ctx)
+		must(t, err)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("left undone (-want +got):\n%s", diff)
+		}
+	}
+	for _, id := range []record.ConnectionID{"cn_1", "cn_2"} {
+		must(t, s.SaveConnection(ctx, A(id, "of-"+string(id)), []byte("one")))
+	}
+	company := connection.Installation{ID: "in_co", Provider: "highlevel", Account: provider.Account{CompanyID: "co_1"}, State: connection.Active, InstalledAt: noon}
+	must(t, s.SaveInstallation(ctx, company, []byte("one")))
+	undone()
+	until, later := noon.Add(25*time.Second), noon.Add(time.Minute)
+	leasing(t, s, "one", noon, until, true)
+	undone(connection.Retry{ID: "cn_1", At: until}) // for whoever comes after one that fell silent
+	must(t, s.PostponeGrant(ctx, "cn_1", "two", 7, noon))
+	undone(connection.Retry{ID: "cn_1", At: until}) // two has nothing to say
+	must(t, s.PostponeGrant(ctx, "cn_1", "one", 2, later))
+	for _, id := range []record.ConnectionID{"cn_2", "in_co"} {
+		if _, had, err := s.LeaseGrant(ctx, id, "one", noon, until); err != nil || !had {
+			t.Fatalf("lease of %s: %v, %v", id, had, err)
+		}
+	}
+	must(t, s.PostponeGrant(ctx, "in_co", "one", 1, noon))
+	undone(connection.Retry{ID: "cn_2", At: until}, connection.Retry{ID: "in_co", Failures: 1, At: noon}, connection.Retry{ID: "cn_1", Failures: 2, At: later})
+	if g, had, err := s.LeaseGrant(ctx, "cn_1", "two", later, later.Add(time.Minute)); err != nil || !had || g.Failures != 2 || !g.RetryAt.Equal(later.Add(time.Minute)) {
+		t.Errorf("postponed, it is leased as %+v, %v, %v", g, had, err)
+	}
+	// A new grant leaves nothing undone; nor does a lease that is given back, or an account nothing is renewed for.
+	must(t, s.RotateGrant(ctx, "cn_1", 1, []byte("two"), noon, noon))
+	if g, err := s.LoadGrant(ctx, "cn_1"); err != nil || g.Failures != 0 || !g.RetryAt.IsZero() {
+		t.Errorf("renewed: %+v, %v", g, err)
+	}
+	must(t, s.ReleaseGrant(ctx, "cn_2", "one"))
+	undone(connection.Retry{ID: "in_co", Failures: 1, At: noon})
+	must(t, s.SaveInstallation(ctx, company, []byte("two")))
+	undone()
+	leasing(t, s, "one", noon, until, true)
+	must(t, s.PostponeGrant(ctx, "cn_1", "one", 3, later))
+	c := A("cn_1", "of-cn_1")
+	c.State = connection.NeedsReconnect
+	must(t, s.SaveHealth(ctx, c))
+	undone()
+	must(t, s.SaveConnection(ctx, A("cn_1", "of-cn_1"), []byte("three")))
+	undone()
 }
 
 func installations(t *testing.T, s connection.Store) {

@@ -147,8 +147,8 @@ func TestADryRunOverEveryoneWritesNothingAndKeepsItsWord(t *testing.T) {
 	if err != nil || done.State != engine.PopulationDone {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	if n := len(h.Gleap.Sessions()); done.Done != n {
-		t.Errorf("planned %d of %d", done.Done, n)
+	if n := len(h.Gleap.Sessions()); done.Done != n+40 || done.Tally.Drift[engine.OnlyThere] != 40 {
+		t.Errorf("planned %d of %d and of 40 that are only in HighLevel: %v", done.Done, n, done.Tally.Drift)
 	}
 	if got := h.HighLevel.Stats().Writes + h.Gleap.Stats().Writes; got != before {
 		t.Fatalf("a dry run wrote %d times", got-before)
@@ -234,6 +234,39 @@ func TestTroubleAtTheProviderIsWaitedOut(t *testing.T) {
 			t.Errorf("%s: %s %s", name, r.State, r.Summary)
 		}
 		only(t, h)
+	}
+}
+
+func TestEveryAttemptIsKept(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Automation(toHighLevel, nil)
+	if _, err := h.Clients[enginetest.HighLevelConnection].Describe(t.Context(), record.Contact); err != nil {
+		t.Fatal(err)
+	}
+	h.HighLevel.SetFaults(twinhighlevel.Faults{Rate5xx: 1})
+	h.Gleap.PersonCreatesContact(jane())
+	h.Poll()
+	h.Later(2 * time.Hour)
+	h.Drain()
+	h.HighLevel.SetFaults(twinhighlevel.Faults{})
+	h.Later(2 * time.Hour)
+	h.Drain()
+	r := h.LastRun()
+	if r.State != automation.Succeeded || r.Attempts != 3 || len(r.Earlier) != 2 {
+		t.Fatalf("run: %s, %d attempts, %d earlier ones kept", r.State, r.Attempts, len(r.Earlier))
+	}
+	for i, a := range r.Earlier {
+		last := a.Steps[len(a.Steps)-1]
+		if a.Number != i+1 || a.Code != "unavailable" || last.Kind != automation.StepError || len(last.Calls) == 0 || last.Calls[len(last.Calls)-1].Status < 500 {
+			t.Errorf("attempt %d: %s, it ended with %+v", a.Number, a.Code, last)
+		}
+		if words := engine.AttemptSentence(a); !strings.HasPrefix(words, a.Summary) || a.Summary == "" {
+			t.Errorf("attempt %d is told as %q", a.Number, words)
+		}
+	}
+	if first, second := r.Earlier[0].StartedAt(), r.Earlier[1].StartedAt(); first.IsZero() || second.Sub(first) < time.Hour || r.Steps[0].At.Sub(second) < time.Hour {
+		t.Errorf("they began at %v, %v and %v", first, second, r.Steps[0].At)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"crosswalk/internal/apiclient"
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
@@ -23,6 +24,7 @@ import (
 	"crosswalk/internal/recipe"
 	"crosswalk/internal/record"
 	"crosswalk/internal/store"
+	"crosswalk/internal/store/storetest"
 	twingleap "crosswalk/internal/twin/gleap"
 	twinhighlevel "crosswalk/internal/twin/highlevel"
 )
@@ -47,23 +49,32 @@ type House struct {
 	// Crash is an error a job may end with, as in a process that died: it is not done, and the test goes on.
 	Crash error
 
-	t    testing.TB
-	mu   sync.Mutex
-	jobs []engine.Job
-	skew time.Duration
+	t      testing.TB
+	mu     sync.Mutex
+	jobs   []engine.Job
+	posted [][]byte // webhooks of HighLevel that are on their way
+	skew   time.Duration
 }
 
 // Options change what a house is made of.
 type Options struct {
 	AllowDuplicates bool
 	Contacts        int // seeded in Gleap
+	// PassesTime: HighLevel's adapter goes by the house's clock too, for what changes while time passes.
+	PassesTime bool
+	// Rate is HighLevel's call limit, none when zero, and Budget what its adapter keeps within it by.
+	Rate   twinhighlevel.Rate
+	Budget *apiclient.Budget
 }
 
 // New builds a house that is torn down with the test.
 func New(t testing.TB, o Options) *House {
 	t.Helper()
 	h := &House{t: t}
-	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, Token: "pit-test", AllowDuplicates: o.AllowDuplicates, Rate: twinhighlevel.Rate{Burst: -1}})
+	if o.Rate.Burst == 0 {
+		o.Rate.Burst = -1
+	}
+	hl, err := twinhighlevel.New(twinhighlevel.Config{Seed: 1, Token: "pit-test", AllowDuplicates: o.AllowDuplicates, Rate: o.Rate, Tap: h.post})
 	check(t, err)
 	gl, err := twingleap.New(twingleap.Config{Seed: 1, Rate: twingleap.Rate{PerMinute: -1, TicketsPerMinute: -1}})
 	check(t, err)
@@ -72,10 +83,11 @@ func New(t testing.TB, o Options) *House {
 	hlServer, glServer := httptest.NewServer(hl), httptest.NewServer(gl)
 	t.Cleanup(func() { hlServer.Close(); glServer.Close(); _ = hl.Close(); _ = gl.Close() })
 
-	st, err := store.Open(t.Context(), store.Config{SQLitePath: filepath.Join(t.TempDir(), "crosswalk.db"), Now: h.Now})
+	path := filepath.Join(t.TempDir(), "crosswalk.db")
+	storetest.File(t, path)
+	st, err := store.Open(t.Context(), store.Config{SQLitePath: path, Now: h.Now, Brief: true})
 	check(t, err)
 	t.Cleanup(func() { _ = st.Close() })
-	check(t, st.Migrate(t.Context()))
 	st.OnEnqueue(func(_ context.Context, _ store.Tx, jobs []engine.Job) error {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -89,18 +101,23 @@ func New(t testing.TB, o Options) *House {
 	hlReady, glReady := hl.Ready(hlServer.URL), gl.Ready(glServer.URL)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+	clock := time.Now
+	if o.PassesTime {
+		clock = h.Now
+	}
 	h.Clients = map[record.ConnectionID]provider.Client{
-		HighLevelConnection: highlevel.New(highlevel.Config{Connection: HighLevelConnection, LocationID: hlReady.LocationID, BaseURL: hlReady.URL, Token: secret(hlReady.Token), Transport: transport}),
+		HighLevelConnection: highlevel.New(highlevel.Config{Connection: HighLevelConnection, LocationID: hlReady.LocationID, BaseURL: hlReady.URL, Token: secret(hlReady.Token), Transport: transport, Budget: o.Budget, Now: clock}),
 		GleapConnection:     gleap.New(gleap.Config{Connection: GleapConnection, ProjectID: glReady.ProjectID, BaseURL: glReady.URL, Token: secret(glReady.Token), Transport: transport}),
 	}
 	descriptors := map[provider.ID]provider.Descriptor{highlevel.ID: highlevel.Descriptor(), gleap.ID: gleap.Descriptor()}
 	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.Now}
 	h.Reconciler = &engine.Reconciler{
 		Automations: st, Links: st, Journal: st, Routing: st, Gateway: h, Definitions: definitions, Now: h.Now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
+		Carried: &engine.Carried{Bodies: bodies{st}, Inbox: st},
 	}
-	h.Router = &engine.Router{Automations: st, Links: st, Routing: st}
-	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Gateway: h, Now: h.Now, NewID: automation.NewID}
-	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Pairs: st, Inbox: st, Owner: "test", Wait: func(context.Context, time.Duration) error { return nil }}
+	h.Router = &engine.Router{Automations: st, Links: st, Routing: st, Descriptors: descriptors}
+	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Deliveries: st, Gateway: h, Now: h.Now, NewID: automation.NewID}
+	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Pairs: st, Inbox: st, Owner: "test", Scratch: func() (engine.Scratch, error) { return store.NewScratch(t.TempDir()) }, Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
 	return h
 }
@@ -194,6 +211,44 @@ func (h *House) Tell(ref record.Ref, change provider.Change) {
 	}})
 	check(h.t, err)
 	h.Drain()
+}
+
+func (h *House) post(body []byte, _ http.Header) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.posted = append(h.posted, body)
+}
+
+// Posted takes HighLevel's webhooks that are on their way: they arrive when they are given to Deliver, or never.
+func (h *House) Posted() [][]byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := h.posted
+	h.posted = nil
+	return out
+}
+
+// Deliver stores HighLevel's webhooks as the server does, and works off what follows.
+func (h *House) Deliver(all ...[]byte) {
+	h.t.Helper()
+	for _, body := range all {
+		n, err := (&highlevel.Webhooks{}).Read(body)
+		check(h.t, err)
+		_, err = h.Store.Accept(h.t.Context(), automation.Delivery{Body: body, Event: automation.Event{
+			ID: automation.NewID("ev"), Kind: automation.Webhook, Change: n.Change, Name: n.Name, DedupeKey: n.DedupeKey,
+			Ref: record.Ref{Connection: HighLevelConnection, Type: n.Type, ID: n.ID}, ReceivedAt: h.Now(), OccurredAt: n.OccurredAt,
+		}})
+		check(h.t, err)
+	}
+	h.Drain()
+}
+
+// bodies are deliveries as they are stored here: nobody has sealed them.
+type bodies struct{ *store.Store }
+
+func (b bodies) Body(ctx context.Context, event string) ([]byte, error) {
+	d, err := b.Delivery(ctx, event)
+	return d.Body, err
 }
 
 // Joined is TwoWays with the name in one row that leads both ways.

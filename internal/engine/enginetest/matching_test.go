@@ -1,14 +1,19 @@
 package enginetest_test
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/engine/enginetest"
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
+	"crosswalk/internal/rule"
 )
 
 // TestAFirstSyncIsLookedThroughByWhoMatchesWhom sorts everybody by how sure the counterpart is, and carries one kind out
@@ -63,6 +68,72 @@ func TestAFirstSyncIsLookedThroughByWhoMatchesWhom(t *testing.T) {
 	if again := show(t, h, a, engine.ModeShow, ""); again.Tally.Matching[automation.MatchLinked] != 2 || again.Tally.Matching[automation.MatchSure] != 0 {
 		t.Errorf("afterwards: %v", again.Tally.Matching)
 	}
+}
+
+// TestManyBetterClaimsAreAllLookedFor: where more matches need a look than are looked up one by one, those beyond are
+// told by the source's own list, and none is taken by its phone alone.
+func TestManyBetterClaimsAreAllLookedFor(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Populations.RivalReads = 1
+	a := h.TwoWays(func(d *automation.Definition) {
+		d.Match = append(d.Match, automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
+		d.Rule = rule.Rule{Root: rule.Node{Op: rule.And, Nodes: []rule.Node{{Field: "firstName", Operator: "not_equals", Value: "By email"}}}}
+	})
+	phone := func(n int) string { return fmt.Sprintf("+1415555%04d", 100+n) }
+	const pairs = 6
+	for n := range pairs {
+		name := fmt.Sprint("Guest ", n)
+		h.Gleap.PersonCreatesContact(map[string]any{"name": name, "email": fmt.Sprintf("guest%d@acme.io", n), "phone": phone(n)})
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "By phone", "lastName": fmt.Sprint(n), "phone": phone(n)})
+	}
+	// Of half of the guests the email is somebody else's, whom the rule lets pass by: so no link tells.
+	for n := 0; n < pairs; n += 2 {
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "By email", "lastName": fmt.Sprint(n), "email": fmt.Sprintf("Guest%d@acme.io", n)})
+	}
+	counting := &finding{Client: h.Clients[enginetest.HighLevelConnection]}
+	h.Clients[enginetest.HighLevelConnection] = counting
+	p := show(t, h, a, engine.ModeShow, "")
+	if want := map[automation.Matching]int{automation.MatchSure: pairs / 2, automation.MatchDoubleSource: pairs / 2, automation.MatchPassed: pairs / 2}; p.State != engine.PopulationDone || !maps.Equal(p.Tally.Matching, want) {
+		t.Fatalf("%s %s: matching %v, want %v", p.State, p.Problem, p.Tally.Matching, want)
+	}
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, it := range items {
+		name := it.Plan.SourceTitle
+		if !strings.HasPrefix(name, "By phone") {
+			continue
+		}
+		n := strings.TrimPrefix(name, "By phone ")
+		if odd := strings.ContainsAny(n, "135"); odd != (it.Plan.Identity.How == automation.ByMatch) {
+			t.Errorf("%s: %s %s", name, it.Plan.Identity.How, it.Plan.Reason)
+		} else if !odd {
+			asked++
+			if it.Plan.Outcome != automation.Decide || !strings.Contains(it.Plan.Reason, "its email is that of By email "+n) {
+				t.Errorf("%s: %s %s", name, it.Plan.Outcome, it.Plan.Reason)
+			}
+		}
+	}
+	if asked != pairs/2 {
+		t.Errorf("%d are asked about, want %d", asked, pairs/2)
+	}
+	if n := counting.finds.Load(); n != 1 {
+		t.Errorf("%d were looked up one by one, want 1", n)
+	}
+}
+
+// finding counts what is looked up one by one.
+type finding struct {
+	provider.Client
+	finds atomic.Int64
+}
+
+func (f *finding) Find(ctx context.Context, t record.ObjectType, field string, v record.Value) ([]record.Record, error) {
+	f.finds.Add(1)
+	return f.Client.(provider.Finder).Find(ctx, t, field, v)
 }
 
 // TestAMatchThatIsSomebodyElsesByABetterKeyIsAsked: her phone leads to a guest whose email is his. Though he has not been

@@ -13,7 +13,7 @@ import (
 )
 
 // insured polls what webhooks tell of as well.
-var insured = engine.Watch{Connection: enginetest.HighLevelConnection, Object: record.Contact, Told: true, Every: 5 * time.Minute}
+var insured = engine.Watch{Connection: enginetest.HighLevelConnection, Object: record.Contact, Told: true, Tells: provider.Told{Created: true, Updated: true, Deleted: true}, Every: 5 * time.Minute}
 
 // poll polls and works off what follows.
 func poll(t *testing.T, h *enginetest.House) engine.Polled {
@@ -83,7 +83,7 @@ func TestAWebhookThatCameHidesNoLaterEdit(t *testing.T) {
 	h.TwoWays(nil)
 	poll(t, h)
 	id := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "Doe", "email": "jane@example.com"})
-	h.Tell(record.Ref{Connection: enginetest.HighLevelConnection, Type: record.Contact, ID: id}, provider.Created)
+	tellsBefore(t, h, id, 10*time.Minute)
 	edit(t, h.HighLevel.PersonEditsContact(id, map[string]any{"lastName": "Roe"}))
 	h.Later(6 * time.Minute)
 	if found := poll(t, h); found.Missed != 1 {
@@ -103,7 +103,7 @@ func TestAnEventDatedAheadHidesNothing(t *testing.T) {
 	id := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "Doe", "email": "jane@example.com"})
 	at := record.Ref{Connection: enginetest.HighLevelConnection, Type: record.Contact, ID: id}
 	_, err := h.Store.Accept(t.Context(), automation.Delivery{Event: automation.Event{
-		ID: "ev_ahead", Kind: automation.Webhook, Ref: at, Change: provider.Created, Name: "ContactCreate", DedupeKey: "ahead", ReceivedAt: h.Now(), OccurredAt: h.Now().Add(48 * time.Hour),
+		ID: "ev_ahead", Kind: automation.Webhook, Ref: at, Change: provider.Created, Name: "ContactCreate", DedupeKey: "ahead", ReceivedAt: h.Now().Add(-10 * time.Minute), OccurredAt: h.Now().Add(48 * time.Hour),
 	}})
 	edit(t, err)
 	h.Drain()

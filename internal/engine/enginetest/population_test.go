@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -53,7 +54,11 @@ func writes(h *enginetest.House) int64 { return h.HighLevel.Stats().Writes + h.G
 
 // peopled is a house with people on both sides, some of them the same.
 func peopled(t *testing.T, change func(*automation.Definition)) (*enginetest.House, automation.Automation) {
-	h := enginetest.New(t, enginetest.Options{})
+	return peopledAt(t, enginetest.Options{}, change)
+}
+
+func peopledAt(t *testing.T, o enginetest.Options, change func(*automation.Definition)) (*enginetest.House, automation.Automation) {
+	h := enginetest.New(t, o)
 	a := h.TwoWays(change)
 	off(t, h, a)
 	for i := range 12 {
@@ -186,7 +191,9 @@ func TestAPausedPlanGoesOnWhereItWas(t *testing.T) {
 	stop.before = nil
 	edit(t, h.Store.ResumePopulation(t.Context(), p.ID))
 	h.Drain()
-	populationOf(t, h, p.ID)
+	if p := populationOf(t, h, p.ID); p.Done != p.Total || p.WentOnAt.IsZero() {
+		t.Errorf("%d of %d are done, at it since %s", p.Done, p.Total, p.WentOnAt)
+	}
 	if len(h.HighLevel.Contacts()) != 20 || len(h.Gleap.Sessions()) != 20 {
 		t.Errorf("%d and %d records", len(h.HighLevel.Contacts()), len(h.Gleap.Sessions()))
 	}
@@ -413,6 +420,67 @@ func TestTwoVersionsAreComparedOverEveryone(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsToBeLiveIsTriedOverEveryone: what a version would do is seen before it counts, and nothing it would do is
+// done meanwhile.
+func TestWhatWaitsToBeLiveIsTriedOverEveryone(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	carryOut(t, h, show(t, h, a, engine.ModeShow, ""), engine.Choice{})
+	edit(t, h.Store.SetState(t.Context(), a.ID, automation.On, ""))
+	d := a.Definition
+	d.Mapping.Rows = nil
+	for _, r := range a.Definition.Mapping.Rows {
+		if r.Target != "companyName" {
+			d.Mapping.Rows = append(d.Mapping.Rows, r)
+		}
+	}
+	waits, err := h.Store.SaveEdit(t.Context(), a.ID, a.Version, d, "test", "no company")
+	edit(t, err)
+	changed := fmt.Sprint(h.Gleap.Sessions()[0]["id"])
+	edit(t, h.Gleap.PersonEditsContact(changed, map[string]any{"companyName": "Changed"}))
+	before := writes(h)
+	p := show(t, h, waits.Edited(), engine.ModeCompare, fmt.Sprint(a.Version))
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{Limit: 100})
+	if err != nil || len(items) != 1 || p.Version != waits.Next.Number || writes(h) != before {
+		t.Fatalf("version %d: %d differ, %v", p.Version, len(items), err)
+	}
+	if reason := items[0].Plan.Reason; !strings.Contains(reason, fmt.Sprintf("Version %d would have come to “update”", a.Version)) {
+		t.Errorf("it says %q", reason)
+	}
+	// A dry run of it is of it, and cannot be carried out while it waits.
+	if p = show(t, h, waits.Edited(), engine.ModeShow, ""); p.Version != waits.Next.Number || p.Counts[automation.Update] != 0 {
+		t.Errorf("the dry run is of version %d: %v", p.Version, p.Counts)
+	}
+	applied := engine.Population{ID: automation.NewID("pl"), Automation: a.ID, Version: waits.Next.Number, Mode: engine.ModeApply, State: engine.PopulationQueued}
+	edit(t, h.Store.CreatePopulation(t.Context(), applied))
+	h.Drain()
+	if p, err = h.Store.Population(t.Context(), applied.ID); err != nil || p.State != engine.PopulationFailed || writes(h) != before {
+		t.Errorf("carrying it out is %s: %s, %v", p.State, p.Problem, err)
+	}
+	// What works goes on working as it did.
+	h.PollBoth()
+	if c := contactOf(h, "Changed"); c == nil {
+		t.Fatalf("the version that is live did not carry the company over: %s", h.LastRun().Summary)
+	}
+	_, err = h.Store.PutLive(t.Context(), a.ID, waits.Next.Number)
+	edit(t, err)
+	edit(t, h.Gleap.PersonEditsContact(changed, map[string]any{"companyName": "Changed again"}))
+	h.PollBoth()
+	if c := contactOf(h, "Changed again"); c != nil {
+		t.Error("the version that was put live does not count")
+	}
+}
+
+// contactOf is the HighLevel contact of a company.
+func contactOf(h *enginetest.House, company string) map[string]any {
+	for _, c := range h.HighLevel.Contacts() {
+		if c["companyName"] == company {
+			return c
+		}
+	}
+	return nil
+}
+
 // compareWith plans against a version that cannot be compared with.
 func compareWith(t *testing.T, h *enginetest.House, a automation.Automation, of string) engine.Population {
 	t.Helper()
@@ -424,4 +492,58 @@ func compareWith(t *testing.T, h *enginetest.House, a automation.Automation, of 
 		t.Fatal(err)
 	}
 	return got
+}
+
+// What had changed since a plan was shown is carried out as it is shown by then, and nothing else.
+func TestWhatMovedIsCarriedOutAsItIsShownNow(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	p := show(t, h, a, engine.ModeShow, "")
+	edited := map[string]bool{}
+	for _, c := range h.HighLevel.Contacts() {
+		if c["companyName"] == "Both" && len(edited) < 3 {
+			id := fmt.Sprint(c["id"])
+			edited[id] = true
+			edit(t, h.HighLevel.PersonEditsContact(id, map[string]any{"companyName": "Moved"}))
+		}
+	}
+	p, results := carryOut(t, h, p, engine.Choice{Outcomes: []automation.Outcome{automation.Update}})
+	if results[engine.ItemMoved] != 3 || results[engine.ItemDone] != 2 || results[engine.ItemLeft] != 15 {
+		t.Fatalf("results %v", results)
+	}
+	counts, err := h.Store.MovedCounts(t.Context(), p.ID)
+	if err != nil || counts[automation.Update] != 3 || len(counts) != 1 {
+		t.Fatalf("moved: %v, %v", counts, err)
+	}
+	items, err := h.Store.PlanItems(t.Context(), p.ID, engine.PlanFilter{State: engine.ItemMoved, Limit: 10})
+	edit(t, err)
+	again := items[0].Plan.Source.ID
+	if !edited[again] || !strings.Contains(fmt.Sprint(items[0].Plan.Fields), "Moved") {
+		t.Fatalf("shown: %+v", items[0].Plan.Fields)
+	}
+	// One moves once more: it is not what is shown any more.
+	edit(t, h.HighLevel.PersonEditsContact(again, map[string]any{"companyName": "Moved on"}))
+	p, results = carryOut(t, h, p, engine.Choice{Moved: true})
+	if results[engine.ItemMoved] != 1 || results[engine.ItemDone] != 4 || results[engine.ItemLeft] != 15 || p.Written != 4 {
+		t.Fatalf("results %v, %d written", results, p.Written)
+	}
+	companies := map[string]int{}
+	for _, s := range h.Gleap.Sessions() {
+		companies[fmt.Sprint(s["companyName"])]++
+	}
+	if companies["Moved"] != 2 || companies["Both"] != 2 || companies["Moved on"] != 0 {
+		t.Errorf("in Gleap: %v", companies)
+	}
+	p, results = carryOut(t, h, p, engine.Choice{Moved: true})
+	if results[engine.ItemMoved] != 0 || results[engine.ItemDone] != 5 || p.State != engine.PopulationDone {
+		t.Fatalf("results %v", results)
+	}
+	if err := h.Store.ApplyPopulation(t.Context(), p.ID, engine.Choice{Moved: true}); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("nothing moved any more: %v", err)
+	}
+	// An undo takes back all of it.
+	undo := show(t, h, a, engine.ModeUndo, engine.Undo{Kind: "plan", ID: p.ID, Created: engine.CreatedUnlink}.String())
+	if undo.Counts[automation.Update] < 5 {
+		t.Errorf("to be undone: %v", undo.Counts)
+	}
 }

@@ -57,9 +57,9 @@ func (s *Store) Intend(_ context.Context, r automation.Run, c automation.Change,
 
 // brake counts what the automation has tried to write within the last hour.
 func (s *Store) brake(c automation.Change, limits automation.Limits) error {
-	what, limit := "changes", limits.ChangesPerHour
+	what, limit, share := "changes", limits.ChangesPerHour, 0
 	if c.Op == automation.Delete {
-		what, limit = "deletes", limits.DeletesPerHour
+		what, limit, share = "deletes", limits.DeletesPerHour, limits.DeleteShare
 	}
 	from, n := s.now().Add(-time.Hour), 0
 	for _, had := range s.changes {
@@ -70,7 +70,20 @@ func (s *Store) brake(c automation.Change, limits automation.Limits) error {
 	if limit > 0 && n >= limit {
 		return &engine.Brake{What: what, Limit: limit}
 	}
+	if automation.BeyondShare(n+1, s.pairsOf(c.Automation)+n, share) {
+		return &engine.Brake{What: what, Limit: share, Share: true}
+	}
 	return nil
+}
+
+// pairsOf counts the pairs an automation keeps alike.
+func (s *Store) pairsOf(a automation.ID) (n int) {
+	for k := range s.bases {
+		if k.automation == a && slices.ContainsFunc(s.links, func(l automation.Link) bool { return l.ID == k.link && !l.Severed }) {
+			n++
+		}
+	}
+	return n
 }
 
 // Finish makes the run, its answered changes, the link and the base known together, or none of them.
@@ -128,8 +141,24 @@ func (s *Store) saveRun(r automation.Run) {
 		return
 	}
 	old := s.runs[i]
+	r.Earlier = old.Earlier
+	if old.Attempts < r.Attempts {
+		r.Earlier = setAside(r.Earlier, old.Attempt())
+	}
 	r.Automation, r.Source, r.RetryOf, r.StartedAt = old.Automation, old.Source, old.RetryOf, old.StartedAt
 	s.runs[i] = r
+}
+
+// setAside keeps an attempt that is followed by another. One that is stored late replaces what was kept of it.
+func setAside(earlier []automation.Attempt, a automation.Attempt) []automation.Attempt {
+	earlier = slices.Clone(earlier)
+	i, had := slices.BinarySearchFunc(earlier, a.Number, func(one automation.Attempt, number int) int { return one.Number - number })
+	if had {
+		a.LeftOut = earlier[i].LeftOut
+		earlier[i] = a
+		return earlier
+	}
+	return automation.KeepAttempts(slices.Insert(earlier, i, a))
 }
 
 func (s *Store) addChange(c automation.Change) {
@@ -160,6 +189,19 @@ func (s *Store) Runs() []automation.Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.runs)
+}
+
+// Run is one run with the steps of every attempt that is kept.
+func (s *Store) Run(_ context.Context, id string) (automation.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, known := s.runAt[id]
+	if !known {
+		return automation.Run{}, fmt.Errorf("read run %s: %w", id, engine.ErrNotFound)
+	}
+	r := s.runs[i]
+	r.Earlier = slices.DeleteFunc(slices.Clone(r.Earlier), func(a automation.Attempt) bool { return a.Number >= r.Attempts })
+	return r, nil
 }
 
 // Changes are all changes, in order of intent.

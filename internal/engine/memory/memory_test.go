@@ -31,14 +31,19 @@ type ports interface {
 	engine.Routing
 	engine.Works
 	engine.Cursors
+	Run(ctx context.Context, id string) (automation.Run, error)
+	WakeWaiting(ctx context.Context, automations ...automation.ID) (int, error)
+	everyone
 }
 
 // asked is a store, the jobs it enqueued, and the works it made, oldest first: only their order is promised, not their
 // numbers.
 type asked struct {
 	ports
-	jobs  []engine.Job
-	works []engine.WorkID
+	decide func(id, run string, d automation.Decision) error
+	jobs   []engine.Job
+	works  []engine.WorkID
+	items  []int64 // positions, lowest first
 }
 
 // take is what was enqueued since the last time, with each work's place for its number.
@@ -56,7 +61,9 @@ func (a *asked) take() []engine.Job {
 			jobs[i].Work = engine.WorkID(slices.Index(a.works, j.Work) + 1)
 		}
 	}
-	slices.SortFunc(jobs, func(a, b engine.Job) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Work, b.Work)) })
+	slices.SortFunc(jobs, func(a, b engine.Job) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Work, b.Work), cmp.Compare(a.Plan, b.Plan))
+	})
 	return jobs
 }
 
@@ -86,7 +93,11 @@ func TestItAnswersAsTheRealStoreDoes(t *testing.T) {
 		want.jobs = append(want.jobs, jobs...)
 		return nil
 	})
-	got.ports = memory.New(clock, func(jobs []engine.Job) { got.jobs = append(got.jobs, jobs...) })
+	kept := memory.New(clock, func(jobs []engine.Job) { got.jobs = append(got.jobs, jobs...) })
+	got.ports, got.decide = kept, kept.Decide
+	want.decide = func(id, run string, d automation.Decision) error {
+		return real.DecideReview(t.Context(), id, run, d, "")
+	}
 	for _, a := range []automation.ID{"au_1", "au_2"} {
 		if err := real.CreateAutomation(t.Context(), automation.Automation{ID: a, Name: string(a), State: automation.On, Version: 1}, ""); err != nil {
 			t.Fatal(err)
@@ -136,6 +147,7 @@ type questions struct {
 	now     *time.Time
 	count   int
 	changes []automation.Change
+	reviews []string
 }
 
 func (q *questions) id(prefix string) string {
@@ -161,15 +173,19 @@ func (q *questions) run(source record.Ref, a automation.ID) automation.Run {
 	return automation.Run{
 		ID: fmt.Sprintf("rn_%d", rapid.IntRange(1, 4).Draw(q.rt, "run")), Automation: a, Version: 1, Source: source,
 		State:    rapid.SampledFrom([]automation.RunState{automation.Running, automation.Succeeded, automation.Waiting, automation.Failed}).Draw(q.rt, "state"),
-		Attempts: rapid.IntRange(1, 3).Draw(q.rt, "attempts"), StartedAt: *q.now,
+		Attempts: rapid.SampledFrom([]int{1, 1, 2, 3, 5, q.count + 5}).Draw(q.rt, "attempts"), StartedAt: *q.now,
+		Steps: []automation.Step{{Kind: automation.StepEvent, At: *q.now, OK: true, Title: q.id("look")}},
 	}
 }
 
 func (q *questions) draw() question {
 	ctx := q.ctx
-	switch rapid.IntRange(0, 14).Draw(q.rt, "question") {
+	switch rapid.IntRange(0, 20).Draw(q.rt, "question") {
 	case 0, 1:
 		e := q.event(fmt.Sprint(q.count/50, rapid.IntRange(1, 6).Draw(q.rt, "key")))
+		if rapid.IntRange(0, 5).Draw(q.rt, "of a record") == 0 {
+			e.Change, e.Ref.Type, e.Ref.ID = rapid.SampledFrom([]provider.Change{provider.Removed, provider.Installed, provider.Ignored}).Draw(q.rt, "change"), "", ""
+		}
 		return question{"accept", func(p *asked) []any {
 			n, err := p.Accept(ctx, automation.Delivery{Event: e, Body: []byte("{}")})
 			return []any{n, err}
@@ -191,6 +207,9 @@ func (q *questions) draw() question {
 		id, owner := q.work(), rapid.SampledFrom([]string{"w1", "w2"}).Draw(q.rt, "owner")
 		return question{"claim", func(p *asked) []any {
 			w, ok, err := p.Claim(ctx, p.at(id), owner, 2*time.Minute)
+			if w.Event.Kind == automation.Decided {
+				w.Event.ID = "" // a store's own
+			}
 			return []any{w, ok, err}
 		}}
 	case 7:
@@ -216,7 +235,7 @@ func (q *questions) draw() question {
 		}
 		q.changes = append(q.changes, c)
 		*q.now = q.now.Add(time.Millisecond) // of two intents of one moment nobody says which comes first
-		limits := automation.Limits{ChangesPerHour: rapid.IntRange(0, 6).Draw(q.rt, "limit"), DeletesPerHour: 2}
+		limits := automation.Limits{ChangesPerHour: rapid.IntRange(0, 6).Draw(q.rt, "limit"), DeletesPerHour: 2, DeleteShare: rapid.SampledFrom([]int{0, 5}).Draw(q.rt, "share")}
 		return question{"intend", func(p *asked) []any { return []any{p.Intend(ctx, r, c, limits)} }}
 	case 10, 11:
 		return q.finish()
@@ -227,6 +246,12 @@ func (q *questions) draw() question {
 		return question{"reserve", func(p *asked) []any {
 			ok, err := p.Reserve(ctx, identities, holder, until)
 			return []any{ok, err}
+		}}
+	case 14:
+		of := q.automation()
+		return question{"wake what waits", func(p *asked) []any {
+			n, err := p.WakeWaiting(ctx, of)
+			return []any{n, err}
 		}}
 	case 13:
 		// Claimed for a plan over everyone and given back, with news for one of them meanwhile.
@@ -241,9 +266,15 @@ func (q *questions) draw() question {
 			for k := range got {
 				mine[k] = true
 			}
-			return []any{mine, err, p.ReleaseKeys(ctx, slices.Collect(maps.Values(got)), "plan")}
+			ids := slices.Collect(maps.Values(got))
+			return []any{mine, err, p.KeepKeys(ctx, ids, "plan", time.Hour), p.KeepKeys(ctx, ids, "somebody else", time.Nanosecond), p.ReleaseKeys(ctx, slices.Collect(maps.Values(got)), "plan")}
 		}}
+	case 15:
+		return q.decide()
+	case 16, 17, 18, 19:
+		return q.aboutEveryone()
 	}
+	run := fmt.Sprintf("rn_%d", rapid.IntRange(1, 4).Draw(q.rt, "looked at"))
 	source, a := q.ref(rapid.SampledFrom([]record.ConnectionID{"cn_1", "cn_2"}).Draw(q.rt, "side")), q.automation()
 	other := record.ConnectionID("cn_2")
 	if source.Connection == "cn_2" {
@@ -256,7 +287,8 @@ func (q *questions) draw() question {
 		for i := range reviews {
 			reviews[i].Plan = automation.Plan{}
 		}
-		return []any{link, base, ok, err, open, openErr, reviews, reviewErr}
+		r, runErr := p.Run(ctx, run)
+		return []any{link, base, ok, err, open, openErr, reviews, reviewErr, r, runErr}
 	}}
 }
 
@@ -277,6 +309,7 @@ func (q *questions) finish() question {
 	}
 	if rapid.IntRange(0, 3).Draw(q.rt, "review") == 0 {
 		f.Review = &automation.Review{ID: q.id("rv"), Automation: a, Source: source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Title: "?", Run: f.Run.ID, OpenedAt: *q.now}
+		q.reviews = append(q.reviews, f.Review.ID)
 	}
 	end := rapid.IntRange(0, 5).Draw(q.rt, "end")
 	return question{"finish", func(p *asked) []any {

@@ -46,6 +46,9 @@ type Store struct {
 	cursors     map[cursorKey]engine.PollCursor
 	reviews     []automation.Review
 	reserved    map[string]reservation
+	populations map[string]*population
+	positions   int64           // of items, over all populations
+	held        map[string]bool // populations somebody works on
 }
 
 // New makes an empty store. enqueue is handed the jobs of each write once it is done, in a stable order; nil drops them.
@@ -54,7 +57,7 @@ func New(now func() time.Time, enqueue func(jobs []engine.Job)) *Store {
 		now: now, enqueue: enqueue,
 		known: map[eventKey]bool{}, byKey: map[engine.Key]*work{}, runAt: map[string]int{}, changeAt: map[string]int{},
 		bases: map[baseKey]automation.Base{}, cursors: map[cursorKey]engine.PollCursor{},
-		reserved: map[string]reservation{},
+		reserved: map[string]reservation{}, populations: map[string]*population{}, held: map[string]bool{},
 	}
 }
 

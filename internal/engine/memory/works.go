@@ -9,6 +9,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -62,21 +63,29 @@ func (s *Store) Accept(ctx context.Context, ds ...automation.Delivery) (fresh in
 		return 0, fmt.Errorf("accept %d deliveries: %w", len(ds), err)
 	}
 	err = s.write(func() ([]engine.Job, error) {
+		due := false
 		for _, d := range ds {
 			k := eventKey{d.Event.Ref.Connection, d.Event.DedupeKey}
 			if s.known[k] {
 				continue
 			}
 			s.known[k] = true
-			s.events = append(s.events, event{Event: d.Event})
+			tells := tellsOfRecord(d.Event.Change)
+			s.events = append(s.events, event{Event: d.Event, routed: !tells})
 			fresh++
+			due = due || tells
 		}
-		if fresh == 0 {
+		if !due {
 			return nil, nil
 		}
 		return []engine.Job{{Kind: engine.JobRoute}}, nil
 	})
 	return fresh, err
+}
+
+// tellsOfRecord: anything else is kept for the log only, and nobody needs to look at it.
+func tellsOfRecord(c provider.Change) bool {
+	return c != provider.Ignored && c != provider.Installed && c != provider.Removed
 }
 
 // Heard is when the newest change of each record happened that an event told of.
@@ -182,6 +191,23 @@ func (s *Store) wakeAwaiting(a, b record.Ref) (jobs []engine.Job) {
 	return jobs
 }
 
+// WakeWaiting makes what waits for another try due at once, as when a connection works again.
+func (s *Store) WakeWaiting(_ context.Context, automations ...automation.ID) (woken int, err error) {
+	err = s.write(func() (jobs []engine.Job, err error) {
+		for _, a := range automations {
+			for _, w := range s.works {
+				if w.key.Automation == a && w.state == waiting {
+					w.state, w.due = queued, s.now()
+					jobs = append(jobs, reconcile(w))
+				}
+			}
+		}
+		woken = len(jobs)
+		return jobs, nil
+	})
+	return woken, err
+}
+
 // keyed is the work of a key; one nobody has heard of is made.
 func (s *Store) keyed(k engine.Key) *work {
 	w, known := s.byKey[k]
@@ -271,6 +297,18 @@ func (s *Store) ClaimKeys(_ context.Context, keys []engine.Key, owner string, le
 	return out, nil
 }
 
+// KeepKeys lets the lease of claimed keys begin anew.
+func (s *Store) KeepKeys(_ context.Context, ids []engine.WorkID, owner string, lease time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		if w := s.work(id); w != nil && w.state == running && w.owner == owner {
+			w.due = s.now().Add(lease)
+		}
+	}
+	return nil
+}
+
 // ReleaseKeys gives claimed keys back. What was due, or became due meanwhile, gets a job.
 func (s *Store) ReleaseKeys(_ context.Context, ids []engine.WorkID, owner string) error {
 	return s.write(func() ([]engine.Job, error) {
@@ -299,17 +337,18 @@ func compareKeys(a, b engine.Key) int {
 func (s *Store) Rescue(_ context.Context, now time.Time) (rescued int, err error) {
 	err = s.write(func() ([]engine.Job, error) {
 		var jobs []engine.Job
-		for _, w := range s.dueBy(now, running) {
+		for _, w := range byID(s.dueBy(now, running)) {
 			w.state, w.dirty, w.owner, w.due = queued, false, "", now
 			w.attempts++
 			jobs = append(jobs, reconcile(w))
 		}
 		jobless := s.dueBy(now.Add(-joblessAfter), queued, waiting)
-		for _, w := range jobless[:min(len(jobless), joblessBatch)] {
+		for _, w := range byID(jobless[:min(len(jobless), joblessBatch)]) {
 			w.state, w.due = queued, now
 			jobs = append(jobs, reconcile(w))
 		}
 		rescued = len(jobs)
+		jobs = append(jobs, s.rescuePopulations(now)...)
 		for _, e := range s.events {
 			if !e.routed {
 				if !e.ReceivedAt.After(now.Add(-routeLate)) {
@@ -333,6 +372,12 @@ func (s *Store) dueBy(then time.Time, states ...state) []*work {
 	}
 	slices.SortStableFunc(out, func(a, b *work) int { return a.due.Compare(b.due) })
 	return out
+}
+
+// byID is the order in which the real store enqueues what one statement has made due.
+func byID(works []*work) []*work {
+	slices.SortFunc(works, func(a, b *work) int { return cmp.Compare(a.id, b.id) })
+	return works
 }
 
 // Backdoor is the work as a claim would hand it out, whether or not somebody has it. It is for simulations that break
@@ -366,11 +411,17 @@ func (s *Store) Busy(held func(automation.Run) bool) (keys, events int) {
 	return keys, events
 }
 
-// Accepted reports whether an event with this key was stored.
-func (s *Store) Accepted(c record.ConnectionID, dedupeKey string) bool {
+// Accepted are the dedupe keys of the events of an account that were stored.
+func (s *Store) Accepted(c record.ConnectionID) map[string]bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.known[eventKey{c, dedupeKey}]
+	out := map[string]bool{}
+	for k := range s.known {
+		if k.connection == c {
+			out[k.dedupe] = true
+		}
+	}
+	return out
 }
 
 // ForgetNews drops the news that came for a key while it was worked on. Like Backdoor it breaks a promise on purpose.

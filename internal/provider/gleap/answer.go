@@ -23,17 +23,17 @@ func (d document) id() string {
 	return ""
 }
 
-// idOf reads an id where Gleap sends either the id or the object it stands for.
+// idOf reads an id where Gleap sends either the id or the object it stands for. A blank one names nothing.
 func idOf(raw any) string {
 	switch x := raw.(type) {
 	case string:
+		if strings.TrimSpace(x) == "" {
+			return ""
+		}
 		return x
 	case map[string]any:
-		if oid, ok := x["$oid"].(string); ok {
-			return oid
-		}
-		for _, key := range []string{"id", "_id"} {
-			if id, ok := x[key].(string); ok && id != "" {
+		for _, key := range []string{"$oid", "id", "_id"} {
+			if id, ok := x[key].(string); ok && strings.TrimSpace(id) != "" {
 				return id
 			}
 		}

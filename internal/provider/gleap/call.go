@@ -71,33 +71,52 @@ func (c *Client) many(ctx context.Context, in call) ([]document, error) {
 	return ds, nil
 }
 
-// readBack returns a written record as Gleap holds it now. The write has happened, so a failing read must not look
-// like a failed write: what the write answered is returned instead.
-func (c *Client) readBack(ctx context.Context, op string, answer json.RawMessage, toRecord func(document) record.Record, read func(context.Context, string) (document, error)) (record.Record, error) {
-	d := single(answer)
-	if d == nil {
-		return record.Record{}, c.fail(provider.Ambiguous, op, "Gleap accepted it but did not say which record it is")
-	}
-	now, err := read(ctx, d.id())
-	switch {
-	case err == nil:
-		return toRecord(now), nil
-	case len(d) == 1: // nothing but the id is known
-		return record.Record{Ref: toRecord(d).Ref}, nil
-	}
-	return toRecord(d), nil
+// writing is what reading a written record again takes to know about its kind.
+type writing struct {
+	op       string
+	fields   []field
+	toRecord func(document) record.Record
+	read     func(context.Context, string) (document, error)
+	witness  *witness
 }
 
-// asAnswered puts what a write answered over what was read afterwards, for the fields that were written: between the two
-// somebody may have edited.
-func asAnswered(read record.Record, answer json.RawMessage, written record.Fields, toRecord func(document) record.Record) record.Record {
-	d := single(answer)
-	if d == nil || read.Fields == nil {
-		return read
+func (k writing) kind(key string) record.Kind {
+	if f, ok := fieldOf(k.fields, key); ok {
+		return f.Kind
 	}
-	answered := toRecord(d)
-	for key := range written {
-		if v := answered.Fields[key]; !v.IsEmpty() {
+	return record.Text
+}
+
+// settled returns a written record as Gleap holds it because of the write: what it answered where such answers are
+// believed, or what is read then. The write has happened, so a failing read must not look like a failed write: what the
+// write answered is returned instead.
+func (c *Client) settled(ctx context.Context, k writing, answer json.RawMessage, w provider.Write) (record.Record, error) {
+	d := single(answer)
+	if d == nil {
+		return record.Record{}, c.fail(provider.Ambiguous, k.op, "Gleap accepted it but did not say which record it is")
+	}
+	answered := k.toRecord(d)
+	said := claims(w, answered, k.kind)
+	if k.witness.believes(d, said) {
+		return answered, nil
+	}
+	now, err := k.read(ctx, d.id())
+	switch {
+	case err == nil:
+		read := k.toRecord(now)
+		k.witness.compare(said, claims(w, read, k.kind))
+		return asAnswered(read, answered, w, k.kind), nil
+	case len(d) == 1: // nothing but the id is known
+		return record.Record{Ref: answered.Ref}, nil
+	}
+	return answered, nil
+}
+
+// asAnswered puts what a write's answer says was taken over what was read afterwards: between the two somebody may have
+// edited.
+func asAnswered(read, answered record.Record, w provider.Write, kind func(key string) record.Kind) record.Record {
+	for key, asked := range w.Fields {
+		if v := answered.Fields[key]; !v.IsEmpty() && record.Same(kind(key), v, asked, record.Locale{}) {
 			read.Fields[key] = v
 		}
 	}

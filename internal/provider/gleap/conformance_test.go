@@ -121,7 +121,7 @@ func TestContactsConform(t *testing.T) {
 		}
 		out.TellsCreation, out.TellsChange = true, true
 		out.Change = record.Fields{"plan": text("pro")}
-		out.Clear, out.Set = "value", "tags"
+		out.Clear, out.Set, out.Found = "value", "tags", record.Fields{"customData.crm": text("crm-7 & more"), "customData.number": record.NumberOf(4711)}
 		out.Seed = func(n int) {
 			for i := range n {
 				a.twin.PersonCreatesContact(map[string]any{"email": fmt.Sprintf("seed%d@example.com", i), "name": fmt.Sprintf("Seed %d", i)})

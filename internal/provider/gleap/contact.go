@@ -23,7 +23,8 @@ func contactObject() object {
 			Poll:   true, // no contact webhook was found (§12)
 			// The schema requires nothing, but a contact nobody can recognise helps no one (§7).
 			CreateNeedsOneOf: []string{"email", "userId", "phone"},
-			MatchFields:      []string{"userId", "email", "phone"},
+			MatchFields:      []string{"userId", "email", "phone", "id"},
+			MatchCustom:      true,
 		},
 		describe: describeContact,
 		get:      getContact,
@@ -163,8 +164,59 @@ func findContacts(ctx context.Context, c *Client, key string, v record.Value) ([
 		return c.findContactsBy(ctx, key, sameEmail, want, strings.ToLower(want))
 	case "phone":
 		return c.findContactsBy(ctx, key, samePhone, want, compactPhone(want))
+	case "id":
+		r, err := c.contactByID(ctx, want)
+		if provider.IsKind(err, provider.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []record.Record{r}, nil
+	}
+	if _, name, custom := customKey(contactBags, key); custom {
+		return c.findContactsByCustom(ctx, key, name, want)
 	}
 	return nil, c.fail(provider.Unsupported, "find contact", "contacts cannot be looked up by "+key)
+}
+
+// contactByID reads a contact by a value that may be no id at all.
+func (c *Client) contactByID(ctx context.Context, id string) (record.Record, error) {
+	if !strings.ContainsAny(id, "0123456789") { // no id, but maybe the name of another operation: /sessions/export
+		return record.Record{}, c.fail(provider.NotFound, "find contact", "there is no such id")
+	}
+	r, err := getContact(ctx, c, id)
+	if err == nil && r.Ref.ID != id {
+		return record.Record{}, c.fail(provider.NotFound, "find contact", "there is no such id")
+	}
+	return r, err
+}
+
+// findContactsByCustom filters by an attribute, which is not documented for contacts (reference/gleap.md §4): whom it
+// names counts only if it holds the value, and where the filter is not heeded nothing can be told.
+func (c *Client) findContactsByCustom(ctx context.Context, key, name, want string) ([]record.Record, error) {
+	const op = "find contact"
+	// A comma means "or", and the operators of the query language stand in the key (§4).
+	if strings.ContainsAny(want, ",") || strings.HasPrefix(want, "=") || strings.ContainsAny(name, "=<>![]") {
+		return nil, c.fail(provider.Unsupported, op, "Gleap does not look contacts up by this value of "+name)
+	}
+	ds, err := c.many(ctx, call{op: op, method: http.MethodGet, path: "/sessions", query: query{}.eq(key, want).num("limit", pageSize)})
+	if refused(err) {
+		return nil, c.fail(provider.Unsupported, op, "Gleap does not look contacts up by "+name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]document{}
+	for _, d := range ds {
+		if record.Same(record.Text, record.TextOf(c.contactOf(d).Fields[key].String()), record.TextOf(want), record.Locale{}) {
+			found[d.id()] = d
+		}
+	}
+	if len(found) == 0 && len(ds) > 0 {
+		return nil, c.fail(provider.Unsupported, op, "Gleap did not heed the filter by "+name)
+	}
+	return recordsOf(sortedDocuments(found), c.contactOf), nil
 }
 
 func (c *Client) findContactsBy(ctx context.Context, key string, same func(a, b string) bool, spellings ...string) ([]record.Record, error) {
@@ -279,8 +331,7 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 	if err != nil {
 		return record.Record{}, err
 	}
-	made, err := c.readBack(ctx, op, answer, c.contactOf, c.readContact)
-	return asAnswered(made, answer, w.Fields, c.contactOf), err
+	return c.settled(ctx, c.writingContact(op), answer, w)
 }
 
 func updateContact(ctx context.Context, c *Client, id string, w provider.Write) (record.Record, error) {
@@ -303,8 +354,11 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 	if err != nil {
 		return record.Record{}, err
 	}
-	now, err := c.readBack(ctx, op, withID(answer, id), c.contactOf, c.readContact)
-	return asAnswered(now, answer, w.Fields, c.contactOf), err
+	return c.settled(ctx, c.writingContact(op), withID(answer, id), w)
+}
+
+func (c *Client) writingContact(op string) writing {
+	return writing{op: op, fields: contactFields, toRecord: c.contactOf, read: c.readContact, witness: &c.ofContacts}
 }
 
 // withID makes an update's answer usable where Gleap answers without the object.

@@ -93,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`[{"id":"1","tags":["a",1,null],"customData":{"a":1,"b":{"c":[]}},"updatedAt":"x"}]`,
 		`{"tickets":[{"_id":{"$oid":"1"},"session":"2","formData":[],"bugId":"no"}],"totalCount":-1}`,
-		`{"session":{"id":"1"}}`, `[[[]]]`, `{"id":"1","data":{"content":{"type":"doc","content":[{"type":"text","text":5}]}}}`, `"x"`, `null`,
+		`[{"id":" ","_id":{"$oid":"\t"}}]`, `{"session":{"id":"1"}}`, `[[[]]]`, `{"id":"1","data":{"content":{"type":"doc","content":[{"type":"text","text":5}]}}}`, `"x"`, `null`,
 	} {
 		f.Add([]byte(seed))
 	}

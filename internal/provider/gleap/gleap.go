@@ -60,6 +60,8 @@ type Client struct {
 	contacts cache[[]document]
 	samples  cache[[]document]
 	lanes    cache[lanes]
+
+	ofContacts, ofTickets witness
 }
 
 var (
@@ -151,7 +153,7 @@ func (c *Client) Find(ctx context.Context, t record.ObjectType, field string, va
 	return o.find(ctx, c, field, value)
 }
 
-// Create writes a new record and reads it back.
+// Create writes a new record and answers it as Gleap holds it.
 func (c *Client) Create(ctx context.Context, w provider.Write) (record.Record, error) {
 	o, ok := objectOf(w.Type)
 	if !ok || o.create == nil {
@@ -160,7 +162,7 @@ func (c *Client) Create(ctx context.Context, w provider.Write) (record.Record, e
 	return o.create(ctx, c, w)
 }
 
-// Update writes the fields given and reads the record back.
+// Update writes the fields given and answers the record as Gleap holds it.
 func (c *Client) Update(ctx context.Context, ref record.Ref, w provider.Write) (record.Record, error) {
 	o, ok := objectOf(ref.Type)
 	if !ok || o.update == nil {

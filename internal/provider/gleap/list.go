@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -194,6 +195,9 @@ func (w *walker) advance(ds []document, count int) {
 		w.Skip += count
 		return
 	}
+	// What changed before the window is not met again, unless it changes once more: then it is news. The window after this
+	// one has yet to be trusted.
+	maps.DeleteFunc(w.seen, func(_ string, at int64) bool { return at != 0 && at < w.From })
 	w.From, w.Skip = last, 0
 }
 

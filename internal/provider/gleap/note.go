@@ -120,7 +120,12 @@ func (c *Client) readNote(ctx context.Context, id string) (document, error) {
 	case !complete:
 		return nil, c.fail(provider.Unsupported, op, othersNotes)
 	}
-	return nil, c.fail(provider.NotFound, op, "there is no such note")
+	gone := c.fail(provider.NotFound, op, "there is no such note")
+	_, err = c.readTicket(ctx, ticket)
+	if gone.WithParent = provider.IsKind(err, provider.NotFound); err != nil && !gone.WithParent {
+		return nil, err
+	}
+	return nil, gone
 }
 
 // notesOfTicket lists the notes of a ticket that is there: the messages of one that is gone are an empty list.

@@ -19,6 +19,8 @@ func ticketObject() object {
 		Object: provider.Object{
 			Type: record.Ticket, Label: "ticket", Plural: "tickets", Read: true, Write: true,
 			Webhook: true, Poll: true, // unsigned, set up by hand and of unknown delivery, so polled besides (§12)
+			// ticket.updated is known as well, but not of what: a message, too, makes a ticket younger (§12).
+			Tells:  provider.Told{Created: true, ByHand: true},
 			Delete: true, Parent: record.Contact,
 			CreateNeedsOneOf: []string{"title"},
 		},
@@ -70,9 +72,27 @@ var (
 	))
 )
 
+// formText is the text of a ticket's form. Where there is one people see it, and not the ticket's own description: it is where
+// live text mostly is (§8).
+const formText = "formData.description"
+
+// seen is a write that also changes what people see of a ticket as it is, where that is not its own description.
+func seen(w provider.Write, before document) provider.Write {
+	description, describes := w.Fields["description"]
+	if _, given := w.Fields[formText]; !describes || given || before.object("formData")["description"] == nil {
+		return w
+	}
+	w.Fields = w.Fields.Clone()
+	w.Fields[formText] = description
+	return w
+}
+
 func (c *Client) ticketOf(d document) record.Record {
 	fields := readFields(d, ticketFields, ticketBags)
 	fields["id"] = record.TextOf(d.id())
+	if seen, ok := fields[formText]; ok {
+		fields["description"] = seen
+	}
 	number := ""
 	if n, ok := fields["bugId"]; ok {
 		number = "Ticket " + n.String()
@@ -207,7 +227,7 @@ func createTicket(ctx context.Context, c *Client, w provider.Write) (record.Reco
 	if err != nil {
 		return record.Record{}, err
 	}
-	return c.readBack(ctx, op, answer, c.ticketOf, c.readTicket)
+	return c.settled(ctx, c.writingTicket(op), answer, w)
 }
 
 // updateTicket writes everything but the assignee first, then the assignee: a status write has been seen to clear it
@@ -218,14 +238,15 @@ func updateTicket(ctx context.Context, c *Client, id string, w provider.Write) (
 		return getTicket(ctx, c, id)
 	}
 	_, movesStatus := w.Fields["status"]
+	_, describes := w.Fields["description"]
 	var before document
-	if needsMerge(w, ticketBags) || movesStatus {
+	if needsMerge(w, ticketBags) || movesStatus || describes {
 		var err error
 		if before, err = c.readTicket(ctx, id); err != nil {
 			return record.Record{}, err
 		}
 	}
-	body, err := c.body(op, w, ticketFields, ticketBags, before)
+	body, err := c.body(op, seen(w, before), ticketFields, ticketBags, before)
 	if err != nil {
 		return record.Record{}, err
 	}
@@ -285,18 +306,15 @@ func (c *Client) ticketAnswered(op string, answer document, failed error) (recor
 	return record.Record{}, unclear
 }
 
-// ticketTaken is a ticket as it was read after a write. What the write's own answer says was taken counts as taken: between
-// the two somebody may have edited.
+func (c *Client) writingTicket(op string) writing {
+	return writing{op: op, fields: ticketFields, toRecord: c.ticketOf, read: c.readTicket, witness: &c.ofTickets}
+}
+
+// ticketTaken is a ticket as it was read after a write.
 func (c *Client) ticketTaken(now, answer document, w provider.Write) record.Record {
 	r := c.ticketOf(now)
 	if len(answer) <= 1 {
 		return r
 	}
-	answered := c.ticketOf(answer)
-	for key, asked := range w.Fields {
-		if !asked.IsEmpty() && answered.Fields[key].Equal(asked) {
-			r.Fields[key] = asked
-		}
-	}
-	return r
+	return asAnswered(r, c.ticketOf(answer), w, c.writingTicket("").kind)
 }

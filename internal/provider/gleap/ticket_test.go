@@ -79,6 +79,45 @@ func TestAnUpdateKeepsTheFormDataItDoesNotName(t *testing.T) {
 	}
 }
 
+// People see the text of the form, where there is one: it is what a ticket's description is, and what a write must change.
+func TestATicketsDescriptionIsTheTextPeopleSee(t *testing.T) {
+	t.Parallel()
+	a := open(t)
+	for name, id := range map[string]string{
+		"of a form":       a.twin.PersonCreatesTicket("", map[string]any{"title": "x", "formData": map[string]any{"description": "old", "severity": 3.0}}),
+		"written by us":   a.ticketWith(t, record.Fields{"title": text("x"), "type": text("BUG"), "description": text("old")}),
+		"typed over ours": a.ticketWith(t, record.Fields{"title": text("x"), "type": text("BUG"), "description": text("ours")}),
+	} {
+		if name == "typed over ours" {
+			if err := a.twin.PersonEditsTicket(id, map[string]any{"description": "old"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := a.client.Get(t.Context(), ref(record.Ticket, id))
+		if err != nil || got.Fields["description"].String() != "old" {
+			t.Errorf("%s: read %q, %v", name, got.Fields["description"], err)
+		}
+		for _, next := range []string{"new", ""} {
+			got, err := a.client.Update(t.Context(), ref(record.Ticket, id), provider.Write{Fields: record.Fields{"description": text(next)}})
+			if seen, _ := a.twin.Ticket(id); err != nil || got.Fields["description"].String() != next || seen.Description != next {
+				t.Errorf("%s: wrote %q, people see %q and we %q, %v", name, next, seen.Description, got.Fields["description"], err)
+			}
+			if severity := got.Fields["formData.severity"].String(); name == "of a form" && severity != "3" {
+				t.Errorf("%s: the severity is %q", name, severity)
+			}
+		}
+	}
+}
+
+func (a *account) ticketWith(t *testing.T, f record.Fields) string {
+	t.Helper()
+	made, err := a.client.Create(t.Context(), provider.Write{Type: record.Ticket, Fields: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Ref.ID
+}
+
 func TestTypesAndStatusesAreThoseOfTheProject(t *testing.T) {
 	t.Parallel()
 	a := open(t)

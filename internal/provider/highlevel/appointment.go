@@ -40,6 +40,7 @@ func appointmentObject() object {
 	return object{
 		Object: provider.Object{
 			Type: record.Appointment, Label: "appointment", Plural: "appointments", Read: true, Webhook: true, Parent: record.Contact,
+			Tells:      provider.Told{Created: true, Updated: true, Deleted: true},
 			ReadScopes: []string{readCalendars, readAppointments},
 		},
 		describe: describeAppointment, get: getAppointment, page: appointmentsPage,
@@ -157,6 +158,7 @@ func (c *Client) appointment(r raw, all []calendar) record.Record {
 		Ref: c.ref(record.Appointment, r.text("id")), Fields: f, CreatedAt: r.time("dateAdded"), UpdatedAt: r.time("dateUpdated"),
 		Title: cmp.Or(r.text("title"), f["calendar"].String(), "Appointment"),
 	}
+	rec.TurnsAt, _ = f["startTime"].AsTime()
 	if contact := r.text("contactId"); contact != "" {
 		rec.Parent = c.ref(record.Contact, contact)
 	}
@@ -271,7 +273,9 @@ func (c *Client) appointmentsOf(ctx context.Context, all []calendar, id string, 
 		if rec.Ref.ID == "" {
 			return provider.Page{}, unexpected(opAppointments)
 		}
-		if r["deleted"] == true || !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(q.ChangedSince) || !saysIn(rec, q.Search) {
+		old := !rec.UpdatedAt.IsZero() && rec.UpdatedAt.Before(q.ChangedSince)
+		began := !rec.TurnsAt.Before(q.ChangedSince) && !rec.TurnsAt.After(c.cfg.Now())
+		if r["deleted"] == true || old && !began || !saysIn(rec, q.Search) {
 			continue
 		}
 		page.Records = append(page.Records, rec)

@@ -62,6 +62,7 @@ var (
 	opCalendars      = operation{"list calendars", http.MethodGet, readCalendars}
 	opAppointments   = operation{"list appointments", http.MethodGet, readAppointments}
 	opGetAppointment = operation{"read appointment", http.MethodGet, readAppointments}
+	opAppointmentsOf = operation{"list appointments of a contact", http.MethodGet, readContacts}
 )
 
 // scopeOf finds the scope of an operation by its words.
@@ -71,7 +72,7 @@ var scopeOf = func() map[string]string {
 		opGetContact, opSearch, opDuplicate, opCreateContact, opUpdateContact, opUpsertContact, opDeleteContact,
 		opAddTags, opRemoveTags, opCustomFields, opLocation, opTags, opUsers, opGetUser, opListTasks, opTasksOf, opGetTask, opCreateTask,
 		opUpdateTask, opDeleteTask, opNotesOf, opGetNote, opCreateNote, opUpdateNote, opDeleteNote,
-		opCalendars, opAppointments, opGetAppointment,
+		opCalendars, opAppointments, opGetAppointment, opAppointmentsOf,
 	} {
 		m[op.words] = op.scope
 	}

@@ -54,7 +54,7 @@ func TestContactsConform(t *testing.T) {
 				Descriptor: highlevel.Descriptor(), Object: record.Contact,
 				Open: func(t *testing.T) providertest.Account {
 					s := newStage(t, func(c *twin.Config, _ *highlevel.Config) { c.AllowDuplicates = duplicates })
-					seats, interests := s.custom("Seats"), s.custom("Interests")
+					seats, interests, external := s.custom("Seats"), s.custom("Interests"), s.custom("Support ID")
 					a := s.account()
 					a.Write = func(n int) provider.Write {
 						return provider.Write{Type: record.Contact, Fields: record.Fields{
@@ -66,6 +66,7 @@ func TestContactsConform(t *testing.T) {
 						}}
 					}
 					a.Change, a.Clear, a.Set = record.Fields{"city": text("London")}, "postalCode", "tags"
+					a.Found = record.Fields{external: text("user/7, Ä"), seats: record.NumberOf(4711)}
 					a.TellsCreation, a.TellsChange = true, true
 					a.Seed = s.twin.SeedContacts
 					a.Count = func() int { return s.twin.Stats().Contacts }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,10 @@ func contactObject() object {
 	return object{
 		Object: provider.Object{
 			Type: record.Contact, Label: "contact", Plural: "contacts", Read: true, Write: true, Webhook: true,
-			Delete: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"},
+			Tells:  provider.Told{Created: true, Updated: true, Deleted: true}, // §7.1: ContactCreate, ContactUpdate, ContactDelete
+			Delete: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"}, MatchCustom: true,
 			ReadScopes: []string{readContacts, readCustomFields}, WriteScopes: []string{writeContacts},
+			Borrowed: []provider.Borrowed{{From: record.Appointment, Fields: slices.Concat(nextFields, lastFields)}},
 		},
 		describe: describeContact, get: getContact, page: contactsPage, find: findContact,
 		create: createContact, update: updateContact, delete: deleteContact,
@@ -45,11 +48,13 @@ var contactFields = func() []contactField {
 	readOnly := func(f contactField) contactField { f.write, f.ReadOnly = "", true; return f }
 	company := helped(text("companyName", "Company", record.Text), "Changing it on an existing contact takes an email address or a phone number to find the contact by.")
 	company.upsert = true
+	email := text("email", "Email", record.Email)
+	email.Further = "additionalEmails"
 	return []contactField{
 		text("firstName", "First name", record.Text),
 		text("lastName", "Last name", record.Text),
 		helped(text("name", "Full name", record.Text, "contactName"), "Used only when first and last name are not written."),
-		text("email", "Email", record.Email),
+		email,
 		helped(text("phone", "Phone", record.Phone), "Stored with its country code, e.g. +18885551234."),
 		company,
 		text("address1", "Street address", record.Text, "address"),
@@ -86,6 +91,7 @@ func describeContact(ctx context.Context, c *Client) (record.Schema, error) {
 	for _, f := range contactFields {
 		s.Fields = append(s.Fields, f.FieldSpec)
 	}
+	s.Fields = append(s.Fields, bookedFields...)
 	defs, err := c.customFields(ctx)
 	if err != nil {
 		return record.Schema{}, err
@@ -148,6 +154,18 @@ func put(f record.Fields, key string, v record.Value) {
 }
 
 func getContact(ctx context.Context, c *Client, id string) (record.Record, error) {
+	r, err := c.readContact(ctx, id)
+	if err != nil {
+		return record.Record{}, err
+	}
+	if err := c.tellBooked(ctx, &r); err != nil {
+		return record.Record{}, err
+	}
+	return r, nil
+}
+
+// readContact reads a contact without what it borrows.
+func (c *Client) readContact(ctx context.Context, id string) (record.Record, error) {
 	defs, err := c.customForReading(ctx)
 	if err != nil {
 		return record.Record{}, err
@@ -251,12 +269,12 @@ func contactsPage(ctx context.Context, c *Client, q provider.Query) (provider.Pa
 		}
 		one := c.contact(r, defs)
 		if !q.ChangedSince.IsZero() && !one.UpdatedAt.IsZero() && one.UpdatedAt.Before(q.ChangedSince.Truncate(time.Millisecond)) {
-			return page, nil // and all that follow are older still
+			return c.withBooked(ctx, page, q, true) // and all that follow are older still
 		}
 		page.Records = append(page.Records, one)
 	}
 	if len(out.Contacts) < limit {
-		return page, nil
+		return c.withBooked(ctx, page, q, true)
 	}
 	var last struct {
 		SearchAfter json.RawMessage `json:"searchAfter"`
@@ -269,5 +287,5 @@ func contactsPage(ctx context.Context, c *Client, q provider.Query) (provider.Pa
 		return provider.Page{}, unexpected(opSearch)
 	}
 	page.Next = base64.RawURLEncoding.EncodeToString(b)
-	return page, nil
+	return c.withBooked(ctx, page, q, false)
 }

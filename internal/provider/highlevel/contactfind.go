@@ -12,7 +12,11 @@ import (
 
 // findContact uses the duplicate search, the only lookup without index lag: POST search must never be taken for
 // "there is none" (§4.3). What it returns is checked, since it may look by the location's own unique field (§4.2).
+// By a custom field only the search can look.
 func findContact(ctx context.Context, c *Client, field string, value record.Value) ([]record.Record, error) {
+	if strings.HasPrefix(field, customPrefix) {
+		return c.findByCustom(ctx, field, value)
+	}
 	want, err := c.identifier(field, value.String())
 	if err != nil || want == "" {
 		return nil, err
@@ -32,7 +36,10 @@ func findContact(ctx context.Context, c *Client, field string, value record.Valu
 	// The duplicate search names one contact. Where the location allows several with the same address, the index
 	// can show more of them; it only ever adds.
 	if place, err := c.settings(ctx); err != nil || !place.allowDuplicates {
-		return found, ignoreForbidden(err)
+		if err := ignoreForbidden(err); err != nil {
+			return nil, err
+		}
+		return found, c.tellEachBooked(ctx, found)
 	}
 	body := map[string]any{
 		"locationId": c.cfg.LocationID, "pageLimit": 100,
@@ -49,7 +56,7 @@ func findContact(ctx context.Context, c *Client, field string, value record.Valu
 			found = append(found, one)
 		}
 	}
-	return found, nil
+	return found, c.tellEachBooked(ctx, found)
 }
 
 // ignoreForbidden lets a lookup stand without the settings scope; whoever withheld it still gets contacts matched.

@@ -84,7 +84,7 @@ func createContact(ctx context.Context, c *Client, w provider.Write) (record.Rec
 		if !v.IsEmpty() && made.Fields[key].IsEmpty() {
 			// A create answers with fewer keys than a read (§4.1), so a missing one proves nothing yet. The contact
 			// exists: should this read fail, the answer at hand is still true.
-			if read, err := getContact(ctx, c, made.Ref.ID); err == nil {
+			if read, err := c.readContact(ctx, made.Ref.ID); err == nil {
 				return overlay(read, made, w.Fields), nil
 			}
 			break
@@ -238,7 +238,7 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 		return now, nil
 	}
 	// What the tag calls answer is only partly documented (§4.5): read the truth.
-	read, err := getContact(ctx, c, id)
+	read, err := c.readContact(ctx, id)
 	if err != nil && tagged {
 		return record.Record{}, halfDone(err)
 	}
@@ -253,7 +253,7 @@ func updateContact(ctx context.Context, c *Client, id string, w provider.Write) 
 // sent only when the duplicate search, which follows the same rule (§4.2), names exactly this contact — and without
 // tags, which it would replace.
 func (c *Client) setCompany(ctx context.Context, id string, company record.Value, defs map[string]customField) (record.Record, error) {
-	now, err := getContact(ctx, c, id)
+	now, err := c.readContact(ctx, id)
 	if err != nil || now.Fields["companyName"].String() == company.String() {
 		return now, err
 	}
@@ -268,23 +268,22 @@ func (c *Client) setCompany(ctx context.Context, id string, company record.Value
 			return record.Record{}, err
 		}
 		if found.text("id") != id {
-			break
+			return record.Record{}, c.unfound(ctx, id, field, want, complaint)
 		}
 		b := body{"locationId": c.cfg.LocationID, field: want, "companyName": nil}
 		if !company.IsEmpty() {
 			b["companyName"] = company.String()
 		}
+		began := c.cfg.Now()
 		var out raw
 		if err := c.do(ctx, opUpsertContact, path("contacts", "upsert"), nil, b, &out); err != nil {
-			return record.Record{}, err
+			return c.upsertedAnyway(ctx, id, field, provider.Write{Fields: record.Fields{field: now.Fields[field], "companyName": company}}, began, err)
 		}
 		r := out.object("contact")
-		if r.text("id") != id && r.text("id") != "" && out["new"] == true {
-			// Somebody changed the address since it was read, so the call made a contact that nobody asked for. It is
+		if stray := r.text("id"); stray != id && stray != "" && out["new"] == true && deleteContact(ctx, c, stray) == nil {
+			// Somebody changed the address since it was read, so the call made a contact that nobody asked for. It was
 			// taken away again at once; then nothing has happened.
-			if err := deleteContact(ctx, c, r.text("id")); err == nil {
-				return record.Record{}, &provider.Error{Provider: ID, Op: opUpsertContact.words, Kind: provider.Unavailable, Detail: "the contact's " + field + " was changed at the same moment"}
-			}
+			return record.Record{}, movedAway(field)
 		}
 		if r.text("id") != id {
 			return record.Record{}, &provider.Error{
@@ -295,6 +294,43 @@ func (c *Client) setCompany(ctx context.Context, id string, company record.Value
 		return c.contact(r, defs), nil
 	}
 	return record.Record{}, refuse(opUpsertContact, "companyName", complaint)
+}
+
+// upsertedAnyway is what a refused upsert came to. One that is refused with a 422 may have made a contact all the same
+// (§4.2), when somebody changed the address since it was read: that is taken away again.
+func (c *Client) upsertedAnyway(ctx context.Context, id, field string, w provider.Write, began time.Time, refused error) (record.Record, error) {
+	e, ok := errors.AsType[*provider.Error](refused)
+	if !ok || e.Status != 422 {
+		return record.Record{}, refused
+	}
+	stray, made := c.createdAnyway(ctx, w, began)
+	switch {
+	case made == yes && stray.Ref.ID == id:
+		return stray, nil
+	case made == yes && deleteContact(ctx, c, stray.Ref.ID) == nil:
+		return record.Record{}, movedAway(field)
+	case made != no:
+		e.Kind = provider.Ambiguous
+	}
+	return record.Record{}, e
+}
+
+// unfound is why a contact was not found by its own address: somebody changed that since it was read, which passes, or
+// HighLevel finds somebody else by it, which does not.
+func (c *Client) unfound(ctx context.Context, id, field, want, complaint string) error {
+	now, err := c.readContact(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case now.Fields[field].String() != want:
+		return movedAway(field)
+	}
+	return refuse(opUpsertContact, "companyName", complaint)
+}
+
+// movedAway is a write that did not happen, since the contact's address was changed meanwhile.
+func movedAway(field string) error {
+	return &provider.Error{Provider: ID, Op: opUpsertContact.words, Kind: provider.Unavailable, Detail: "the contact's " + field + " was changed at the same moment"}
 }
 
 func refuse(op operation, field, complaint string) *provider.Error {
@@ -459,7 +495,7 @@ func (c *Client) changedSets(ctx context.Context, id string, w provider.Write, c
 	if len(touched) == 0 {
 		return custom, nil
 	}
-	now, err := getContact(ctx, c, id)
+	now, err := c.readContact(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,10 @@ type Client struct {
 	custom cached[[]customField]
 	place  cached[location]
 	diary  cached[[]calendar]
+	spans  map[span]cached[[]booked]
+	// reading is when a reading of all calendars began that did not come to its end; zero: none.
+	reading time.Time
+	left    map[string]time.Time // contacts of which an appointment left its span of a calendar, and when we saw it
 }
 
 // cached is a value with the time it was read.

@@ -11,7 +11,7 @@ import (
 // noteObject: notes live under a contact, and there is no way to list them across contacts (§4.5).
 func noteObject() object {
 	return object{
-		Object: provider.Object{Type: record.Note, Label: "note", Plural: "notes", Read: true, Write: true, Webhook: true, Delete: true, Parent: record.Contact, ParentRequired: true, ByParent: true, ReadScopes: []string{readContacts}, WriteScopes: []string{writeContacts}},
+		Object: provider.Object{Type: record.Note, Label: "note", Plural: "notes", Read: true, Write: true, Webhook: true, Tells: provider.Told{Created: true, Updated: true, Deleted: true}, Delete: true, Parent: record.Contact, ParentRequired: true, ByParent: true, ReadScopes: []string{readContacts}, WriteScopes: []string{writeContacts}},
 		describe: func(context.Context, *Client) (record.Schema, error) {
 			return record.Schema{Type: record.Note, Label: "HighLevel note", Fields: []record.FieldSpec{
 				{Key: "body", Label: "Text", Kind: record.LongText, Required: true},

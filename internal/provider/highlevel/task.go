@@ -8,11 +8,14 @@ import (
 	"crosswalk/internal/record"
 )
 
+// tasksTold are TaskCreate, TaskComplete and TaskDelete: an edit and a re-opening are silent (§7.1).
+var tasksTold = provider.Told{Created: true, Turning: "completed", Deleted: true}
+
 // taskObject: tasks live under a contact and can be listed for the whole location. No event tells of an edit (§7.1),
 // so they are polled besides; a task carries no time of change (§4.5), so every look is at all of them.
 func taskObject() object {
 	return object{
-		Object: provider.Object{Type: record.Task, Label: "task", Plural: "tasks", Read: true, Write: true, Webhook: true, Poll: true, Delete: true, Parent: record.Contact, ParentRequired: true, ReadScopes: []string{readContacts, readTasks}, WriteScopes: []string{writeContacts}},
+		Object: provider.Object{Type: record.Task, Label: "task", Plural: "tasks", Read: true, Write: true, Webhook: true, Poll: true, Tells: tasksTold, Delete: true, Parent: record.Contact, ParentRequired: true, ReadScopes: []string{readContacts, readTasks}, WriteScopes: []string{writeContacts}},
 		describe: func(context.Context, *Client) (record.Schema, error) {
 			return record.Schema{Type: record.Task, Label: "HighLevel task", Fields: []record.FieldSpec{
 				{Key: "title", Label: "Title", Kind: record.Text, Required: true},

@@ -18,7 +18,7 @@ var operations = []string{
 	"add-tags", "remove-tags", "get-custom-fields", "get-location", "get-location-tags", "search-users", "get-user",
 	"get-task", "get-all-tasks", "create-task", "update-task", "delete-task", "task-search",
 	"get-note", "get-all-notes", "create-note", "update-note", "delete-note", "get-location-access-token",
-	"get-installed-location", "get-calendars", "get-calendar-events", "get-appointment",
+	"get-installed-location", "get-calendars", "get-calendar-events", "get-appointment", "get-appointments-for-contact",
 }
 
 // TestEveryExemptionIsNeeded sends every operation once, with every kind of value, and then asks whether the table
@@ -69,6 +69,9 @@ func TestEveryExemptionIsNeeded(t *testing.T) {
 		must(err)
 		must(s.Delete(ctx, child.Ref))
 	}
+	s.bookAt(contact.Ref.ID, time.Hour, nil)
+	_, err = s.Get(s.diary(), contact.Ref)
+	must(err)
 	must(s.Delete(ctx, contact.Ref))
 	for _, p := range s.Probes() {
 		must(p.Try(ctx))

@@ -1,12 +1,14 @@
 package highlevel
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/md5" // #nosec G501 -- the sender's choice: reference/highlevel.md §8.1
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -59,14 +61,8 @@ func OpenUserContext(sharedSecret, sealed string) (UserContext, error) {
 	if !ok || !utf8.Valid(plain) {
 		return UserContext{}, errContext
 	}
-	var in struct {
-		UserID         string `json:"userId"`
-		CompanyID      string `json:"companyId"`
-		UserName       string `json:"userName"`
-		Email          string `json:"email"`
-		ActiveLocation string `json:"activeLocation"`
-	}
-	if json.Unmarshal(plain, &in) != nil {
+	in, ok := readContext(plain)
+	if !ok {
 		return UserContext{}, errContext
 	}
 	// Flipped bits garble the block beside the one they change: every field that decides anything must look as it should.
@@ -75,6 +71,44 @@ func OpenUserContext(sharedSecret, sealed string) (UserContext, error) {
 		return UserContext{}, errContext
 	}
 	return UserContext{UserID: in.UserID, CompanyID: in.CompanyID, LocationID: in.ActiveLocation, Name: strings.TrimSpace(in.UserName), Email: in.Email, Salt: salt}, nil
+}
+
+// contextFields are what a user context tells that matters here.
+type contextFields struct{ UserID, CompanyID, UserName, Email, ActiveLocation string }
+
+// readContext reads exactly one object whose names are all different. Nothing authenticates the sealed text: who chooses
+// their own name inside HighLevel can, by flipping bits in it, turn part of the name into a second "userId". Of two, most
+// readers take the last. Names that differ in case only count as the same.
+func readContext(plain []byte) (in contextFields, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(plain))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return in, false
+	}
+	fields := map[string]*string{
+		"userId": &in.UserID, "companyId": &in.CompanyID, "userName": &in.UserName, "email": &in.Email, "activeLocation": &in.ActiveLocation,
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, isName := t.(string)
+		if err != nil || !isName || seen[strings.ToLower(name)] {
+			return in, false
+		}
+		seen[strings.ToLower(name)] = true
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return in, false
+		}
+		// What stands for a sign that was none is a sign of a garbled block.
+		if field := fields[name]; field != nil && (json.Unmarshal(value, field) != nil || strings.ContainsRune(*field, utf8.RuneError)) {
+			return in, false
+		}
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return in, false
+	}
+	_, err := d.Token()
+	return in, errors.Is(err, io.EOF)
 }
 
 // keyFromPassphrase is OpenSSL's EVP_BytesToKey with MD5 and one round: 32 bytes of key, then 16 of the first block.

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
+	"encoding/binary"
 	"strings"
 	"testing"
 )
@@ -51,10 +52,18 @@ func TestAUserContextIsReadOnlyWhole(t *testing.T) {
 		"empty": "", "not base64": "%%%", "short": "U2FsdGVkX18=", "without the mark": base64.StdEncoding.EncodeToString(raw[8:]),
 		"another secret": seal("other", contextOfJane, salt), "another salt": tampered(9), "cut": good[:len(good)-24],
 		"a flipped bit in the user's id": tampered(16 + 11), "padding broken": tampered(len(raw) - 1),
-		"no user":              seal("shared", `{"companyId":"5DP41231LkQsiKESj6rh","email":"jane@example.com"}`, salt),
-		"an id that is a path": seal("shared", strings.Replace(contextOfJane, "usr0123456789abcdefg", "../../etc/passwd", 1), salt),
-		"no email":             seal("shared", strings.Replace(contextOfJane, "jane@example.com", "jane", 1), salt),
-		"a list":               seal("shared", "[1,2,3]", salt), "no JSON": seal("shared", "hello", salt), "huge": strings.Repeat("A", maxSealedContext+4),
+		"no user":                 seal("shared", `{"companyId":"5DP41231LkQsiKESj6rh","email":"jane@example.com"}`, salt),
+		"an id that is a path":    seal("shared", strings.Replace(contextOfJane, "usr0123456789abcdefg", "../../etc/passwd", 1), salt),
+		"no email":                seal("shared", strings.Replace(contextOfJane, "jane@example.com", "jane", 1), salt),
+		"two users":               seal("shared", strings.Replace(contextOfJane, `"role"`, `"userId":"usrAAAAAAAAAAAAAAAA","role"`, 1), salt),
+		"two users by case":       seal("shared", strings.Replace(contextOfJane, `"role"`, `"USERID":"usrAAAAAAAAAAAAAAAA","role"`, 1), salt),
+		"two of what is not read": seal("shared", strings.Replace(contextOfJane, `"type"`, `"role":"user","type"`, 1), salt),
+		"two objects":             seal("shared", contextOfJane+contextOfJane, salt), "something behind": seal("shared", contextOfJane+"x", salt),
+		"not ended":             seal("shared", strings.TrimSuffix(contextOfJane, "}"), salt),
+		"a user that is a list": seal("shared", strings.Replace(contextOfJane, `"usr0123456789abcdefg"`, `["usr0123456789abcdefg"]`, 1), salt),
+		"half a sign":           seal("shared", strings.Replace(contextOfJane, "Jane Doe", `Jane \ud800`, 1), salt),
+		"no UTF-8":              seal("shared", strings.Replace(contextOfJane, "Jane Doe", "Jane \xff", 1), salt),
+		"a list":                seal("shared", "[1,2,3]", salt), "no JSON": seal("shared", "hello", salt), "huge": strings.Repeat("A", maxSealedContext+4),
 	} {
 		if got, err := OpenUserContext("shared", sealed); err == nil {
 			t.Errorf("%s: %+v", name, got)
@@ -64,6 +73,28 @@ func TestAUserContextIsReadOnlyWhole(t *testing.T) {
 	}
 	if _, err := OpenUserContext("", seal("", contextOfJane, salt)); err == nil {
 		t.Error("an app without a shared secret opens it")
+	}
+}
+
+// Who chooses their own name can make part of it a second "userId", by flipping bits in a block that garbles another: the
+// garbled one happens to be text once in some thousand tries. These are two that were.
+func TestNobodyBecomesSomebodyElseByFlippingBits(t *testing.T) {
+	t.Parallel()
+	const victim, fragment = "usr0123456789abcdefg", `\",\"userId\":\"`
+	head := `{"userId":"attackerattackeratta","companyId":"5DP41231LkQsiKESj6rh","role":"user","type":"account","userName":"`
+	head += strings.Repeat("x", (aes.BlockSize-len(head)%aes.BlockSize)%aes.BlockSize)
+	plain := head + strings.Repeat("g", aes.BlockSize) + fragment + victim + `","email":"eve@example.com","activeLocation":"ve9EPM428h8vShlRW1KT"}`
+	for salt, want := range map[uint64]string{10400: "\",\r  \t\"userId\":\"", 15674: "\",\n\n\n\t\"userId\":\""} {
+		raw, err := base64.StdEncoding.DecodeString(seal("shared", plain, binary.BigEndian.AppendUint64(nil, salt)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range aes.BlockSize {
+			raw[16+len(head)+i] ^= fragment[i] ^ want[i]
+		}
+		if got, err := OpenUserContext("shared", base64.StdEncoding.EncodeToString(raw)); err == nil || got.UserID == victim {
+			t.Errorf("it is read as %+v", got)
+		}
 	}
 }
 

@@ -214,11 +214,8 @@ func (w *Webhooks) Read(body []byte) (provider.Notice, error) {
 		return n, nil
 	}
 	if n.Type == record.Appointment {
-		told := r.object("appointment") // the one delivery that is not flat (§7.1)
-		if told == nil {
-			told = raw{}
-		}
-		r = told
+		r = r.object("appointment") // the one delivery that is not flat (§7.1)
+		n.Parent = r.text("contactId")
 	}
 	n.ID = r.text("id")
 	if n.ID == "" {

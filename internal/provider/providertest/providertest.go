@@ -36,6 +36,8 @@ type Account struct {
 	Change record.Fields
 	// Clear is a field Write sets and an update may empty; empty: none.
 	Clear string
+	// Found are values of custom fields that a record can be looked up by, if not for sure.
+	Found record.Fields
 	// Set is a field whose elements are added and removed; empty: none. Elements are "one", "two", "three".
 	Set string
 	// MissingID is well-formed and nobody's.

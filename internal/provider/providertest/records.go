@@ -1,6 +1,7 @@
 package providertest
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -248,6 +249,9 @@ func finds(t *testing.T, s suite, a Account) {
 	made := s.create(t, a, 1)
 	for _, field := range s.object.MatchFields {
 		value := a.Write(1).Fields[field]
+		if spec, _ := s.schema(t, a).Field(field); spec.ReadOnly {
+			value = made.Fields[field]
+		}
 		if value.IsEmpty() {
 			t.Fatalf("the harness writes no %s", field)
 		}
@@ -263,7 +267,29 @@ func finds(t *testing.T, s suite, a Account) {
 			t.Errorf("find by an empty %s: %v, %v", field, found, err)
 		}
 	}
-	_, err := finder.Find(t.Context(), s.Object, "no such field", record.TextOf("x"))
+	with := a.Write(3)
+	with.Fields = maps.Clone(with.Fields)
+	maps.Copy(with.Fields, a.Found)
+	made, err := a.Client.Create(t.Context(), with)
+	if err != nil {
+		t.Fatalf("create with %v: %v", a.Found, err)
+	}
+	for field, value := range a.Found {
+		if spec, _ := s.schema(t, a).Field(field); spec.Key != "" && s.object.Lookup(spec) != provider.Likely {
+			t.Errorf("the descriptor does not say that %s can be looked up", field)
+		}
+		found, err := finder.Find(t.Context(), s.Object, field, value)
+		if err != nil || !slices.ContainsFunc(found, func(r record.Record) bool { return r.Ref == made.Ref }) {
+			t.Errorf("find by %s: %v, %v", field, found, err)
+		}
+		if found, err = finder.Find(t.Context(), s.Object, field, record.TextOf("nobody-has-this")); err != nil || len(found) != 0 {
+			t.Errorf("find nobody by %s: %v, %v", field, found, err)
+		}
+		if found, err = finder.Find(t.Context(), s.Object, field, record.Value{}); err != nil || len(found) != 0 {
+			t.Errorf("find by an empty %s: %v, %v", field, found, err)
+		}
+	}
+	_, err = finder.Find(t.Context(), s.Object, "no such field", record.TextOf("x"))
 	wantKind(t, "find by an unknown field", err, provider.Unsupported, provider.Invalid)
 }
 

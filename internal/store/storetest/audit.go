@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -9,6 +10,41 @@ import (
 
 	"crosswalk/internal/people"
 )
+
+func testActIsWrittenWithItsWrite(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	const workspace = "ws_of_the_acts"
+	act := func(id string) people.AuditEntry {
+		return people.AuditEntry{ID: id, At: b.now, Workspace: workspace, Actor: "jane@example.com", Kind: people.AuditSettings}
+	}
+	put := func(ctx context.Context, name, value string) error { return b.PutSetting(ctx, name, []byte(value)) }
+	ok(t, put(people.WithActs(ctx, act("ad_1"), act("ad_2")), "first", "kept"))
+	// The second entry cannot be written: so neither is the first, and what was to be done is not.
+	if err := put(people.WithActs(ctx, act("ad_3"), act("ad_1")), "second", "lost"); err == nil {
+		t.Error("an entry that cannot be written does not stop the write")
+	}
+	for name, want := range map[string]bool{"first": true, "second": false} {
+		if _, there, err := b.Setting(ctx, name); err != nil || there != want {
+			t.Errorf("%s is there: %v, %v", name, there, err)
+		}
+	}
+	// A write that fails leaves no entry, and a context is for one write.
+	if err := b.RenameWorkspace(people.WithActs(ctx, act("ad_4")), "ws_none", "New"); err == nil {
+		t.Error("a workspace that is not there is renamed")
+	}
+	once := people.WithActs(ctx, act("ad_5"))
+	ok(t, put(once, "third", "kept"))
+	ok(t, put(once, "third", "kept again"))
+	all, err := b.AuditEntries(ctx, workspace, people.AuditFilter{})
+	ok(t, err)
+	var ids []string
+	for _, e := range all {
+		ids = append(ids, e.ID)
+	}
+	if diff := cmp.Diff([]string{"ad_5", "ad_2", "ad_1"}, ids); diff != "" {
+		t.Errorf("the log has (-want +got):\n%s", diff)
+	}
+}
 
 func testAudit(t *testing.T, b *bundle) {
 	ctx := t.Context()

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -80,6 +81,98 @@ func testAutomations(t *testing.T, b *bundle) {
 	}
 }
 
+// testNextVersion edits an automation that is on: nothing counts before it is put live, and nothing that does is lost by it.
+func testNextVersion(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	a := draft("au_1")
+	a.State = automation.On
+	ok(t, b.CreateAutomation(ctx, a, "jane"))
+	in := func(region string) automation.Definition {
+		d := a.Definition
+		d.Region = region
+		return d
+	}
+	edit := func(from int, region string) automation.Automation {
+		t.Helper()
+		saved, err := b.SaveEdit(ctx, a.ID, from, in(region), "joe", "to "+region)
+		ok(t, err)
+		return saved
+	}
+	is := func(what string, got automation.Automation, version, next int, live, waits string) {
+		t.Helper()
+		stored, err := b.Automation(ctx, a.ID)
+		ok(t, err)
+		all, err := b.Automations(ctx)
+		ok(t, err)
+		if diff := cmp.Diff(got, stored) + cmp.Diff(all[0], stored); diff != "" {
+			t.Errorf("%s is read back otherwise: %s", what, diff)
+		}
+		n, region := 0, ""
+		if got.Next != nil {
+			n, region = got.Next.Number, got.Next.Definition.Region
+		}
+		if got.Version != version || got.Definition.Region != live || n != next || region != waits {
+			t.Errorf("%s: version %d (%s), next %d (%s); want %d (%s), %d (%s)", what, got.Version, got.Definition.Region, n, region, version, live, next, waits)
+		}
+	}
+	is("an edit while on", edit(1, "FR"), 1, 2, "DE", "FR")
+	is("another", edit(2, "IT"), 1, 3, "DE", "IT")
+	d := in("AT")
+	for what, err := range map[string]error{
+		"an edit of what is live":            second(b.SaveEdit(ctx, a.ID, 1, in("ES"), "", "")),
+		"an edit of an older one that waits": second(b.SaveEdit(ctx, a.ID, 2, in("ES"), "", "")),
+		"live, knowing of none that waits":   second(b.SaveDefinition(ctx, a.ID, 1, in("ES"), "", "")),
+		"live, losing the one that waits":    second(b.SaveLive(ctx, a.ID, 3, in("ES"), nil, "", "")),
+		"live beside an older one":           second(b.SaveLive(ctx, a.ID, 2, in("ES"), &d, "", "")),
+		"put an older one live":              second(b.PutLive(ctx, a.ID, 2)),
+		"put what is live live":              second(b.PutLive(ctx, a.ID, 1)),
+		"throw an older one away":            second(b.DiscardNext(ctx, a.ID, 2)),
+	} {
+		if !errors.Is(err, engine.ErrConflict) {
+			t.Errorf("%s: %v, want a conflict", what, err)
+		}
+	}
+	ok(t, b.SetState(ctx, a.ID, automation.Paused, "too many"))
+	is("what counts at once, beside what waits", first(t)(b.SaveLive(ctx, a.ID, 3, in("CH"), &d, "jane", "raised the limit")), 4, 5, "CH", "AT")
+	is("an edit while paused, where one waits", edit(5, "NL"), 4, 6, "CH", "NL")
+	is("thrown away", first(t)(b.DiscardNext(ctx, a.ID, 6)), 4, 0, "CH", "")
+	is("an edit while paused", edit(4, "BE"), 7, 0, "BE", "")
+	ok(t, b.ResumeAutomation(ctx, a.ID))
+	is("one after another that was thrown away", edit(7, "PT"), 7, 8, "BE", "PT")
+	is("put live", first(t)(b.PutLive(ctx, a.ID, 8)), 8, 0, "PT", "")
+	versions, err := b.Versions(ctx, a.ID)
+	ok(t, err)
+	// What waited is a version of its own after what counts at once: an undo there takes the former back and not the latter.
+	if live, next := versions[4], versions[3]; live.Number != 4 || live.Note != "raised the limit" || next.Note != "the changes that wait" {
+		t.Errorf("%d: %q, %d: %q", live.Number, live.Note, next.Number, next.Note)
+	}
+	var discarded []int
+	for _, v := range versions {
+		if v.Discarded {
+			discarded = append(discarded, v.Number)
+		}
+	}
+	if want := []int{6, 5, 3, 2}; len(versions) != 8 || !slices.Equal(discarded, want) {
+		t.Errorf("of %d versions %v never were live, want %v", len(versions), discarded, want)
+	}
+	if _, err := b.SaveEdit(ctx, "au_none", 1, in("FR"), "", ""); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("an automation there is none of: %v", err)
+	}
+	if _, err := b.PutLive(ctx, "au_none", 1); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("the next version of an automation there is none of: %v", err)
+	}
+}
+
+// first is what there is if there is no error.
+func first(t *testing.T) func(automation.Automation, error) automation.Automation {
+	t.Helper()
+	return func(a automation.Automation, err error) automation.Automation {
+		t.Helper()
+		ok(t, err)
+		return a
+	}
+}
+
 func testResume(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	a := draft("au_1")
@@ -125,6 +218,47 @@ func testResume(t *testing.T, b *bundle) {
 	braked("beyond the limit again", write())
 	if err := b.ResumeAutomation(ctx, "au_none"); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("an automation there is none of: %v", err)
+	}
+}
+
+// testDeletesOfAnHour: of many pairs a share may be deleted within an hour, of few any number the count allows; another
+// automation's pairs, and those that went separate ways, are none of its own.
+func testDeletesOfAnHour(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	a := draft("au_1")
+	a.State = automation.On
+	ok(t, b.CreateAutomation(ctx, a, ""))
+	limits := automation.Limits{DeletesPerHour: 100, DeleteShare: 5}
+	deletes := 0
+	remove := func() error {
+		deletes++
+		name := fmt.Sprint("d", deletes)
+		r := b.run("rn_"+name, contact(name))
+		c := b.change("ch_"+name, r)
+		c.Op = automation.Delete
+		return b.Intend(ctx, r, c, limits)
+	}
+	b.now = b.now.Add(-61 * time.Minute)
+	for range 3 {
+		ok(t, remove())
+	}
+	b.now = b.now.Add(61 * time.Minute)
+	for n := range automation.ShareFloor - 4 {
+		b.linked(t, fmt.Sprint(n), "Jane Doe", "jane@acme.io")
+	}
+	for range 3 {
+		ok(t, remove()) // too few for a share
+	}
+	b.linked(t, "one more", "Jane Doe", "jane@acme.io")
+	err := remove()
+	if brake, is := errors.AsType[*engine.Brake](err); !is || !brake.Share || brake.Limit != 5 {
+		t.Errorf("the fourth of %d in an hour: %v", automation.ShareFloor, err)
+	}
+	limits.DeleteShare = 8
+	ok(t, remove())
+	limits.DeleteShare = 0
+	for range 5 {
+		ok(t, remove())
 	}
 }
 

@@ -111,7 +111,7 @@ func testLeaseGrant(t *testing.T, b *bundle) {
 	until := b.now.Add(time.Minute)
 	g, had, err := b.LeaseGrant(ctx, "cn_1", "w1", b.now, until)
 	ok(t, err)
-	want := connection.SealedGrant{Sealed: []byte("one"), Generation: 1, LeaseOwner: "w1", LeaseUntil: until}
+	want := connection.SealedGrant{Sealed: []byte("one"), Generation: 1, LeaseOwner: "w1", LeaseUntil: until, RetryAt: until}
 	if diff := cmp.Diff(want, g); diff != "" || !had {
 		t.Errorf("lease (-want +got):\n%s", diff)
 	}
@@ -150,8 +150,14 @@ func testPending(t *testing.T, b *bundle) {
 	if diff := cmp.Diff(p, got); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
-	if _, err := b.TakePending(ctx, "s1", "b1", b.now); !errors.Is(err, connection.ErrNotFound) {
-		t.Errorf("taken twice: %v", err)
+	// That was another browser: it is told whose it is, and ends nothing.
+	if got, err = b.TakePending(ctx, "s1", "b1", b.now); err != nil || !cmp.Equal(p, got) {
+		t.Errorf("its own browser afterwards: %+v, %v", got, err)
+	}
+	for _, binding := range []string{"b1", "other"} {
+		if _, err := b.TakePending(ctx, "s1", binding, b.now); !errors.Is(err, connection.ErrNotFound) {
+			t.Errorf("taken twice, by %s: %v", binding, err)
+		}
 	}
 	ok(t, b.PutPending(ctx, p))
 	younger := p

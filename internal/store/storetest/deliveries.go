@@ -44,7 +44,14 @@ func testDeliveryLog(t *testing.T, b *bundle) {
 	child := b.arrived(t, "NoteCreate", note, 10)
 	ok(t, b.SaveRouting(ctx, []engine.Routed{
 		{Event: cared, Keys: []engine.Key{{Automation: "au_1", Source: contact("1")}}}, {Event: idle},
+		{Event: child, Minded: true}, // by the event of the record above it
 	}))
+	// That one is no delivery, and says nothing of when its record changed.
+	_, err := b.Accept(ctx, automation.Delivery{Event: engine.Touch(automation.NewID("ev"), contact("4"), child, child.Name)})
+	ok(t, err)
+	if heard, err := b.Heard(ctx, []record.Ref{contact("4")}); err != nil || !heard[contact("4")].IsZero() {
+		t.Errorf("of a record that something below it touched we heard %v, %v", heard, err)
+	}
 	again := cared
 	again.ID, again.ReceivedAt = automation.NewID("ev"), b.now
 	for range 2 {
@@ -55,7 +62,7 @@ func testDeliveryLog(t *testing.T, b *bundle) {
 	// What polling finds is no delivery.
 	polled := b.event(contact("3"))
 	polled.Kind = automation.Poll
-	_, err := b.Accept(ctx, automation.Delivery{Event: polled})
+	_, err = b.Accept(ctx, automation.Delivery{Event: polled})
 	ok(t, err)
 
 	all, err := b.Deliveries(ctx, engine.DeliveryFilter{Limit: 50})

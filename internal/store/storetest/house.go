@@ -188,6 +188,44 @@ func testPrune(t *testing.T, b *bundle) {
 	}
 }
 
+func testSupersededItems(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	for i, c := range []struct {
+		id    string
+		state engine.PopulationState
+		of    string
+		to    automation.ID
+	}{
+		{"pl_1", engine.PopulationDone, engine.DailyComparison, "au_1"},   // superseded
+		{"pl_2", engine.PopulationFailed, engine.DailyComparison, "au_1"}, // superseded
+		{"pl_3", engine.PopulationDone, "", "au_1"},                       // somebody asked for it
+		{"pl_4", engine.PopulationDone, engine.DailyComparison, "au_2"},   // of another automation
+		{"pl_5", engine.PopulationDone, engine.DailyComparison, "au_1"},   // the newest that has ended
+		{"pl_6", engine.PopulationRunning, engine.DailyComparison, "au_1"},
+	} {
+		p := b.population(c.id)
+		p.Of, p.Automation, p.CreatedAt = c.of, c.to, b.now.Add(time.Duration(i)*time.Hour)
+		ok(t, b.CreatePopulation(ctx, p))
+		p.State, p.Done, p.Counts = c.state, 2, map[automation.Outcome]int{automation.Skip: 2}
+		ok(t, b.SavePopulation(ctx, p, []automation.Plan{plan("1", automation.Skip), plan("2", automation.Skip)}))
+	}
+	ok(t, b.Prune(ctx, b.now.Add(-time.Hour), b.now))
+	for id, want := range map[string]int{"pl_1": 0, "pl_2": 0, "pl_3": 2, "pl_4": 2, "pl_5": 2, "pl_6": 2} {
+		items, err := b.PlanItems(ctx, id, engine.PlanFilter{})
+		ok(t, err)
+		p, err := b.Population(ctx, id)
+		ok(t, err)
+		if len(items) != want || p.Counts[automation.Skip] != 2 {
+			t.Errorf("%s keeps %d items, want %d, and counts %v", id, len(items), want, p.Counts)
+		}
+	}
+	// What nothing is on record of is not carried out: whoever asks for it saw something.
+	if err := b.ApplyPopulation(ctx, "pl_1", engine.Choice{}); !errors.Is(err, engine.ErrConflict) {
+		t.Errorf("carrying out what was dropped: %v", err)
+	}
+	ok(t, b.ApplyPopulation(ctx, "pl_5", engine.Choice{}))
+}
+
 // news waits until the runs since seq are as wanted: PostgreSQL shows a run once every older transaction of the
 // server has ended, other tests' included.
 func (b *bundle) news(t *testing.T, seq int64, wanted func(ids []string) bool) []string {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -12,6 +13,55 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/record"
 )
+
+func testToldAndWrote(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	told, found, wrote := contact("told"), contact("found"), contact("wrote")
+	deliver := func(id string, kind automation.EventKind, about record.Ref, at time.Time) {
+		e := b.event(about)
+		e.ID, e.DedupeKey, e.Kind, e.ReceivedAt = id, id, kind, at
+		_, err := b.Accept(ctx, automation.Delivery{Event: e})
+		ok(t, err)
+	}
+	deliver("ev_1", automation.Webhook, told, b.now)
+	deliver("ev_2", automation.Webhook, told, b.now.Add(time.Minute))
+	deliver("ev_3", automation.Poll, told, b.now.Add(time.Hour))
+	deliver("ev_4", automation.Poll, found, b.now)
+	last, err := b.LastTold(ctx, []record.Ref{told, found, wrote})
+	ok(t, err)
+	if diff := cmp.Diff(map[record.Ref]time.Time{told: b.now.Add(time.Minute)}, last); diff != "" {
+		t.Errorf("told last (-want +got):\n%s", diff)
+	}
+
+	r := b.run("rn_1", contact("1"))
+	var all []automation.Change
+	for i, state := range []automation.ChangeState{automation.Done, automation.Unclear, automation.Refused, automation.Done} {
+		c := b.change(fmt.Sprint("ch_", i), r)
+		c.Target, c.State, c.IntendedAt = wrote, state, b.now.Add(time.Duration(i)*time.Minute)
+		if state == automation.Done {
+			c.AnsweredAt = c.IntendedAt.Add(time.Second)
+		}
+		ok(t, b.Intend(ctx, r, c, automation.Limits{}))
+		all = append(all, c)
+	}
+	ok(t, b.Finish(ctx, engine.Finish{Run: r, Settled: all}))
+	write := func(i int, took time.Duration) engine.Wrote {
+		from := b.now.Add(time.Duration(i) * time.Minute)
+		return engine.Wrote{From: from, To: from.Add(took)}
+	}
+	for since, want := range map[time.Duration][]engine.Wrote{
+		0:                              {write(0, time.Second), write(1, 0), write(3, time.Second)},
+		time.Second:                    {write(0, time.Second), write(1, 0), write(3, time.Second)}, // answered then
+		time.Minute + time.Microsecond: {write(3, time.Second)},
+		time.Hour:                      nil,
+	} {
+		got, err := b.Wrote(ctx, []record.Ref{told, wrote}, b.now.Add(since))
+		ok(t, err)
+		if diff := cmp.Diff(want, got[wrote]); diff != "" || len(got[told]) > 0 {
+			t.Errorf("since %s (-want +got):\n%s", since, diff)
+		}
+	}
+}
 
 func testIntent(t *testing.T, b *bundle) {
 	ctx := t.Context()
@@ -74,7 +124,7 @@ func finished(b *bundle) engine.Finish {
 	return engine.Finish{
 		Run: r, Change: &c,
 		Link: &automation.Link{ID: "ln_1", Source: r.Source, Target: c.Target, Evidence: "created", CreatedAt: b.now},
-		Base: &automation.Base{Link: "ln_1", Automation: "au_1", Version: 3, Fields: record.Fields{"email": record.TextOf("Jane@example.com")}, Target: c.After, AgreedAt: b.now},
+		Base: &automation.Base{Link: "ln_1", Automation: "au_1", Version: 3, Fields: record.Fields{"email": record.TextOf("Jane@example.com")}, Target: c.After, AgreedAt: b.now, SourceAt: b.now.Add(-time.Minute)},
 	}
 }
 
@@ -187,6 +237,49 @@ func testLinkReplaced(t *testing.T, b *bundle) {
 	}
 }
 
+func testPartPair(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	linked := func(id string, source, target record.Ref) {
+		t.Helper()
+		f := finished(b)
+		f.Run.ID, f.Change, f.Base = "rn_"+id, nil, nil
+		f.Link.ID, f.Link.Source, f.Link.Target = id, source, target
+		ok(t, b.Finish(ctx, f))
+	}
+	stands := func(id string, severed bool) {
+		t.Helper()
+		l, err := b.Link(ctx, id)
+		ok(t, err)
+		if l.ID != id || l.Severed != severed {
+			t.Errorf("%+v; severed should be %v", l, severed)
+		}
+	}
+	linked("ln_1", contact("1"), counterpart("1"))
+	ok(t, b.PartPair(ctx, "ln_1", true))
+	ok(t, b.PartPair(ctx, "ln_1", true)) // a second press says the same
+	stands("ln_1", true)
+	ok(t, b.PartPair(ctx, "ln_1", false))
+	stands("ln_1", false)
+
+	// Neither of the two may have another counterpart by then, whichever way round that was made.
+	for i, other := range [][2]record.Ref{
+		{contact("2"), counterpart("1")}, {counterpart("1"), contact("2")}, {counterpart("2"), contact("1")},
+	} {
+		id := fmt.Sprintf("ln_other%d", i)
+		ok(t, b.PartPair(ctx, "ln_1", true))
+		linked(id, other[0], other[1])
+		if err := b.PartPair(ctx, "ln_1", false); !errors.Is(err, engine.ErrConflict) {
+			t.Errorf("beside %v it is joined: %v", other, err)
+		}
+		stands("ln_1", true)
+		ok(t, b.PartPair(ctx, id, true))
+		ok(t, b.PartPair(ctx, "ln_1", false))
+	}
+	if err := b.PartPair(ctx, "ln_none", true); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("a link that is not there: %v", err)
+	}
+}
+
 func testLinksOf(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	const n = 620 // more than one statement's worth
@@ -275,6 +368,38 @@ func testPairsOf(t *testing.T, b *bundle) {
 		if !slices.Equal(got, want) {
 			t.Errorf("pairs %v, want %v", got, want)
 		}
+	}
+}
+
+func testUsedLinks(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	var links []string
+	for i, f := range []func(f *engine.Finish){
+		func(f *engine.Finish) {}, // nothing came of it
+		func(f *engine.Finish) { f.Change.IntendedAt = f.Link.CreatedAt.Add(-time.Second) },
+		func(f *engine.Finish) { f.Change.State = automation.Refused },
+		func(f *engine.Finish) { f.Change.Source = contact("another") },
+		func(f *engine.Finish) { f.Change.Target = f.Change.Source },
+		func(f *engine.Finish) { f.Change.Target, f.Change.Source = f.Link.Source, f.Link.Target },
+		func(f *engine.Finish) { f.Change.State, f.Change.AnsweredAt = automation.Intended, time.Time{} },
+		func(f *engine.Finish) { f.Change.Automation = "au_2" },
+		func(f *engine.Finish) { f.Base.Automation = "au_2" },
+	} {
+		id := fmt.Sprint(i)
+		end := finished(b)
+		end.Run.ID, end.Link.ID, end.Link.Source, end.Link.Target, end.Base.Link = "rn_"+id, "ln_"+id, contact(id), counterpart("t"+id), "ln_"+id
+		end.Change.ID, end.Change.Source, end.Change.Target = "ch_"+id, end.Link.Source, end.Link.Target
+		if f(&end); i == 0 || i == 8 {
+			end.Change = nil
+		}
+		ok(t, b.Finish(ctx, end))
+		links = append(links, end.Link.ID)
+	}
+	used, err := b.UsedLinks(ctx, links, "au_1")
+	ok(t, err)
+	want := map[string]bool{"ln_4": true, "ln_5": true, "ln_6": true, "ln_7": true, "ln_8": true}
+	if diff := cmp.Diff(want, used); diff != "" {
+		t.Errorf("used (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -35,7 +36,9 @@ func testPopulation(t *testing.T, b *bundle) {
 	}
 	p.State, p.Phase, p.Done, p.Total, p.Reads, p.Writes = engine.PopulationRunning, "Reading", 2, 9, 4, 1
 	p.Counts = map[automation.Outcome]int{automation.Create: 1, automation.Skip: 1}
-	ok(t, b.SavePopulation(ctx, p, []automation.Plan{plan("1", automation.Create), plan("2", automation.Skip)}))
+	first := plan("1", automation.Create)
+	first.Drift, first.KnownBy = engine.OnlyHere, []string{"Jane.Doe@acme.io", "+41 79 123"}
+	ok(t, b.SavePopulation(ctx, p, []automation.Plan{first, plan("2", automation.Skip)}))
 	got, err := b.Population(ctx, "pl_1")
 	ok(t, err)
 	if diff := cmp.Diff(p, got); diff != "" {
@@ -51,6 +54,7 @@ func testPopulation(t *testing.T, b *bundle) {
 	if len(found) != 1 {
 		t.Errorf("found %+v", found)
 	}
+	testPlanFilters(t, b, found[0].Position)
 	item, err := b.PlanItem(ctx, "pl_1", skips[0].Position)
 	ok(t, err)
 	if diff := cmp.Diff(plan("2", automation.Skip), item.Plan); diff != "" {
@@ -73,6 +77,23 @@ func testPopulation(t *testing.T, b *bundle) {
 	}
 	if _, known, err := b.LatestPopulation(ctx, "au_2"); err != nil || known {
 		t.Errorf("latest of none: %v, %v", known, err)
+	}
+	if _, known, err := b.PausedPopulation(ctx, "au_1"); err != nil || known {
+		t.Errorf("paused: %v, %v", known, err)
+	}
+	for i, problem := range []string{"", "It asks.", ""} {
+		stopped := b.population(fmt.Sprint("pl_stopped_", i))
+		stopped.Mode, stopped.CreatedAt = engine.ModeFill, b.now.Add(-time.Duration(3-i)*time.Hour)
+		ok(t, b.CreatePopulation(ctx, stopped))
+		stopped.State, stopped.Problem = engine.PopulationPaused, problem
+		ok(t, b.SavePopulation(ctx, stopped, nil))
+	}
+	if p, known, err := b.PausedPopulation(ctx, "au_1"); err != nil || !known || p.ID != "pl_stopped_1" {
+		t.Errorf("the one a brake holds goes first: %+v, %v, %v", p.ID, known, err)
+	}
+	ok(t, b.CancelPopulation(ctx, "pl_stopped_1"))
+	if p, known, err := b.PausedPopulation(ctx, "au_1"); err != nil || !known || p.ID != "pl_stopped_2" {
+		t.Errorf("then the newest: %+v, %v, %v", p.ID, known, err)
 	}
 	elsewhere := b.population("pl_2")
 	elsewhere.Automation = "au_2"
@@ -125,6 +146,86 @@ func testPopulationCanceled(t *testing.T, b *bundle) {
 	if got.State != engine.PopulationCanceled || got.FinishedAt.IsZero() || len(items) != 0 {
 		t.Errorf("%+v with %d items", got, len(items))
 	}
+}
+
+// One that somebody stops keeps what became of its items: it is so, whatever they say about the rest.
+func testPopulationStopped(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	for _, stop := range []func(context.Context, string) error{b.PausePopulation, b.CancelPopulation} {
+		id := automation.NewID("pl")
+		ok(t, b.CreatePopulation(ctx, b.population(id)))
+		p := b.population(id)
+		p.State = engine.PopulationRunning
+		ok(t, b.SavePopulation(ctx, p, []automation.Plan{plan("1", automation.Create), plan("2", automation.Create)}))
+		items, err := b.PlanItems(ctx, id, engine.PlanFilter{})
+		ok(t, err)
+		ok(t, stop(ctx, id))
+		stopped, err := b.Population(ctx, id)
+		ok(t, err)
+		p.Written, p.Done, p.Phase = 1, 2, "Carrying out"
+		if err := b.SaveResults(ctx, p, []engine.ItemResult{{Position: items[0].Position, State: engine.ItemDone, Run: "rn_1"}}); !errors.Is(err, engine.ErrConflict) {
+			t.Fatalf("saving results of a stopped plan: %v", err)
+		}
+		got, err := b.Population(ctx, id)
+		ok(t, err)
+		items, err = b.PlanItems(ctx, id, engine.PlanFilter{})
+		ok(t, err)
+		if got.State != stopped.State || got.Phase != "" || got.Written != 1 || got.Done != 2 || !got.FinishedAt.Equal(stopped.FinishedAt) {
+			t.Errorf("%+v", got)
+		}
+		if items[0].State != engine.ItemDone || items[0].Run != "rn_1" || items[1].State != "" {
+			t.Errorf("items %+v", items)
+		}
+	}
+}
+
+func testPopulationHeld(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	release, got, err := b.HoldPopulation(ctx, "pl_1")
+	ok(t, err)
+	if !got {
+		t.Fatal("nobody was at it, and it was not given")
+	}
+	if _, got, err := b.HoldPopulation(ctx, "pl_1"); err != nil || got {
+		t.Errorf("it was given twice: %v, %v", got, err)
+	}
+	other, got, err := b.HoldPopulation(ctx, "pl_2")
+	if err != nil || !got {
+		t.Fatalf("another one is held with it: %v", err)
+	}
+	other()
+	release()
+	again, got, err := b.HoldPopulation(ctx, "pl_1")
+	if err != nil || !got {
+		t.Fatalf("it is not given up: %v", err)
+	}
+	again()
+}
+
+// testPlanFilters looks for an item by how its two sides stand and by what they are looked up by, also once it was
+// carried out otherwise than it was shown.
+func testPlanFilters(t *testing.T, b *bundle, only int64) {
+	t.Helper()
+	look := func() {
+		t.Helper()
+		for _, f := range []engine.PlanFilter{{Drift: engine.OnlyHere}, {Search: "jane.doe@ACME"}, {Search: "79 123"}, {Search: "acme", Drift: engine.OnlyHere}} {
+			found, err := b.PlanItems(t.Context(), "pl_1", f)
+			ok(t, err)
+			if len(found) != 1 || found[0].Position != only {
+				t.Errorf("by %+v: %+v", f, found)
+			}
+		}
+		for _, f := range []engine.PlanFilter{{Drift: engine.InSync}, {Search: "john@acme.io"}, {Search: "acme", Drift: engine.Differs}} {
+			if found, err := b.PlanItems(t.Context(), "pl_1", f); err != nil || len(found) != 0 {
+				t.Errorf("by %+v: %+v, %v", f, found, err)
+			}
+		}
+	}
+	look()
+	anew, p := plan("1", automation.Update), b.population("pl_1")
+	p.State = engine.PopulationRunning
+	ok(t, b.SaveResults(t.Context(), p, []engine.ItemResult{{Position: only, State: engine.ItemMoved, Plan: &anew}}))
+	look()
 }
 
 func testPlanPages(t *testing.T, b *bundle) {
@@ -196,4 +297,27 @@ func testPlanRoundTrip(t *testing.T, b *bundle) {
 			t.Fatalf("plan (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func testChosenItemsAreOfTheirPlan(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	var places []int64
+	for _, id := range []string{"pl_1", "pl_2"} {
+		p := b.population(id)
+		ok(t, b.CreatePopulation(ctx, p))
+		p.State, p.FinishedAt = engine.PopulationDone, b.now
+		ok(t, b.SavePopulation(ctx, p, []automation.Plan{{Source: contact("g" + id), Outcome: automation.Create}}))
+		items, err := b.PlanItems(ctx, id, engine.PlanFilter{Limit: 10})
+		ok(t, err)
+		places = append(places, items[0].Position)
+	}
+	for _, chosen := range [][]int64{{places[1]}, {places[0], places[1]}, {-1}} {
+		if err := b.ApplyPopulation(ctx, "pl_1", engine.Choice{Positions: chosen}); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("what another plan says is carried out as this one's: %v", err)
+		}
+	}
+	if p, err := b.Population(ctx, "pl_1"); err != nil || p.State != engine.PopulationDone || p.Mode != engine.ModeShow {
+		t.Errorf("the plan is %+v, %v", p, err)
+	}
+	ok(t, b.ApplyPopulation(ctx, "pl_1", engine.Choice{Positions: []int64{places[0], places[0]}}))
 }

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
+	"crosswalk/internal/record"
 )
 
 // person makes the one user there can be.
@@ -22,9 +25,50 @@ func (b *bundle) person(t testing.TB) people.User {
 
 func (b *bundle) signIn(t testing.TB, id string, seen time.Time) people.SignIn {
 	t.Helper()
-	s := people.SignIn{ID: id, UserID: "us_1", UserAgent: "Firefox/140", Address: "198.51.100.7", BeganAt: b.now.Add(-time.Hour), SeenAt: seen}
+	s := people.SignIn{ID: id, UserID: "us_1", UserAgent: "Firefox/140", Address: "198.51.100.7", BeganAt: b.now.Add(-time.Hour), SeenAt: seen, Framed: id == "si_2"}
 	ok(t, b.BeginSignIn(t.Context(), s))
 	return s
+}
+
+func testFramesEnd(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	jane := b.person(t)
+	theirs := people.Identity{Provider: "highlevel", CompanyID: "co", UserID: "hl-jane", Name: "Jane"}
+	left := func(want ...string) {
+		t.Helper()
+		all, err := b.SignIns(ctx, jane.ID)
+		ok(t, err)
+		var ids []string
+		for _, x := range all {
+			ids = append(ids, x.ID)
+		}
+		slices.Sort(ids)
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("signed in are (-want +got):\n%s", diff)
+		}
+	}
+	for i, id := range []record.ConnectionID{"cn_removed", "cn_uninstalled", "cn_stays"} {
+		c := b.connection()
+		c.ID, c.Account.ID, c.HookSecret = id, "place of "+string(id), "hook of "+string(id)
+		ok(t, b.SaveConnection(ctx, c, []byte("sealed")))
+		x := people.SignIn{ID: fmt.Sprint("si_", i), UserID: jane.ID, BeganAt: b.now, SeenAt: b.now, Framed: true, Place: c.Account.ID, CompanyID: "co", ProviderUser: "hl-jane"}
+		ok(t, b.BeginSignIn(ctx, x))
+		if got, err := b.SignIn(ctx, x.ID); err != nil || got != x {
+			t.Errorf("it reads back as %+v, %v", got, err)
+		}
+	}
+	ok(t, b.BeginSignIn(ctx, people.SignIn{ID: "si_window", UserID: jane.ID, BeganAt: b.now, SeenAt: b.now}))
+	ok(t, b.BeginSignIn(ctx, people.SignIn{ID: "si_other", UserID: jane.ID, BeganAt: b.now, SeenAt: b.now, Framed: true, Place: "place of cn_stays", CompanyID: "co", ProviderUser: "hl-jane-too"}))
+	ok(t, b.RemoveConnection(ctx, "cn_removed"))
+	left("si_1", "si_2", "si_other", "si_window")
+	ok(t, b.UninstallConnection(ctx, "cn_uninstalled", "It was uninstalled.", b.now))
+	left("si_2", "si_other", "si_window")
+	code := people.HashOfferCode("ABCD-EFGH")
+	ok(t, b.OfferIdentity(ctx, code, theirs, b.now.Add(time.Minute)))
+	_, err := b.LinkIdentity(ctx, code, jane.ID, b.now)
+	ok(t, err)
+	ok(t, b.UnlinkIdentity(ctx, jane.ID, theirs))
+	left("si_other", "si_window")
 }
 
 func testSignIns(t *testing.T, b *bundle) {
@@ -85,6 +129,37 @@ func testPasswordEndsSignIns(t *testing.T, b *bundle) {
 	if all, err := b.SignIns(ctx, "us_1"); err != nil || len(all) != 0 {
 		t.Errorf("left: %+v, %v", all, err)
 	}
+}
+
+// Whoever got at an account may have linked a HighLevel user of theirs: a reset ends that way in too, one's own change of
+// password does not.
+func testResetUnlinks(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	b.person(t)
+	link := func() {
+		t.Helper()
+		hash := people.HashOfferCode("ABCD-EFGH")
+		ok(t, b.OfferIdentity(ctx, hash, people.Identity{Provider: "highlevel", CompanyID: "co", UserID: "theirs"}, b.now.Add(time.Minute)))
+		_, err := b.LinkIdentity(ctx, hash, "us_1", b.now)
+		ok(t, err)
+	}
+	linked := func(after string, want int) {
+		t.Helper()
+		if all, err := b.IdentitiesOf(ctx, "us_1"); err != nil || len(all) != want {
+			t.Errorf("after %s %d are linked, %v; want %d", after, len(all), err, want)
+		}
+	}
+	link()
+	ok(t, b.SetPassword(ctx, "us_1", "h", "si_own"))
+	linked("one's own change", 1)
+	ok(t, b.BeginReset(ctx, "us_1", "token", b.now.Add(time.Hour)))
+	linked("a link was made", 0)
+	link()
+	ok(t, b.FinishReset(ctx, "token", "h", b.now))
+	linked("it was used", 0)
+	link()
+	ok(t, b.SetPassword(ctx, "us_1", "h", ""))
+	linked("the operator set it", 0)
 }
 
 func testReset(t *testing.T, b *bundle) {

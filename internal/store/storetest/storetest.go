@@ -4,6 +4,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,13 +27,56 @@ func SQLite(t testing.TB) *store.Store {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return open(t, store.Config{SQLitePath: filepath.Join(dir, "store #1.db")})
+	cfg := store.Config{SQLitePath: filepath.Join(dir, "store #1.db")}
+	File(t, cfg.SQLitePath)
+	return open(t, cfg)
 }
 
 // Postgres opens a migrated store in a database of its own.
 func Postgres(t testing.TB) *store.Store {
 	t.Helper()
-	return open(t, store.Config{PostgresURL: postgrestest.URL(t)})
+	return open(t, store.Config{PostgresURL: PostgresURL(t)})
+}
+
+// PostgresURL makes a migrated, empty database.
+func PostgresURL(t testing.TB) string {
+	t.Helper()
+	return postgrestest.Copy(t, func(url string) error { return migrate(store.Config{PostgresURL: url}) })
+}
+
+// File makes a migrated, empty database file. Migrating takes longer than most tests, so a test binary does it once and
+// copies what came of it; that every migration works is tested where migrations are.
+func File(t testing.TB, path string) {
+	t.Helper()
+	b, err := migrated()
+	if err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "crosswalk-migrated-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "migrated.db")
+	if err := migrate(store.Config{SQLitePath: path}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func migrate(cfg store.Config) error {
+	ctx := context.Background()
+	s, err := store.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(ctx), s.Close())
 }
 
 func open(t testing.TB, cfg store.Config) *store.Store {
@@ -46,9 +90,6 @@ func open(t testing.TB, cfg store.Config) *store.Store {
 			t.Errorf("close: %v", err)
 		}
 	})
-	if err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 
@@ -57,6 +98,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 	for name, test := range map[string]func(*testing.T, *bundle){
 		"automations are created, read, renamed, switched and deleted":   testAutomations,
 		"of two saves from one version the second conflicts":             testOptimisticLock,
+		"of many pairs a share may be deleted within an hour":            testDeletesOfAnHour,
 		"what an automation holds reads back as it was":                  testAutomationRoundTrip,
 		"a delivery is accepted once":                                    testAcceptOnce,
 		"deliveries of one call may repeat each other":                   testAcceptRepeats,
@@ -68,12 +110,15 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"one of fifty workers gets the key":                              testClaimExclusive,
 		"events and workers at once leave no key behind":                 testNoKeyLeftBehind,
 		"news for a running key make it due again when it is released":   testDirty,
+		"every attempt of a run is kept, many of them in part":           testAttempts,
+		"attempts are given out and forgotten with their run":            testAttemptsForgotten,
 		"a retry waits, keeps its run and counts":                        testRetry,
 		"news for a waiting key make it due at once":                     testNewsWhileWaiting,
 		"only the owner releases":                                        testForeignRelease,
 		"a key whose lease ended is rescued and continues its run":       testRescueExpired,
 		"a key that lost its job gets another":                           testRescueJobless,
 		"at start the leases of the process that died are void":          testReleaseAllLeases,
+		"what is edited while it is on waits until it is put live":       testNextVersion,
 		"an automation that is let go on may write again":                testResume,
 		"the link a key awaits makes it due":                             testAwaits,
 		"held work is counted":                                           testHeldWork,
@@ -81,11 +126,13 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"an identity is one person's, and a context is spent once":       testIdentities,
 		"what waits can be woken":                                        testWakeWaiting,
 		"an event nobody was woken for is rescued":                       testRescueEvents,
+		"what webhooks told of is kept apart from what we wrote":         testToldAndWrote,
 		"an intent is open until it is answered":                         testIntent,
 		"a finished run has its change, link and base together":          testFinish,
 		"a finish that fails leaves nothing":                             testFinishFails,
 		"a link is found from both sides":                                testLinkBothWays,
 		"a second link for a record takes the place of the first":        testLinkReplaced,
+		"a pair is parted and joined again":                              testPartPair,
 		"many links are read at once":                                    testLinksOf,
 		"a base without its link is not kept":                            testBaseWithoutLink,
 		"runs are listed by filter, newest first":                        testRunFilters,
@@ -96,6 +143,8 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a retry whose job cannot be stored changes nothing":             testRetryRunNeedsJob,
 		"a dry run is kept with its items":                               testPopulation,
 		"a canceled dry run takes no more items":                         testPopulationCanceled,
+		"a stopped plan keeps what became of its items":                  testPopulationStopped,
+		"one at a time works on a plan":                                  testPopulationHeld,
 		"plan items page without gaps or repeats":                        testPlanPages,
 		"a plan reads back as it was":                                    testPlanRoundTrip,
 		"poll cursors are kept":                                          testCursors,
@@ -114,10 +163,13 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"migrating again does nothing":                                   testMigrateTwice,
 		"a write whose caller has gone is not begun":                     testCallerGone,
 		"a record is found by name, email and id":                        testFindRecords,
+		"a record is known by name when its history is gone":             testKnownRecords,
 		"a record's timeline has both sides, newest first":               testTimeline,
 		"a timeline pages without gaps or repeats":                       testTimelinePages,
 		"the last run of each automation is told":                        testLatestRuns,
 		"a person is given out whole, and forgotten":                     testPersonalData,
+		"only a plan's own items are chosen of it":                       testChosenItemsAreOfTheirPlan,
+		"what names a person by its body alone goes with them":           testPersonSearch,
 		"nothing of another workspace is found by its id":                testForeign,
 		"lists hold what is of the workspace":                            testOwnLists,
 		"a provider's account lives in one workspace":                    testOneAccountOneWorkspace,
@@ -126,16 +178,21 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a workspace keeps an owner":                                     testLastOwner,
 		"who is no owner any more leaves no open invite":                 testInvitesOfWhoLeaves,
 		"what was done is kept as it was":                                testAudit,
+		"an act is written down with its write, or not done":             testActIsWrittenWithItsWrite,
 		"deliveries are listed, newest first, and count what came again": testDeliveryLog,
 		"a delivery of weeks ago is still known":                         testKnownAfterWeeks,
 		"what nobody looks at wakes nobody":                              testUnknownDelivery,
 		"refused deliveries are counted by the hour":                     testRefusals,
+		"of daily comparisons the newest keeps its records":              testSupersededItems,
+		"a link knows whether something rests on it":                     testUsedLinks,
 		"pairs are paged through, whichever way they were made":          testPairsOf,
 		"signed-in browsers are listed, used and ended":                  testSignIns,
+		"a sign-in inside a frame ends with its place and its identity":  testFramesEnd,
 		"a changed password ends the other browsers' sign-ins":           testPasswordEndsSignIns,
 		"tries in vain are counted before they are made":                 testTries,
 		"a second factor counts once confirmed, and each code once":      testSecondFactor,
 		"a reset link sets a password once":                              testReset,
+		"a reset unlinks who comes in at a provider":                     testResetUnlinks,
 		"sealed values are read in batches and replaced as read":         testSealed,
 	} {
 		t.Run(name, func(t *testing.T) {

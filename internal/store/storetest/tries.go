@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"crypto/sha256"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -8,9 +9,11 @@ import (
 	"crosswalk/internal/people"
 )
 
+func plainly(words string) [sha256.Size]byte { return sha256.Sum256([]byte(words)) }
+
 func testTries(t *testing.T, b *bundle) {
 	ctx := t.Context()
-	try := people.NewTry(people.DoorPassword, "jane@example.com", "198.51.100.7")
+	try := people.NewTry(plainly, people.DoorPassword, "jane@example.com", "198.51.100.7")
 	// Many at once: each is counted before it is made, so only the free ones pass.
 	var passed atomic.Int32
 	var all sync.WaitGroup
@@ -29,7 +32,7 @@ func testTries(t *testing.T, b *bundle) {
 	if passed.Load() != 5 {
 		t.Errorf("%d tries passed, want the 5 that are free", passed.Load())
 	}
-	elsewhere := people.NewTry(people.DoorPassword, "jane@example.com", "198.51.100.8")
+	elsewhere := people.NewTry(plainly, people.DoorPassword, "jane@example.com", "198.51.100.8")
 	if wait, err := b.Try(ctx, elsewhere); err != nil || wait != 0 {
 		t.Errorf("from elsewhere: wait %s, %v", wait, err)
 	}

@@ -266,6 +266,12 @@ func testRescueExpired(t *testing.T, b *bundle) {
 	if n != 0 {
 		t.Errorf("rescued %d while leased", n)
 	}
+	ok(t, b.KeepKeys(ctx, []engine.WorkID{id}, "w1", 3*lease))
+	ok(t, b.KeepKeys(ctx, []engine.WorkID{id}, "w2", time.Nanosecond))
+	if n, err = b.Rescue(ctx, time.Now().Add(2*lease)); err != nil || n != 0 {
+		t.Errorf("rescued %d whose lease was kept, %v", n, err)
+	}
+	ok(t, b.KeepKeys(ctx, []engine.WorkID{id}, "w1", lease))
 	n, err = b.Rescue(ctx, time.Now().Add(2*lease))
 	ok(t, err)
 	if kinds := b.jobs.kinds(); n != 1 || kinds[engine.JobReconcile] != 1 {
@@ -404,6 +410,21 @@ func testHeldWork(t *testing.T, b *bundle) {
 		ok(t, err)
 		if waiting != c.waiting || due != c.due {
 			t.Errorf("of %v: %d wait and %d are due, want %d and %d", c.of, waiting, due, c.waiting, c.due)
+		}
+	}
+	for _, c := range []struct {
+		of    automation.ID
+		limit int
+		want  []string
+	}{{"au_1", 10, []string{"1", "2", "4"}}, {"au_1", 2, []string{"1", "2"}}, {"au_2", 10, []string{"3"}}, {"au_3", 10, nil}} {
+		held, err := b.HeldRecords(ctx, c.of, c.limit)
+		ok(t, err)
+		var ids []string
+		for _, w := range held {
+			ids = append(ids, w.Source.ID)
+		}
+		if diff := cmp.Diff(c.want, ids); diff != "" {
+			t.Errorf("the first %d held for %s (-want +got):\n%s", c.limit, c.of, diff)
 		}
 	}
 }

@@ -102,6 +102,11 @@ func testForeign(t *testing.T, b *bundle) {
 		"CreateAutomation":    x.CreateAutomation(ctx, automation.Automation{ID: "au_new", Name: "New", State: automation.Draft, Definition: borrowed}, ""),
 		"SaveDefinition":      second(x.SaveDefinition(ctx, f.automation, 1, f.def, "", "")),
 		"SaveDefinition, own": second(x.SaveDefinition(ctx, ours.automation, 1, borrowed, "", "")),
+		"SaveLive":            second(x.SaveLive(ctx, f.automation, 1, f.def, nil, "", "")),
+		"SaveEdit":            second(x.SaveEdit(ctx, f.automation, 1, f.def, "", "")),
+		"SaveEdit, own":       second(x.SaveEdit(ctx, ours.automation, 1, borrowed, "", "")),
+		"PutLive":             second(x.PutLive(ctx, f.automation, 2)),
+		"DiscardNext":         second(x.DiscardNext(ctx, f.automation, 2)),
 		"SetState":            x.SetState(ctx, f.automation, automation.On, ""),
 		"ResumeAutomation":    x.ResumeAutomation(ctx, f.automation),
 		"Rename":              x.Rename(ctx, f.automation, "Ours"),
@@ -116,7 +121,9 @@ func testForeign(t *testing.T, b *bundle) {
 		}),
 		"Population":           second(x.Population(ctx, "pl_theirs")),
 		"LatestPopulation":     third(x.LatestPopulation(ctx, f.automation)),
+		"PausedPopulation":     third(x.PausedPopulation(ctx, f.automation)),
 		"PlanItems":            second(x.PlanItems(ctx, "pl_theirs", engine.PlanFilter{})),
+		"MovedCounts":          second(x.MovedCounts(ctx, "pl_theirs")),
 		"ResultCounts":         second(x.ResultCounts(ctx, "pl_theirs")),
 		"ApplyPopulation":      x.ApplyPopulation(ctx, "pl_theirs", engine.Choice{}),
 		"CancelPopulation":     x.CancelPopulation(ctx, "pl_theirs"),
@@ -127,11 +134,16 @@ func testForeign(t *testing.T, b *bundle) {
 		"DecideReview":         x.DecideReview(ctx, "rv_theirs", "rn_2theirs", automation.Decision{}, "jane"),
 		"Wake":                 x.Wake(ctx, key, b.event(f.source)),
 		"Wake, our automation": x.Wake(ctx, engine.Key{Automation: ours.automation, Source: f.source}, b.event(f.source)),
+		"RecordTitles":         second(x.RecordTitles(ctx, []record.Ref{f.source})),
 		"Timeline":             second(x.Timeline(ctx, f.source, engine.TimelineFilter{})),
 		"LatestRuns":           second(x.LatestRuns(ctx, f.source)),
 		"LinksAt":              second(x.LinksAt(ctx, f.source)),
+		"Link":                 second(x.Link(ctx, "ln_theirs")),
+		"PartPair":             x.PartPair(ctx, "ln_theirs", true),
 		"PersonalData":         second(x.PersonalData(ctx, f.source)),
-		"ErasePersonalData":    second(x.ErasePersonalData(ctx, f.source)),
+		"ErasePersonalData":    second(x.ErasePersonalData(ctx, f.source, nil)),
+		"Linked":               second(x.Linked(ctx, []record.Ref{f.source})),
+		"KeptDeliveries":       second(x.KeptDeliveries(ctx, f.source, "", 10)),
 		"DeliveryStats":        second(x.DeliveryStats(ctx, f.gleap)),
 		"Delivery":             second(x.Delivery(ctx, "ev_theirs")),
 		"Faults":               second(x.Faults(ctx, f.gleap, 10)),
@@ -146,7 +158,8 @@ func testForeign(t *testing.T, b *bundle) {
 		"LeaseGrant":           third(x.LeaseGrant(ctx, f.gleap, "w", b.now, b.now.Add(time.Minute))),
 		"RotateGrant":          x.RotateGrant(ctx, f.gleap, 1, []byte("stolen"), b.now, b.now),
 		"ReleaseGrant":         x.ReleaseGrant(ctx, f.gleap, "w"),
-		"UninstallConnection":  x.UninstallConnection(ctx, f.gleap, "gone"),
+		"PostponeGrant":        x.PostponeGrant(ctx, f.gleap, "w", 1, b.now),
+		"UninstallConnection":  x.UninstallConnection(ctx, f.gleap, "gone", b.now),
 		"Installation":         second(x.Installation(ctx, "in_theirs")),
 		"RemoveInstallation":   x.RemoveInstallation(ctx, "in_theirs", b.now),
 	}
@@ -166,6 +179,12 @@ func testForeign(t *testing.T, b *bundle) {
 	if waiting, due, err := x.HeldWork(ctx, f.automation); waiting+due > 0 || err != nil {
 		t.Errorf("HeldWork of another workspace answers %d, %d, %v", waiting, due, err)
 	}
+	if held, err := b.HeldRecords(ctx, f.automation, 10); len(held) == 0 || err != nil {
+		t.Errorf("none of their records is held: %v", err)
+	}
+	if held, err := x.HeldRecords(ctx, f.automation, 10); len(held) > 0 || err != nil {
+		t.Errorf("HeldRecords of another workspace are %v, %v", held, err)
+	}
 	if all, err := x.LatestPopulations(ctx, f.automation); len(all) > 0 || err != nil {
 		t.Errorf("LatestPopulations of another workspace are %v, %v", all, err)
 	}
@@ -175,7 +194,7 @@ func testForeign(t *testing.T, b *bundle) {
 		}
 	}
 	// The others list, and are tried below; or store what no id is given for.
-	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "HeldWork", "LatestPopulations", "Connections", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
+	lists := []string{"Automations", "Runs", "RunsSince", "RunCounts", "ChangesToUndo", "ReviewList", "ReviewCounts", "FindRecords", "Deliveries", "Refusals", "PollCursors", "HeldWork", "HeldRecords", "LatestPopulations", "Connections", "Retries", "ConnectionByAccount", "ConnectionByHook", "PutPending", "TakePending",
 		"Installations", "InstallationOf", "SaveInstallation",
 		"PutArrival", "Arrival", "TakeArrival"} // which the browser's secret opens, wherever it is
 	for method := range reflect.TypeFor[*store.Scoped]().Methods() {
@@ -231,6 +250,14 @@ func testOwnLists(t *testing.T, b *bundle) {
 		}
 		if _, all, err := b.RunsSince(ctx, 0, 0); err != nil || newest != all {
 			t.Errorf("%s reads on from %d, and the newest is %d: %v", e.name, newest, all, err)
+		}
+		if _, had, err := b.LeaseGrant(ctx, e.gleap, "w", b.now, b.now.Add(time.Minute)); err != nil || !had {
+			t.Errorf("lease of %s: %v, %v", e.gleap, had, err)
+		}
+		retries, err := x.Retries(ctx)
+		ok(t, err)
+		if len(retries) != 1 || retries[0].ID != e.gleap {
+			t.Errorf("%s sees the renewals of %v", e.name, retries)
 		}
 		counts, err := x.RunCounts(ctx, b.now.Add(-time.Hour))
 		ok(t, err)

@@ -221,12 +221,36 @@ func (c *collection) find(q *listQuery) iter.Seq[object] {
 			}
 			return
 		}
-		for _, e := range c.ordered(q) {
+		entries := c.ordered(q)
+		if cond := q.from(); cond != nil {
+			// A client that pages by when things changed begins further on every time.
+			n, _ := slices.BinarySearchFunc(entries, true, func(e *entry, _ bool) int {
+				if cond.matches(e.doc) {
+					return 0
+				}
+				return -1
+			})
+			entries = entries[n:]
+		}
+		for _, e := range entries {
 			if !e.gone && q.matches(e.doc) && !yield(e.doc) {
 				return
 			}
 		}
 	}
+}
+
+// from is the condition that says where in the order the answer begins; nil: at the beginning.
+func (q *listQuery) from() *condition {
+	if len(q.keys) == 0 || q.keys[0].desc {
+		return nil
+	}
+	for i, c := range q.conditions {
+		if c.name == q.keys[0].name && c.date && (c.op == ">=" || c.op == ">") {
+			return &q.conditions[i]
+		}
+	}
+	return nil
 }
 
 // resortAbove is how many changed documents make a fresh sort the cheaper way.

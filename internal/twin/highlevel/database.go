@@ -17,6 +17,7 @@ type database struct {
 	byEmail  map[string][]string // lower-cased email, additional ones too → contact ids
 	byPhone  map[string][]string
 	ghosts   []ghost // deleted, perhaps still in the search index
+	orders   map[string]*searchOrder
 
 	tasks        table[task]
 	notes        table[note]
@@ -38,7 +39,7 @@ type database struct {
 
 func newDatabase() *database {
 	return &database{
-		contacts: map[string]*contact{}, byEmail: map[string][]string{}, byPhone: map[string][]string{},
+		contacts: map[string]*contact{}, byEmail: map[string][]string{}, byPhone: map[string][]string{}, orders: map[string]*searchOrder{},
 		codes: map[string]*code{}, access: map[string]*accessToken{}, refresh: map[string]*refreshToken{},
 	}
 }
@@ -105,6 +106,7 @@ func (db *database) putContact(c *contact) {
 		db.unindex(old)
 	}
 	db.contacts[c.ID] = c
+	db.moved(c.ID)
 	for _, e := range c.emails() {
 		db.byEmail[e] = append(db.byEmail[e], c.ID)
 	}
@@ -120,6 +122,7 @@ func (db *database) dropContact(id string) {
 	}
 	db.unindex(c)
 	delete(db.contacts, id)
+	db.moved(id)
 	for _, x := range db.tasks.list(func(x *task) bool { return x.ContactID == id }) {
 		db.tasks.remove(x.ID)
 	}

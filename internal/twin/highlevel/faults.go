@@ -25,6 +25,7 @@ type Faults struct {
 	SearchLagMs         int      `json:"searchLagMs"`
 	MissingScopes       []string `json:"missingScopes"`
 	Create422ButCommits int      `json:"create422ButCommits"` // §4.2, I#64
+	CustomFilters       string   `json:"customFilters"`       // "refused" or "unheeded": their spelling is unconfirmed, §4.3
 }
 
 // SetFaults replaces all faults. Tokens issued after a revocation was switched

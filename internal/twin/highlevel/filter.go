@@ -15,8 +15,8 @@ type predicate func(*Twin, *contact) bool
 const maxFilterDepth = 10
 
 // compileFilters reads the filters of a contact search: §4.3. The top level is
-// AND.
-func compileFilters(v any) (predicate, []string) {
+// AND. custom is the fault of that name.
+func compileFilters(v any, custom string) (predicate, []string) {
 	if v == nil {
 		return func(*Twin, *contact) bool { return true }, nil
 	}
@@ -24,10 +24,10 @@ func compileFilters(v any) (predicate, []string) {
 	if !isList {
 		return nil, []string{"filters must be an array"}
 	}
-	return compileGroup("AND", list, "filters", 0)
+	return compileGroup("AND", list, "filters", 0, custom)
 }
 
-func compileGroup(group string, list []any, path string, depth int) (predicate, []string) {
+func compileGroup(group string, list []any, path string, depth int, custom string) (predicate, []string) {
 	if depth > maxFilterDepth {
 		return nil, []string{path + " is nested too deeply"}
 	}
@@ -50,10 +50,10 @@ func compileGroup(group string, list []any, path string, depth int) (predicate, 
 			case !isList:
 				bad = []string{at + ".filters must be an array"}
 			default:
-				p, bad = compileGroup(inner.(string), members, at+".filters", depth+1)
+				p, bad = compileGroup(inner.(string), members, at+".filters", depth+1, custom)
 			}
 		} else {
-			p, bad = compileFilter(m, at)
+			p, bad = compileFilter(m, at, custom)
 		}
 		parts, complaints = append(parts, p), append(complaints, bad...)
 	}
@@ -137,11 +137,14 @@ var operators = map[fieldKind][]string{
 	customFieldKind: {"eq", "not_eq", "contains", "not_contains", "exists", "not_exists", "range"},
 }
 
-func compileFilter(m map[string]any, at string) (predicate, []string) {
+func compileFilter(m map[string]any, at, fault string) (predicate, []string) {
 	name, _ := m["field"].(string)
 	def, known := filterFields[name]
 	if id, custom := strings.CutPrefix(name, "customFields."); custom && id != "" {
-		def, known = customFilter(id), true
+		if fault == "unheeded" {
+			return func(*Twin, *contact) bool { return true }, nil
+		}
+		def, known = customFilter(id), fault != "refused"
 	}
 	op, _ := m["operator"].(string)
 	switch {

@@ -65,20 +65,23 @@ func (t *Twin) searchContacts(c *call) answer {
 	case paged && int(pageNo)*limit > searchWindow:
 		return unprocessable("page times pageLimit must not be greater than 10000, use searchAfter")
 	}
-	keep, complaints := compileFilters(c.in["filters"])
+	keep, complaints := compileFilters(c.in["filters"], t.faults.CustomFilters)
 	if len(complaints) > 0 {
 		return unprocessable(complaints...)
 	}
 	query, _ := c.in["query"].(string)
 	order := sortKeys(c.in["sort"])
 
-	var hits []hit
-	for _, x := range t.indexedContacts() {
-		if keep(t, x) && matchesQuery(x, query) {
-			hits = append(hits, hit{x, order.keys(x)})
+	hits := t.inOrder(order)
+	if c.in["filters"] != nil || strings.TrimSpace(query) != "" {
+		var kept []hit
+		for _, h := range hits {
+			if keep(t, h.contact) && matchesQuery(h.contact, query) {
+				kept = append(kept, h)
+			}
 		}
+		hits = kept
 	}
-	slices.SortFunc(hits, func(a, b hit) int { return order.compare(a.keys, b.keys) })
 	total := len(hits)
 	switch {
 	case cursor && len(after) != len(order)+1:
@@ -172,6 +175,11 @@ func compareKey(a, b any) int {
 			return cmp.Compare(x, y)
 		}
 	}
+	if x, ok := a.(string); ok {
+		if y, ok := b.(string); ok {
+			return cmp.Compare(x, y)
+		}
+	}
 	return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b))
 }
 
@@ -219,6 +227,19 @@ func (t *Twin) searchable(c *contact, now time.Time) *contact {
 		return c.indexed
 	}
 	return c
+}
+
+// inOrder lists what a search may find as it asks for it.
+func (t *Twin) inOrder(order ordering) []hit {
+	if t.lag() == 0 {
+		return t.db.inOrder(order)
+	}
+	var hits []hit
+	for _, x := range t.indexedContacts() {
+		hits = append(hits, hit{x, order.keys(x)})
+	}
+	slices.SortFunc(hits, func(a, b hit) int { return order.compare(a.keys, b.keys) })
+	return hits
 }
 
 func (t *Twin) indexedContacts() []*contact {

@@ -12,6 +12,8 @@ type Snapshot struct {
 	Contacts []Contact // oldest first, as the others
 	Tasks    []Task
 	Notes    []Note
+	// Appointments are those that clients of the API can only read.
+	Appointments []Appointment
 }
 
 // Contact is a contact as it is stored. By is who wrote it last: "api",
@@ -78,6 +80,22 @@ type Note struct {
 	By      string
 }
 
+// Appointment is an appointment as it is stored.
+type Appointment struct {
+	ID        string
+	ContactID string
+	Calendar  string // its name
+	Title     string
+	Status    string
+	Address   string
+	Notes     string
+	Start     time.Time
+	End       time.Time
+
+	Created time.Time
+	Updated time.Time
+}
+
 // Snapshot returns everything as it is at one moment.
 func (t *Twin) Snapshot() Snapshot {
 	t.mu.Lock()
@@ -93,11 +111,28 @@ func (t *Twin) Snapshot() Snapshot {
 	for _, x := range t.db.notes.list(nil) {
 		s.Notes = append(s.Notes, x.plain())
 	}
+	for _, x := range t.db.appointments.list(nil) {
+		s.Appointments = append(s.Appointments, t.plain(x))
+	}
 	return s
 }
 
 // Tasks returns all tasks, oldest first.
 func (t *Twin) Tasks() []Task { return t.Snapshot().Tasks }
+
+// Appointments returns all appointments, oldest first.
+func (t *Twin) Appointments() []Appointment { return t.Snapshot().Appointments }
+
+func (t *Twin) plain(x *appointment) Appointment {
+	a := Appointment{
+		ID: x.ID, ContactID: x.ContactID, Title: x.Title, Status: x.Status, Address: x.Address, Notes: x.Notes,
+		Start: x.Start, End: x.End, Created: x.Added, Updated: x.updated(),
+	}
+	if i := slices.Index(t.CalendarIDs(), x.CalendarID); i >= 0 {
+		a.Calendar = calendarNames[i]
+	}
+	return a
+}
 
 // Notes returns all notes, oldest first.
 func (t *Twin) Notes() []Note { return t.Snapshot().Notes }

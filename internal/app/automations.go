@@ -1,0 +1,380 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/people"
+)
+
+// commandLine is who did what a command did, where people are named.
+const commandLine = "command line"
+
+func automationsCommand(ctx context.Context, c *call) error {
+	asJSON := c.flags.Bool("json", false, "one JSON object an automation, with its definition")
+	words, err := c.upTo(1)
+	if err != nil {
+		return err
+	}
+	h, err := c.atHome(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	all, err := h.store.Automations(ctx)
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 {
+		a, err := h.automationNamed(ctx, words[0])
+		if err != nil {
+			return err
+		}
+		all = []automation.Automation{a}
+	}
+	if len(all) == 0 && !*asJSON {
+		fmt.Fprintln(c.Out, "There is no automation yet.")
+	}
+	for _, a := range all {
+		if *asJSON {
+			if err := json.NewEncoder(c.Out).Encode(a); err != nil {
+				return err
+			}
+			continue
+		}
+		waits := ""
+		if a.Next != nil {
+			waits = fmt.Sprintf("; version %d is not live yet", a.Next.Number)
+		}
+		fmt.Fprintf(c.Out, "%s  %s: %s, version %d%s\n", a.ID, a.Name, a.State, a.Version, waits)
+		if a.PausedWhy != "" {
+			fmt.Fprintf(c.Out, "    %s\n", a.PausedWhy)
+		}
+		if len(words) > 0 {
+			for _, s := range h.mayDo(a.Definition) {
+				fmt.Fprintf(c.Out, "    %s\n", s)
+			}
+		}
+	}
+	return nil
+}
+
+// mayDo says in sentences what a definition may do.
+func (h *house) mayDo(d automation.Definition) []string {
+	may := func(yes bool, what string) string {
+		if yes {
+			return what
+		}
+		return "no " + what
+	}
+	l := d.Limits.Effective()
+	limit := func(n int) string {
+		if n == 0 {
+			return "any number of"
+		}
+		return strconv.Itoa(n)
+	}
+	out := []string{
+		fmt.Sprintf("from %s %s to %s %s: %s, %s", d.Source.Provider, d.Source.Object, d.Target.Provider, d.Target.Object, may(d.Create, "creates"), may(d.Update, "updates")),
+		"recognised by: " + d.KeyWords(),
+		"first meeting: " + cmp.Or(string(d.First), firstByRows),
+		"deleted records: " + cmp.Or(string(d.Deletes.Policy), deletesNothing),
+		fmt.Sprintf("brakes: %s changes and %s deletes an hour, %s%% of everyone in one run (%s%% deleted), %s changes and %s deletes in one run",
+			limit(l.ChangesPerHour), limit(l.DeletesPerHour), limit(l.Share), limit(l.DeleteShare), limit(l.ChangesPerRun), limit(l.DeletesPerRun)),
+	}
+	if d.SaveCalls {
+		out = append(out, "saves calls")
+	}
+	return out
+}
+
+// The words for what a definition leaves empty.
+const (
+	firstByRows    = "rows"
+	deletesNothing = "nothing"
+	limitDefault   = "default"
+	limitNone      = "none"
+)
+
+func switchCommand(ctx context.Context, c *call) error {
+	h, a, words, err := c.onAutomation(ctx, "on or paused")
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	act := h.act(ctx, a.Workspace, people.AuditAutomationState, string(a.ID), a.Name, string(a.State), words[0])
+	switch to := automation.State(words[0]); {
+	case to == automation.On && a.State == automation.Paused:
+		err = h.store.ResumeAutomation(act, a.ID)
+	case to == automation.Paused && a.State != automation.Draft:
+		err = h.store.SetState(act, a.ID, automation.Paused, "")
+	case to == a.State:
+	case a.State == automation.Draft:
+		return errors.New("it has never been on: switch it on from its page, where everything it needs is checked")
+	default:
+		return fmt.Errorf("%q is neither on nor paused", words[0])
+	}
+	if err != nil {
+		return err
+	}
+	if words[0] == string(automation.On) {
+		fmt.Fprintln(c.Out, "It is on. What was held is carried now, and its brakes count from here.")
+		p, ok, err := h.store.PausedPopulation(ctx, a.ID)
+		if err != nil || !ok {
+			return err
+		}
+		why := "somebody paused it"
+		switch {
+		case p.Braked():
+			why = "a brake stopped it"
+		case p.Problem != "":
+			why = "it was paused with the automation"
+		}
+		fmt.Fprintf(c.Out, "Plan %s still waits after %d of %d records: %s. To let it go on: crosswalk plans resume %s\n", p.ID, p.Done, max(p.Total, p.Done), why, p.ID)
+	} else {
+		fmt.Fprintln(c.Out, "It is paused. What is due waits, and nothing is lost.")
+	}
+	return nil
+}
+
+func setCommand(ctx context.Context, c *call) error {
+	create := c.flags.String("create", "", "make records in the target where there is none: yes or no")
+	update := c.flags.String("update", "", "change records that are there already: yes or no")
+	first := c.flags.String("first", "", "when two records meet and differ: fill_empty, link_only, or rows (each row's owner decides)")
+	deletes := c.flags.String("deletes", "", "when a record was deleted: nothing, unlink or delete; marking is set on the page")
+	changes := c.flags.String("changes", "", "brake: changes an hour; a number, default or none")
+	deletions := c.flags.String("deletions", "", "brake: deletes an hour; a number, default or none")
+	share := c.flags.String("share", "", "brake: percent of everyone in one run; a number, default or none")
+	deleteShare := c.flags.String("delete-share", "", "brake: percent of everyone deleted in one run, or in an hour; a number, default or none")
+	runChanges := c.flags.String("run-changes", "", "brake: records changed or deleted in one run; a number, default or none")
+	runDeletions := c.flags.String("run-deletions", "", "brake: records deleted in one run; a number, default or none")
+	saveCalls := c.flags.String("save-calls", "", "write without looking at the target first (decision 0018): yes or no")
+	h, a, _, err := c.onAutomation(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	works := a
+	a = a.Edited()
+	d := a.Definition
+	yes := func(flag, given string, into *bool) error {
+		switch given {
+		case "":
+		case "yes", "no":
+			*into = given == "yes"
+		default:
+			return fmt.Errorf("--%s is yes or no, not %q", flag, given)
+		}
+		return nil
+	}
+	limit := func(flag, given string, most int, into *int) error {
+		switch n, err := strconv.Atoi(given); {
+		case given == "":
+		case given == limitDefault:
+			*into = 0
+		case given == limitNone:
+			*into = -1
+		case err != nil || n < 1 || n > most:
+			return fmt.Errorf("--%s is a whole number from 1 to %d, default or none, not %q", flag, most, given)
+		default:
+			*into = n
+		}
+		return nil
+	}
+	if *first != "" {
+		d.First = automation.FirstMeeting(strings.TrimPrefix(*first, firstByRows))
+	}
+	if *deletes != "" {
+		d.Deletes = automation.Deletes{Policy: automation.DeletePolicy(strings.TrimPrefix(*deletes, deletesNothing))}
+	}
+	limits := func(l *automation.Limits) error {
+		return errors.Join(
+			limit("changes", *changes, 1_000_000, &l.ChangesPerHour), limit("deletions", *deletions, 1_000_000, &l.DeletesPerHour), limit("share", *share, 100, &l.Share),
+			limit("delete-share", *deleteShare, 100, &l.DeleteShare), limit("run-changes", *runChanges, 1_000_000, &l.ChangesPerRun), limit("run-deletions", *runDeletions, 1_000_000, &l.DeletesPerRun),
+		)
+	}
+	if err := errors.Join(
+		yes("create", *create, &d.Create), yes("update", *update, &d.Update), yes("save-calls", *saveCalls, &d.SaveCalls), limits(&d.Limits),
+	); err != nil {
+		return err
+	}
+	switch {
+	case !d.First.Valid():
+		return fmt.Errorf("--first is fill_empty, link_only or rows, not %q", *first)
+	case !d.Deletes.Valid() || *deletes == string(automation.DeleteMark):
+		return fmt.Errorf("--deletes is nothing, unlink or delete, not %q", *deletes)
+	case d.SaveCalls && !d.LeadsOneWay():
+		return errors.New("--save-calls is only for automations whose every row leads one way, with the source having the last word")
+	case len(automation.Diff(a.Definition, d)) == 0:
+		fmt.Fprintln(c.Out, "Nothing to change.")
+		return nil
+	}
+	if works.Next != nil && answersBrake(works, d) {
+		if err := limits(&works.Definition.Limits); err != nil {
+			return err
+		}
+		const note = "raised the limit"
+		saved, err := h.store.SaveLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, works.Definition, &d, commandLine, note)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Out, "Saved as version %d, which counts at once, and in the changes that are not live yet. To let it go on: crosswalk switch %s on\n", saved.Version, a.ID)
+		return nil
+	}
+	const note = "changed what it may do"
+	if a, err = h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, d, commandLine, note); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "Saved as version %s\n", savedAs(a))
+	for _, s := range h.mayDo(a.Edited().Definition) {
+		fmt.Fprintf(c.Out, "    %s\n", s)
+	}
+	return nil
+}
+
+// answersBrake reports that other brakes, and nothing else, are wanted for an automation that a brake holds: as on the page
+// that does not wait with what else is edited.
+func answersBrake(a automation.Automation, wanted automation.Definition) bool {
+	differs := automation.Diff(a.Edited().Definition, wanted)
+	return a.State == automation.Paused && a.PausedWhy != "" && len(differs) == 1 && differs[0].Area == automation.AreaLimits
+}
+
+// savedAs names the version that was just saved, and says what to do where it waits.
+func savedAs(a automation.Automation) string {
+	if a.Next == nil {
+		return strconv.Itoa(a.Version) + "."
+	}
+	return fmt.Sprintf("%d, which is not live yet. crosswalk versions %s --try-next shows what it would do otherwise than now; --live makes it count, --discard throws it away.", a.Next.Number, a.ID)
+}
+
+func versionsCommand(ctx context.Context, c *call) error {
+	diff := c.flags.String("diff", "", "what differs between two: 3,5")
+	try := c.flags.Int("try", 0, "what the automation as it is now would do otherwise than this version, over everyone; writes nothing")
+	back := c.flags.Int("back", 0, "go back to this version, which becomes a new one")
+	tryNext := c.flags.Bool("try-next", false, "what the version that is not live yet would do otherwise than the one that is, over everyone; writes nothing")
+	live := c.flags.Bool("live", false, "put the version live that is not yet")
+	discard := c.flags.Bool("discard", false, "throw the version away that is not live yet")
+	h, a, _, err := c.onAutomation(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	switch {
+	case *diff != "":
+		return h.showDiff(ctx, c, a, *diff)
+	case *try > 0:
+		if _, err := h.store.Version(ctx, a.ID, *try); err != nil {
+			return err
+		}
+		return h.look(ctx, c, a, engine.Population{Mode: engine.ModeCompare, Of: strconv.Itoa(*try)})
+	case (*tryNext || *live || *discard) && a.Next == nil:
+		return errors.New("no version waits to be put live")
+	case *tryNext:
+		return h.look(ctx, c, a.Edited(), engine.Population{Mode: engine.ModeCompare, Of: strconv.Itoa(a.Version)})
+	case *live:
+		return h.putLive(ctx, c, a)
+	case *discard:
+		note := fmt.Sprintf("version %d: thrown away, and never was live", a.Next.Number)
+		if _, err := h.store.DiscardNext(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Next.Number); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Out, "Thrown away. Version %d stays as it is.\n", a.Version)
+		return nil
+	case *back > 0:
+		v, err := h.store.Version(ctx, a.ID, *back)
+		if err != nil {
+			return err
+		}
+		note := fmt.Sprintf("went back to version %d", *back)
+		if a, err = h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Edited().Version), note), a.ID, a.Edited().Version, v.Definition, commandLine, note); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.Out, "As version %d was: saved as version %s\n", *back, savedAs(a))
+		return nil
+	}
+	all, err := h.store.Versions(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		now := ""
+		switch {
+		case v.Number == a.Version:
+			now = "  (now)"
+		case a.Next != nil && v.Number == a.Next.Number:
+			now = "  (not live yet)"
+		case v.Discarded:
+			now = "  (thrown away)"
+		}
+		fmt.Fprintf(c.Out, "%4d  %s  %s: %s%s\n", v.Number, v.SavedAt.UTC().Format(time.RFC3339), v.SavedBy, v.Note, now)
+	}
+	return nil
+}
+
+// putLive makes the version that waits count. What can never work is refused, as on the page.
+func (h *house) putLive(ctx context.Context, c *call, a automation.Automation) error {
+	tried, err := h.definitions.Try(ctx, a.Edited())
+	if err != nil {
+		return fmt.Errorf("ask the accounts which fields there are: %w", err)
+	}
+	if why := tried.Unfit(); why != "" {
+		return fmt.Errorf("version %d is not put live: %s", a.Next.Number, why)
+	}
+	note := fmt.Sprintf("version %d: put live", a.Next.Number)
+	descriptors := h.providers.descriptors()
+	if err := engine.WatchFromNow(ctx, h.store, descriptors, a.ID, engine.WatchedAnew(a.Definition, a.Next.Definition, descriptors), time.Now()); err != nil {
+		return err
+	}
+	if a, err = h.store.PutLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Next.Number); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "Version %d is live, and counts from the next event.\n", a.Version)
+	return nil
+}
+
+func (h *house) showDiff(ctx context.Context, c *call, a automation.Automation, pair string) error {
+	from, to, _ := strings.Cut(pair, ",")
+	var both [2]automation.Version
+	for i, word := range []string{from, to} {
+		n, err := strconv.Atoi(strings.TrimSpace(word))
+		if err != nil {
+			return fmt.Errorf("--diff takes two version numbers, as in 3,5, not %q", pair)
+		}
+		if both[i], err = h.store.Version(ctx, a.ID, n); err != nil {
+			return err
+		}
+	}
+	differences := automation.Diff(both[0].Definition, both[1].Definition)
+	if len(differences) == 0 {
+		fmt.Fprintln(c.Out, "They do the same.")
+	}
+	row := func(r mapping.Row) string { return strings.Join(r.Sources, " + ") + " → " + r.Target }
+	for _, d := range differences {
+		switch {
+		case d.Area == automation.AreaMatch:
+			fmt.Fprintf(c.Out, "~ %s: %s → %s\n", d.Area, both[0].Definition.KeyWords(), both[1].Definition.KeyWords())
+		case d.Area != automation.AreaRow:
+			fmt.Fprintf(c.Out, "~ %s\n", d.Area)
+		case d.Before == nil:
+			fmt.Fprintf(c.Out, "+ %s\n", row(*d.After))
+		case d.After == nil:
+			fmt.Fprintf(c.Out, "- %s\n", row(*d.Before))
+		default:
+			aspects := make([]string, len(d.Aspects))
+			for i, aspect := range d.Aspects {
+				aspects[i] = string(aspect)
+			}
+			fmt.Fprintf(c.Out, "~ %s: %s\n", row(*d.After), strings.Join(aspects, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/engine"
+	"crosswalk/internal/people"
+	"crosswalk/internal/provider"
+)
+
+func keysCommand(ctx context.Context, c *call) error {
+	var do keyOrders
+	c.flags.StringVar(&do.add, "add", "", "recognise records by one more pair of fields, as in userId=custom.abc")
+	c.flags.StringVar(&do.remove, "remove", "", "recognise records by this pair no more")
+	c.flags.StringVar(&do.first, "first", "", "look for this pair before all others")
+	fields := c.flags.Bool("fields", false, "which fields of each side may be used")
+	h, a, _, err := c.onAutomation(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if *fields {
+		return h.showKeyFields(ctx, c, a)
+	}
+	if do != (keyOrders{}) {
+		saved, err := h.changeKeys(ctx, a, do)
+		if err != nil {
+			return err
+		}
+		if saved.Edited().Version == a.Edited().Version {
+			fmt.Fprintln(c.Out, "Nothing to change.")
+			return nil
+		}
+		fmt.Fprintf(c.Out, "Saved as version %s\n", savedAs(saved))
+		a = saved
+	}
+	fmt.Fprintf(c.Out, "    recognised by: %s\n", a.Edited().Definition.KeyWords())
+	return nil
+}
+
+// keyOrders are pairs of fields, each as SOURCE=TARGET.
+type keyOrders struct{ add, remove, first string }
+
+// changeKeys saves other match keys, or nothing where they are these already. What would make doubles is refused.
+func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyOrders) (automation.Automation, error) {
+	stored := a
+	a = a.Edited()
+	now, err := h.definitions.Try(ctx, a)
+	if err != nil {
+		return a, fmt.Errorf("ask the accounts which fields there are: %w", err)
+	}
+	d, note := a.Definition, []string{}
+	if do.add != "" {
+		source, target, err := keyPair("add", do.add)
+		if err != nil {
+			return a, err
+		}
+		there, _ := now.Target.Field(target)
+		d = d.AddKey(automation.MatchKey{Source: source, Target: target, Kind: there.Kind})
+		note = append(note, "recognise by "+source+" as "+target)
+	}
+	if do.remove != "" {
+		source, target, err := keyPair("remove", do.remove)
+		if err != nil {
+			return a, err
+		}
+		if d.KeyAt(source, target) < 0 {
+			return a, fmt.Errorf("--remove: it is not recognised by %s as it is", do.remove)
+		}
+		d = d.RemoveKey(source, target)
+		note = append(note, "no longer recognise by "+source+" as "+target)
+	}
+	if do.first != "" {
+		source, target, err := keyPair("first", do.first)
+		if err != nil {
+			return a, err
+		}
+		at := d.KeyAt(source, target)
+		if at < 0 {
+			return a, fmt.Errorf("--first: it is not recognised by %s as it is; --add it", do.first)
+		}
+		d = d.MoveKey(source, target, -at)
+		note = append(note, "recognise by "+source+" as "+target+" first")
+	}
+	if len(automation.Diff(a.Definition, d)) == 0 {
+		return stored, nil
+	}
+	tried := a
+	tried.Definition = d
+	then, err := h.definitions.Try(ctx, tried)
+	if err != nil {
+		return a, err
+	}
+	had := now.KeyProblems()
+	for _, p := range then.KeyProblems() {
+		if !slices.ContainsFunc(had, func(h engine.KeyProblem) bool { return h.Code == p.Code && h.Message == p.Message }) {
+			return a, errors.New(strings.TrimSpace(p.Message + " " + p.Suggestion))
+		}
+	}
+	words := strings.Join(note, ", ")
+	return h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), words), a.ID, a.Version, d, commandLine, words)
+}
+
+func keyPair(flag, given string) (source, target string, err error) {
+	source, target, ok := strings.Cut(given, "=")
+	if source, target = strings.TrimSpace(source), strings.TrimSpace(target); !ok || source == "" || target == "" {
+		return "", "", fmt.Errorf("--%s takes a field of each side, as in userId=custom.abc, not %q; --fields lists them", flag, given)
+	}
+	return source, target, nil
+}
+
+func (h *house) showKeyFields(ctx context.Context, c *call, a automation.Automation) error {
+	now, err := h.definitions.Try(ctx, a)
+	if err != nil {
+		return fmt.Errorf("ask the accounts which fields there are: %w", err)
+	}
+	fmt.Fprintf(c.Out, "%s (source):\n", now.Source.Label)
+	for _, f := range engine.KeyFields(now.Source) {
+		fmt.Fprintf(c.Out, "    %s  %s\n", f.Key, f.Label)
+	}
+	fmt.Fprintf(c.Out, "%s (target):\n", now.Target.Label)
+	for _, f := range now.LookedUpBy() {
+		late := ""
+		if now.TargetObject.Lookup(f) == provider.Likely {
+			late = "  (looked up some seconds late: keep a key that is not)"
+		}
+		fmt.Fprintf(c.Out, "    %s  %s%s\n", f.Key, f.Label, late)
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"crosswalk/internal/automation"
+	"crosswalk/internal/mapping"
+	"crosswalk/internal/provider"
+	"crosswalk/internal/record"
+)
+
+// An automation that saves calls writes one call for a change instead of three: its record is taken from the webhook that
+// told of it, and its counterpart to be as both last agreed. Only one whose source decides everything may, and whoever
+// switches it on is told what it gives up (decision 0018). Whatever is in doubt is read.
+
+const (
+	// agreeing is how many reads must have shown what deliveries hold of a field before those are believed.
+	agreeing = 3
+	// freshFor is how old a delivery may be to be believed: one that comes later was sent again, and others may be lost.
+	freshFor = 2 * time.Minute
+	// apartFor is how long after what is known of the source a delivery must have been sent: whether its time is that of
+	// the change or of the sending is unconfirmed (reference/highlevel.md §7.3).
+	apartFor = time.Minute
+)
+
+// Bodies opens deliveries.
+type Bodies interface {
+	// Body is what the delivery of an event said. One that is not kept is ErrNotFound.
+	Body(ctx context.Context, event string) ([]byte, error)
+}
+
+// Carried knows how far deliveries can be believed. It is safe for concurrent use.
+type Carried struct {
+	Bodies Bodies
+	Inbox  Inbox
+
+	mu     sync.Mutex
+	agreed map[carriedField]int // reads in a row that showed what a delivery held
+}
+
+type carriedField struct {
+	connection record.ConnectionID
+	object     record.ObjectType
+	field      string
+}
+
+func (c *Compiled) savesCalls() bool { return c.Def.SaveCalls && c.Def.LeadsOneWay() }
+
+// unseen reports whether the counterpart need not be read. A second attempt looks: the first may have met something.
+func (x *execution) unseen(c *Compiled) bool {
+	return c.savesCalls() && x.firstLook() && (x.work.Event.Kind == automation.Webhook || x.work.Event.Kind == automation.Poll)
+}
+
+func (x *execution) firstLook() bool { return x.work.Attempt <= 1 && x.work.RunID == "" }
+
+// assume is the counterpart as it was when the two last agreed; nil where that leaves open what a row would overwrite.
+func (c *Compiled) assume(link automation.Link, base automation.Base, rows []mapping.RowResult) *record.Record {
+	fields := record.Fields{}
+	for _, r := range rows {
+		_, held, met := lastAgreed(&base, r.Target.Key)
+		if r.Err != nil || !met {
+			return nil
+		}
+		fields[r.Target.Key] = held
+	}
+	return &record.Record{Ref: link.Target, Fields: fields}
+}
+
+// readSource reads the source as it is now, or takes it from the delivery that told of it; carried tells which.
+func (x *execution) readSource(ctx context.Context, c *Compiled, client provider.Client) (source record.Record, carried bool, err error) {
+	told, ok := x.told(ctx, c, client)
+	if ok && x.Carried.believes(c, told) {
+		return told, true, nil
+	}
+	source, err = client.Get(ctx, x.work.Source)
+	if err == nil && ok && source.Ref == told.Ref {
+		x.Carried.compare(c, told, source)
+	}
+	return source, false, err
+}
+
+// told is the source as the delivery holds it, where nothing speaks against believing it: it is the newest that was heard
+// of the record, newer than what is known of it, and holds all that the automation reads. Not being able to tell is no
+// failure, for the record can be read.
+func (x *execution) told(ctx context.Context, c *Compiled, client provider.Client) (record.Record, bool) {
+	e := x.work.Event
+	carrier, carries := client.(provider.Carrier)
+	changed := e.Change == provider.Created || e.Change == provider.Updated
+	if x.Carried == nil || !carries || !c.savesCalls() || !changed || e.Kind != automation.Webhook || !x.firstLook() || e.OccurredAt.IsZero() || x.Now().Sub(e.OccurredAt) > freshFor {
+		return record.Record{}, false
+	}
+	if len(c.SourceObject.Borrows(c.Def.Reads(automation.SourceSide))) > 0 {
+		return record.Record{}, false // no delivery of a record holds what it borrows
+	}
+	ref := x.work.Source
+	link, base, linked, err := x.Links.FindLink(ctx, ref, c.Def.Target.Connection, c.Def.Target.Object, c.ID)
+	if err != nil || !linked || link.Severed || base.Version != c.Version || base.SourceAt.IsZero() || !e.OccurredAt.After(base.SourceAt.Add(apartFor)) {
+		return record.Record{}, false
+	}
+	heard, err := x.Carried.Inbox.Heard(ctx, []record.Ref{ref})
+	if err != nil || heard[ref].After(e.OccurredAt) {
+		return record.Record{}, false
+	}
+	body, err := x.Carried.Bodies.Body(ctx, e.ID)
+	if err != nil {
+		if !errors.Is(err, ErrNotFound) {
+			x.Log.WarnContext(ctx, "a delivery cannot be opened", "event_id", e.ID, "err", err)
+		}
+		return record.Record{}, false
+	}
+	told, ok, err := carrier.Carried(ctx, ref, body)
+	if err != nil || !ok || told.Ref != ref || !c.holdsAll(told, &base) {
+		return record.Record{}, false
+	}
+	told.UpdatedAt = e.OccurredAt
+	return told, true
+}
+
+// holdsAll reports whether a delivery holds everything the automation reads. A field it leaves out counts as empty only
+// where it was empty when both sides last agreed; otherwise it may have been emptied since, or not been sent.
+func (c *Compiled) holdsAll(told record.Record, base *automation.Base) bool {
+	for _, key := range c.Def.Rule.Fields() {
+		if told.Fields[key].IsEmpty() {
+			return false
+		}
+	}
+	for _, r := range c.Def.Mapping.Rows {
+		left := slices.ContainsFunc(r.Sources, func(key string) bool { return told.Fields[key].IsEmpty() })
+		if last, agreed := base.Fields[r.Target]; left && (!agreed || !last.IsEmpty()) {
+			return false
+		}
+	}
+	return true
+}
+
+// believes reports whether reads have shown often enough that deliveries hold what the record holds, for each field that
+// is taken from this one.
+func (k *Carried) believes(c *Compiled, told record.Record) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, key := range c.reads() {
+		if !told.Fields[key].IsEmpty() && k.agreed[carriedField{told.Ref.Connection, told.Ref.Type, key}] < agreeing {
+			return false
+		}
+	}
+	return true
+}
+
+// compare learns from a read. A record that was changed since the delivery was sent tells nothing.
+func (k *Carried) compare(c *Compiled, told, read record.Record) {
+	if read.UpdatedAt.After(told.UpdatedAt) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.agreed == nil {
+		k.agreed = map[carriedField]int{}
+	}
+	for _, key := range c.reads() {
+		v := told.Fields[key]
+		if v.IsEmpty() {
+			continue
+		}
+		at := carriedField{told.Ref.Connection, told.Ref.Type, key}
+		if v.Equal(read.Fields[key]) {
+			k.agreed[at]++
+		} else {
+			k.agreed[at] = 0
+		}
+	}
+}
+
+// reads are the source fields the automation reads.
+func (c *Compiled) reads() []string { return append(c.program.Reads(), c.Def.Rule.Fields()...) }

@@ -1,0 +1,4 @@
+-- +goose Up
+-- A webhook address that was changed: the one before is taken for a while, until the provider is told of the new one.
+ALTER TABLE connections ADD COLUMN old_hook_secret TEXT NOT NULL DEFAULT '';
+ALTER TABLE connections ADD COLUMN old_hook_until BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,3 @@
+-- +goose Up
+-- A browser that came in inside HighLevel's frame is signed out sooner.
+ALTER TABLE sign_ins ADD COLUMN framed INTEGER NOT NULL DEFAULT 0;
