@@ -177,7 +177,7 @@ func killWhilePeopleEdit(t *testing.T, database string, kills, first int, seed u
 		s.up()
 	}
 	var complaints []string
-	deadline := time.Now().Add(5 * time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for complaints = c.wrong(); len(complaints) > 0 && time.Now().Before(deadline); complaints = c.wrong() {
 		<-time.After(500 * time.Millisecond)
 	}

@@ -76,7 +76,7 @@ func (s *Store) Population(ctx context.Context, id string) (engine.Population, e
 // HoldPopulation takes the sole right to work on a dry run. It ends with release, and with the process.
 func (s *Store) HoldPopulation(ctx context.Context, id string) (release func(), ok bool, err error) {
 	if s.dialect == dialectPostgres {
-		release, ok, err = s.lockAside(ctx, "plan "+id)
+		release, ok, err = s.holdPlan(ctx, id)
 	} else if _, taken := s.held.LoadOrStore(id, true); !taken {
 		release, ok = func() { s.held.Delete(id) }, true
 	}

@@ -44,6 +44,7 @@ func (s *Store) startPostgres(ctx context.Context) error {
 		return err
 	}
 	s.reader = s.writer
+	s.present = newPresence(s.connectAside)
 	return nil
 }
 
@@ -189,10 +190,15 @@ func (t *joinedTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Ro
 
 func (t *joinedTx) Conn() *pgx.Conn { return t.conn }
 
+// connectAside opens a connection beside the pool.
+func (s *Store) connectAside(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig.Copy())
+}
+
 // lockAside takes a lock by name, on a connection of its own: whoever holds it for hours takes none from the pool. The
 // database gives it up with that connection, so it ends with the process too.
 func (s *Store) lockAside(ctx context.Context, name string) (release func(), ok bool, err error) {
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig.Copy())
+	conn, err := s.connectAside(ctx)
 	if err != nil {
 		return nil, false, err
 	}

@@ -59,7 +59,8 @@ type Store struct {
 	enqueue EnqueueFunc
 
 	arrivals *intake
-	held     sync.Map // SQLite only: the populations somebody works on; there is one process
+	held     sync.Map  // SQLite only: the populations somebody works on; there is one process
+	present  *presence // PostgreSQL only
 }
 
 // Open connects; it does not migrate.
@@ -122,6 +123,7 @@ func (s *Store) Close() error {
 	if s.commits != nil {
 		s.commits.close()
 	}
+	s.present.close()
 	if s.readDB != nil {
 		errs = append(errs, s.readDB.Close())
 	}

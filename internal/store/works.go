@@ -245,6 +245,9 @@ func (u *unit) wakeChunk(keys []due) error {
 
 // Claim takes the sole right to work on the key until the lease ends (I5).
 func (s *Store) Claim(ctx context.Context, id engine.WorkID, owner string, lease time.Duration) (engine.Work, bool, error) {
+	if err := s.present.attend(ctx, owner); err != nil {
+		return engine.Work{}, false, fmt.Errorf("claim work %d: %w", id, err)
+	}
 	var rows []workRow
 	err := s.write(ctx, func(u *unit) error {
 		rows = nil
@@ -265,6 +268,9 @@ func (s *Store) Claim(ctx context.Context, id engine.WorkID, owner string, lease
 
 // ClaimKeys takes the sole right to work on as many of the keys as nobody else is working on (I5).
 func (s *Store) ClaimKeys(ctx context.Context, keys []engine.Key, owner string, lease time.Duration) (map[engine.Key]engine.WorkID, error) {
+	if err := s.present.attend(ctx, owner); err != nil {
+		return nil, fmt.Errorf("claim %d keys: %w", len(keys), err)
+	}
 	asked := make(map[engine.Key]engine.Key, len(keys))
 	sorted := make([]engine.Key, 0, len(keys))
 	for _, k := range keys {
@@ -376,10 +382,15 @@ func (s *Store) Release(ctx context.Context, id engine.WorkID, owner string, ret
 	return nil
 }
 
-// Rescue makes keys whose lease ended due again, and gives a new job to keys that are due and stay unclaimed.
+// Rescue makes keys due again whose lease ended or whose worker is dead, and gives a new job to keys that are due and stay unclaimed.
 // It also wakes the router when events wait for it.
 func (s *Store) Rescue(ctx context.Context, now time.Time) (int, error) {
 	expired, err := s.rescueAll(ctx, rescueExpired, now, now)
+	if err != nil {
+		return expired, err
+	}
+	dead, err := s.rescueOfDead(ctx, now)
+	expired += dead
 	if err != nil {
 		return expired, err
 	}
