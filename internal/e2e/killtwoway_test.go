@@ -142,9 +142,9 @@ func labelsOf(r map[string]any) []string {
 	return out
 }
 
-// killWhilePeopleEdit kills the server again and again: in the middle of carrying everyone over, of whom there are some
-// at first, and while people on both sides enter and change contacts that are kept alike both ways.
-func killWhilePeopleEdit(t *testing.T, database string, kills, first int, seed uint64) {
+// killWhilePeopleEdit kills the server again and again: in the middle of carrying everyone over, and while people on both sides enter and change contacts that are kept alike both ways.
+func killWhilePeopleEdit(t *testing.T, database string, kills int, seed uint64) {
+	const first = 60 // people at the start
 	c := &crowd{t: t, hl: startTwin(t, "highlevel", "--instant", "--allow-duplicates"), gl: startTwin(t, "gleap", "--instant")}
 	c.api = http.Header{"Authorization": {"Bearer " + c.hl.Token}, "Version": {"2021-07-28"}}
 	for n := range first {
@@ -159,6 +159,7 @@ func killWhilePeopleEdit(t *testing.T, database string, kills, first int, seed u
 	s.mustPost("/automations/"+id+"/activation", url.Values{"state": {"on"}, "start": {"all"}, "version": {s.version(id)}})
 
 	random := rand.New(rand.NewPCG(seed, uint64(kills)))
+	written := func() float64 { return stats(t, c.hl)["writes"] + stats(t, c.gl)["writes"] }
 	number := 0
 	for kill := range kills {
 		c.enter(random.IntN(2) == 0)
@@ -167,12 +168,8 @@ func killWhilePeopleEdit(t *testing.T, database string, kills, first int, seed u
 			number++
 			c.edit(random, number, hl, gl)
 		}
-		before := stats(t, c.hl)["writes"] + stats(t, c.gl)["writes"]
-		want, deadline := before+float64(random.IntN(5)), time.Now().Add(time.Duration(50+random.IntN(550))*time.Millisecond)
-		for stats(t, c.hl)["writes"]+stats(t, c.gl)["writes"] < want && time.Now().Before(deadline) {
-			<-time.After(5 * time.Millisecond)
-		}
-		t.Logf("kill %d after %v writes", kill+1, stats(t, c.hl)["writes"]+stats(t, c.gl)["writes"])
+		amidWork(random, written)
+		t.Logf("kill %d after %v writes", kill+1, written())
 		s.proc.kill()
 		s.up()
 	}

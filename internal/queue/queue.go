@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
@@ -54,7 +55,15 @@ func OpenSQLite(db *sql.DB, cfg Config) (*Queue, error) {
 			}
 			return err
 		},
-		start: client.Start, stop: client.Stop, works: cfg.Handlers != nil,
+		start: func(ctx context.Context) error {
+			// Here is one process. Whoever leads, and lets the clock tick, was killed: its term need not be waited for.
+			afterAll := time.Now().Add(24 * time.Hour)
+			if _, err := driver.GetExecutor().LeaderDeleteExpired(ctx, &riverdriver.LeaderDeleteExpiredParams{Now: &afterAll}); err != nil {
+				return fmt.Errorf("take over from a killed process: %w", err)
+			}
+			return client.Start(ctx)
+		},
+		stop: client.Stop, works: cfg.Handlers != nil,
 	}, nil
 }
 

@@ -213,6 +213,23 @@ func TestAJobRunsIfItsTransactionDid(t *testing.T) {
 	}
 }
 
+func TestTheClockOfAKilledProcessTicksOnAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorked(t)
+	// A killed process gives nothing up: it leads until its term ends.
+	now := time.Now().UTC()
+	if _, err := w.db.ExecContext(t.Context(), "INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (?, ?, 'killed')", now, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(t, "poll", "rescue")
+	if err := w.Stop(context.WithoutCancel(t.Context())); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheClockIsSet(t *testing.T) {
 	t.Parallel()
 	if n := len(periodic(time.Minute)); n != 3 {
