@@ -46,8 +46,37 @@ type bond struct {
 	Held       record.Fields          `json:"held"`
 	Severed    bool                   `json:"severed"`
 	Gone       string                 `json:"gone"` // "source" or "target": a direct read says so
+	// WithParent: what is gone went along with the record it lived under.
+	WithParent bool `json:"withParent"`
 	// Choices are a person's, by base key.
 	Choices map[string]automation.Choice `json:"choices"`
+}
+
+// above is what the records of a story live under: the parent a counterpart would have, or the record of this side that
+// still needs a counterpart to be one; neither: none of this side's can become one.
+type above struct {
+	Parent string `json:"parent"`
+	Awaits string `json:"awaits"`
+}
+
+// children are the sides of stories about other objects than contacts, by object.
+var children = map[record.ObjectType]struct{ source, target engine.Side }{
+	record.Task: {
+		source: engine.Side{Schema: record.Schema{Type: record.Ticket, Label: "Gleap ticket", Fields: []record.FieldSpec{
+			{Key: "title", Label: "Title", Kind: record.Text}, {Key: "description", Label: "Description", Kind: record.LongText}, {Key: "plainContent", Label: "Text", Kind: record.LongText, ReadOnly: true},
+			{Key: "dueDate", Label: "Due", Kind: record.DateTime}, {Key: "createdAt", Label: "Created", Kind: record.DateTime, ReadOnly: true}, {Key: "status", Label: "Status", Kind: record.Text},
+		}}, Object: provider.Object{Type: record.Ticket, Parent: record.Contact, Delete: true}},
+		target: engine.Side{Schema: record.Schema{Type: record.Task, Label: "HighLevel task", Fields: []record.FieldSpec{
+			{Key: "title", Label: "Title", Kind: record.Text, Required: true}, {Key: "body", Label: "Description", Kind: record.LongText},
+			{Key: "dueDate", Label: "Due", Kind: record.DateTime, Required: true}, {Key: "completed", Label: "Done", Kind: record.Bool},
+		}}, Object: provider.Object{Type: record.Task, Parent: record.Contact, ParentRequired: true, Delete: true}},
+	},
+	record.Note: {
+		source: engine.Side{Schema: record.Schema{Type: record.Note, Label: "Gleap note", Fields: []record.FieldSpec{{Key: "body", Label: "Text", Kind: record.LongText, Required: true}}},
+			Object: provider.Object{Type: record.Note, Parent: record.Ticket, ParentRequired: true, Delete: true}},
+		target: engine.Side{Schema: record.Schema{Type: record.Note, Label: "HighLevel note", Fields: []record.FieldSpec{{Key: "body", Label: "Text", Kind: record.LongText, Required: true}}},
+			Object: provider.Object{Type: record.Note, Parent: record.Contact, ParentRequired: true, Delete: true}},
+	},
 }
 
 func readStory(t *testing.T, a *txtar.Archive) story {
@@ -92,8 +121,18 @@ func readStory(t *testing.T, a *txtar.Archive) story {
 				s.input.Base.Version = b.Version
 				s.input.Link.Severed = b.Severed
 			}
-			s.input.SourceGone, s.input.TargetGone = b.Gone == "source", b.Gone == "target"
+			s.input.SourceGone, s.input.TargetGone, s.input.ParentGone = b.Gone == "source", b.Gone == "target", b.WithParent
 			s.input.Choices = b.Choices
+		case "parent.json":
+			var over above
+			read(&over)
+			s.input.ParentMissing = over.Parent == ""
+			if over.Parent != "" {
+				s.input.Parent = record.Ref{Connection: "t", Type: record.Contact, ID: over.Parent}
+			}
+			if over.Awaits != "" {
+				s.input.Awaits = record.Ref{Connection: "s", Type: record.Contact, ID: over.Awaits}
+			}
 		case "want-plan.txt":
 		default:
 			t.Fatalf("what is %s?", f.Name)
@@ -143,6 +182,12 @@ func told(s story, p automation.Plan) string {
 			}
 		}
 	}
+	if !p.Parent.IsZero() {
+		fmt.Fprintf(&b, "under: %s %s\n", p.Parent.Type, p.Parent.ID)
+	}
+	if !p.Awaits.IsZero() {
+		fmt.Fprintf(&b, "awaits: %s %s\n", p.Awaits.Type, p.Awaits.ID)
+	}
 	if p.Sever {
 		b.WriteString("sever\n")
 	}
@@ -179,10 +224,24 @@ var deletable = func() provider.Object {
 	return o
 }()
 
+// sides are what there is on both sides of a story.
+func (s story) sides() (source, target engine.Side) {
+	if sides, ok := children[s.definition.Target.Object]; ok {
+		return sides.source, sides.target
+	}
+	from, to := sourceSchema, targetSchema
+	from.Fields = append(slices.Clone(from.Fields), record.FieldSpec{Key: "userId", Label: "User ID", Kind: record.Text})
+	to.Fields = append(slices.Clone(to.Fields), record.FieldSpec{Key: "custom.x", Label: "External ID", Kind: record.Text, Custom: true})
+	for i := range to.Fields {
+		to.Fields[i].Required = slices.Contains(s.required, to.Fields[i].Key)
+	}
+	return engine.Side{Schema: from, Object: deletable}, engine.Side{Schema: to, Object: deletable}
+}
+
 func TestPlansReadAsTheirFilesSay(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/plan/*.txtar")
-	if err != nil || len(files) < 70 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("%d stories, %v", len(files), err)
 	}
 	for _, path := range files {
@@ -193,13 +252,8 @@ func TestPlansReadAsTheirFilesSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := readStory(t, archive)
-			from, to := sourceSchema, targetSchema
-			from.Fields = append(slices.Clone(from.Fields), record.FieldSpec{Key: "userId", Label: "User ID", Kind: record.Text})
-			to.Fields = append(slices.Clone(to.Fields), record.FieldSpec{Key: "custom.x", Label: "External ID", Kind: record.Text, Custom: true})
-			for i := range to.Fields {
-				to.Fields[i].Required = slices.Contains(s.required, to.Fields[i].Key)
-			}
-			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, engine.Side{Schema: from, Object: deletable}, engine.Side{Schema: to, Object: deletable})
+			source, target := s.sides()
+			c := engine.Compile(automation.Automation{ID: "au_1", Version: 1, Definition: s.definition}, source, target)
 			p := c.Plan(s.input)
 			got := told(s, p)
 			w := engine.WriteOf(p, automation.TargetSide)
