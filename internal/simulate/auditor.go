@@ -61,6 +61,7 @@ type evidence struct {
 	crashes      int
 	duplicates   bool
 	plans        []askedFor // for everyone
+	edit         *edit      // of an automation that was on; nil: none
 	on           int        // the moment at which what was off was switched on
 	onAt         time.Time
 	lag          time.Duration // of HighLevel's search index by then
@@ -702,7 +703,7 @@ func (a *auditor) onlyMapped() {
 				if now.fields[field] == before[field] {
 					continue
 				}
-				if _, mapped := a.rowOf(now.call.task.automation, k.side, field); !mapped {
+				if _, mapped := a.rowOf(now.call.task.automation, k.side, field); !mapped && !a.wasMapped(now.call.task, k.side, field) {
 					a.find("only mapped", "%s of %s was changed from %q to %q by us, and nothing maps it", field, k, before[field], now.fields[field])
 				}
 			}
@@ -711,6 +712,18 @@ func (a *auditor) onlyMapped() {
 			}
 		}
 	}
+}
+
+// wasMapped reports that a field was mapped until an edit was put live, and that a write was begun by then.
+func (a *auditor) wasMapped(t *task, written side, field string) bool {
+	e := a.edit
+	if e == nil || string(e.automation) != t.automation || t.began > e.live {
+		return false
+	}
+	if written == a.views[0].from {
+		return slices.Contains(e.row.Sources, field)
+	}
+	return e.row.Target == field
 }
 
 func (a *auditor) automation(id string) automation.Automation {

@@ -53,6 +53,7 @@ type backing interface {
 	engine.Cursors
 	engine.Populations
 	engine.Pairs
+	engine.Versions
 	// What people say about a plan for everyone.
 	ApplyPopulation(ctx context.Context, id string, c engine.Choice) error
 	PausePopulation(ctx context.Context, id string) error
@@ -65,6 +66,9 @@ type backing interface {
 
 	// create stores an automation.
 	create(ctx context.Context, a automation.Automation) error
+	// edit saves another definition, which waits while the automation is on; settle puts it live, or throws it away.
+	edit(ctx context.Context, id automation.ID, from int, d automation.Definition) (automation.Automation, error)
+	settle(ctx context.Context, id automation.ID, next int, live bool) (automation.Automation, error)
 	// decide stores a person's answer to a question, as it was asked by a run.
 	decide(ctx context.Context, id, run string, d automation.Decision) error
 	// busy reports that a key or an event has something to be done. A key whose run waits for something that may never
@@ -102,6 +106,17 @@ func (x inMemory) accounts() connection.Store { return x.connections }
 func (x inMemory) create(_ context.Context, a automation.Automation) error {
 	x.CreateAutomation(a)
 	return nil
+}
+
+func (x inMemory) edit(ctx context.Context, id automation.ID, from int, d automation.Definition) (automation.Automation, error) {
+	return x.SaveEdit(ctx, id, from, d)
+}
+
+func (x inMemory) settle(ctx context.Context, id automation.ID, next int, live bool) (automation.Automation, error) {
+	if live {
+		return x.PutLive(ctx, id, next)
+	}
+	return x.DiscardNext(ctx, id, next)
 }
 
 func (x inMemory) decide(_ context.Context, id, run string, d automation.Decision) error {

@@ -53,6 +53,7 @@ const (
 	TurnDecisions    Mutation = "the other value is taken than a person chose"
 	AnyCounterpart   Mutation = "whoever was turned down is taken for the counterpart"
 	OverwriteRefused Mutation = "whoever a create is refused for is overwritten"
+	UseWaiting       Mutation = "an edit is live before it is put live"
 )
 
 // Mutations are all of them.
@@ -60,16 +61,26 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		PullNoBrake, HammerTokens, UseOldTokens, LateRemovals, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart, OverwriteRefused,
+		PullNoBrake, HammerTokens, UseOldTokens, LateRemovals, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart, OverwriteRefused, UseWaiting,
 		ShowWrites, ApplyUnseen, ForgetBegun, IgnoreStops, FeignDone, TakeEdits, TakeTheRun,
 	}
 }
 
 func (m Mutation) automations(s ports) engine.Automations {
-	if m == SkipRule {
+	switch m {
+	case SkipRule:
 		return unruled{s}
+	case UseWaiting:
+		return hasty{s}
 	}
 	return s
+}
+
+type hasty struct{ ports }
+
+func (x hasty) Automation(ctx context.Context, id automation.ID) (automation.Automation, error) {
+	a, err := x.ports.Automation(ctx, id)
+	return a.Edited(), err
 }
 
 type unruled struct{ ports }

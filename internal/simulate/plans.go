@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -27,6 +28,8 @@ type asks struct {
 	shows, undos bool
 	// fill lets people be on both sides long before the automation is switched on, and carries them over then.
 	fill bool
+	// edits are changes of an automation that is on, which wait until they are put live or thrown away.
+	edits bool
 }
 
 // purpose is what a plan for everyone is for.
@@ -37,6 +40,7 @@ const (
 	toFill                  // everyone is carried over, unseen
 	toUndo                  // what was written is taken back, once it was shown
 	toLookUp                // the daily comparison
+	toTry                   // what an edit, or a draft, would do
 )
 
 // request is a plan for everyone that somebody has asked for, and what they said about it since.
@@ -111,7 +115,7 @@ func (w *world) momentOf(t time.Time) int {
 // everyone plans for everyone in a process.
 func (w *world) everyone(p *process, reconciler *engine.Reconciler, store ports) *engine.PopulationRunner {
 	return &engine.PopulationRunner{
-		Reconciler: reconciler, Populations: w.broken.populations(p, store), Works: store, Pairs: store, Inbox: store,
+		Reconciler: reconciler, Populations: w.broken.populations(p, store), Works: store, Pairs: store, Inbox: store, Versions: store,
 		Owner: p.owner, Chunk: chunk, AtOnce: 1,
 		Wait: func(_ context.Context, d time.Duration) error {
 			w.pass(d)
@@ -177,6 +181,9 @@ func (w *world) scheduleAsks(busy time.Duration) {
 			w.after(w.between(busy/3, busy), w.askUndo)
 		}
 	}
+	if a.edits {
+		w.scheduleEdits(busy)
+	}
 	w.every(attendEvery, w.attend)
 }
 
@@ -221,9 +228,13 @@ func (w *world) ask(what purpose, undo engine.Undo) *request {
 	if w.peopleGone && what != toLookUp {
 		return nil
 	}
-	a := w.definitions[0]
-	r := &request{id: w.newID("pl"), purpose: what, by: a.ID, undo: undo, moment: w.moment()}
-	p := engine.Population{ID: r.id, Automation: a.ID, Version: 1, State: engine.PopulationQueued, CreatedAt: w.clock, StartedBy: "a person"}
+	return w.askOf(w.definitions[0].ID, 1, what, undo)
+}
+
+// askOf asks for a plan of one version of an automation.
+func (w *world) askOf(by automation.ID, version int, what purpose, undo engine.Undo) *request {
+	r := &request{id: w.newID("pl"), purpose: what, by: by, undo: undo, moment: w.moment()}
+	p := engine.Population{ID: r.id, Automation: by, Version: version, State: engine.PopulationQueued, CreatedAt: w.clock, StartedBy: "a person"}
 	switch what {
 	case toShow:
 		p.Mode = engine.ModeShow
@@ -233,6 +244,10 @@ func (w *world) ask(what purpose, undo engine.Undo) *request {
 		p.Mode, p.Of = engine.ModeUndo, undo.String()
 	case toLookUp:
 		p.Mode, p.Of = engine.ModeShow, engine.DailyComparison
+	case toTry:
+		if p.Mode = engine.ModeShow; version > 1 {
+			p.Mode, p.Of = engine.ModeCompare, strconv.Itoa(version-1)
+		}
 	}
 	w.tell("a plan for everyone is asked for: %s, %s %s", r.id, p.Mode, p.Of)
 	if err := w.store.CreatePopulation(w.ctx, p); err != nil {
@@ -317,7 +332,7 @@ func (w *world) attend() {
 
 // carryOutShown has what was shown carried out, all of it or a part; nobody does so with what they find too much.
 func (w *world) carryOutShown(r *request, p engine.Population) {
-	if r.applied > 0 || w.peopleGone || p.Mode != engine.ModeShow && p.Mode != engine.ModeUndo || r.purpose == toLookUp || !w.chance(40) {
+	if r.applied > 0 || w.peopleGone || p.Mode != engine.ModeShow && p.Mode != engine.ModeUndo || r.purpose == toLookUp || r.purpose == toTry || !w.chance(40) {
 		return
 	}
 	items, err := w.store.PlanItems(w.ctx, r.id, engine.PlanFilter{Limit: 500})
@@ -442,6 +457,10 @@ func (x ports) UsedLinks(ctx context.Context, links []string, by automation.ID) 
 
 func (x ports) PairsOf(ctx context.Context, source, target automation.Endpoint, after string, limit int) ([]automation.Link, error) {
 	return read(x.p, func() ([]automation.Link, error) { return x.s.PairsOf(ctx, source, target, after, limit) })
+}
+
+func (x ports) Version(ctx context.Context, id automation.ID, n int) (automation.Version, error) {
+	return read(x.p, func() (automation.Version, error) { return x.s.Version(ctx, id, n) })
 }
 
 // planned is the plan for everyone a process is at; empty: none.

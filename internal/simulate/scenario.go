@@ -21,6 +21,8 @@ type scenario struct {
 	parts []part
 	// share is how often a seed picks it, against the others.
 	share int
+	// drafts are automations that are never switched on.
+	drafts []part
 	// people says where people are entered first; some are then entered on the other side, too.
 	entered []side
 	// phoneOnly lets some people have no email address.
@@ -56,6 +58,10 @@ const Braked = "two-way, braked"
 
 // Copied is the scenario of an automation that leads one way and deletes the copy of what was deleted, and nothing else.
 const Copied = "one way, deleting"
+
+// Edited is the scenario of an automation that is edited while it is on, tried over everyone, and put live or not; and of
+// another that is a draft, of which people ask what it would do.
+const Edited = "two-way, edited"
 
 // brakedAt is how many writes an hour that automation may make.
 const brakedAt = 8
@@ -164,6 +170,8 @@ var scenarios = []scenario{
 	{name: "everyone, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true, asks: asks{shows: true}},
 	{name: "backfill", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, asks: asks{fill: true, undos: true}},
 	{name: "backfill, one way", share: 1, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, gleapSide, highLevelSide}, asks: asks{fill: true, shows: true}},
+	// Played by a test of its own.
+	{name: Edited, parts: []part{{toGleap, twoWay}}, drafts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, highLevelSide}, asks: asks{edits: true}},
 	// Played only when it is asked for: it is long.
 	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.
@@ -188,10 +196,10 @@ func pick(name string, dice *rand.Rand) (scenario, error) {
 	return scenario{}, fmt.Errorf("there is no scenario %q", name)
 }
 
-// automations are the scenario's parts as automations that are on.
+// automations are the scenario's parts as automations that are on, and its drafts.
 func (s scenario) automations() []automation.Automation {
-	out := make([]automation.Automation, 0, len(s.parts))
-	for i, p := range s.parts {
+	out := make([]automation.Automation, 0, len(s.parts)+len(s.drafts))
+	for i, p := range slices.Concat(s.parts, s.drafts) {
 		r, ok := recipe.Find(p.recipe)
 		if !ok {
 			panic("simulate: there is no recipe " + p.recipe) // a mistake in the table above
@@ -206,8 +214,12 @@ func (s scenario) automations() []automation.Automation {
 		if p.change != nil {
 			p.change(&d)
 		}
+		state := automation.On
+		if i >= len(s.parts) {
+			state = automation.Draft
+		}
 		out = append(out, automation.Automation{
-			ID: automation.ID(fmt.Sprintf("au_%d", i+1)), Name: r.Name, Recipe: r.ID, State: automation.On, Version: 1, Definition: d,
+			ID: automation.ID(fmt.Sprintf("au_%d", i+1)), Name: r.Name, Recipe: r.ID, State: state, Version: 1, Definition: d,
 			CreatedAt: beginning, UpdatedAt: beginning,
 		})
 	}
@@ -217,7 +229,7 @@ func (s scenario) automations() []automation.Automation {
 // watched is whose changes matter.
 func (s scenario) watched() []polled {
 	var out []polled
-	for _, a := range s.automations() {
+	for _, a := range s.automations()[:len(s.parts)] {
 		for _, end := range []automation.Endpoint{a.Definition.Source, a.Definition.Target} {
 			_, watches := a.Definition.Watches(end.Connection, end.Object)
 			if end.Provider == highlevel.ID && end.Object == record.Note {

@@ -172,6 +172,17 @@ func (x *onSQLite) create(ctx context.Context, a automation.Automation) error {
 	return x.CreateAutomation(ctx, a, "")
 }
 
+func (x *onSQLite) edit(ctx context.Context, id automation.ID, from int, d automation.Definition) (automation.Automation, error) {
+	return x.SaveEdit(ctx, id, from, d, "", "")
+}
+
+func (x *onSQLite) settle(ctx context.Context, id automation.ID, next int, live bool) (automation.Automation, error) {
+	if live {
+		return x.PutLive(ctx, id, next)
+	}
+	return x.DiscardNext(ctx, id, next)
+}
+
 func (x *onSQLite) decide(ctx context.Context, id, run string, d automation.Decision) error {
 	return x.done(x.DecideReview(ctx, id, run, d, ""))
 }

@@ -96,6 +96,7 @@ type world struct {
 	store          backing
 	storeFailed    error // what no store may answer
 	definitions    []automation.Automation
+	revision       *edit // of the first of them; nil: none
 	hooks          map[side]provider.Webhooks
 	processes      map[string]*process
 	generation     int
@@ -660,7 +661,7 @@ func (w *world) questions() []automation.Review {
 // evidence is what the auditor is shown.
 func (w *world) evidence(rested bool) evidence {
 	var contacts []automation.Automation
-	for _, a := range w.definitions {
+	for _, a := range w.definitions[:len(w.scenario.parts)] {
 		if a.Definition.Source.Object == record.Contact {
 			contacts = append(contacts, a)
 		}
@@ -685,7 +686,7 @@ func (w *world) evidence(rested bool) evidence {
 		questions: w.questions(), families: w.families, decisions: w.decisions, access: w.access, ends: w.moments, all: w.definitions, childWrites: ofChildren,
 		rested: rested, automations: contacts, ledger: &w.ledger, calls: w.calls, wrote: ofContacts, deliveries: w.deliveries,
 		accepted: func(d *delivery) bool { return taken[d.side][d.dedupe] },
-		changes:  changes, intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates, plans: w.asked(), on: w.on, onAt: w.onAt, lag: w.lag,
+		changes:  changes, intents: w.intents, outcomes: w.outcomes, limits: w.limits, crashes: w.result.Crashes, duplicates: w.duplicates, plans: w.asked(), edit: w.revision, on: w.on, onAt: w.onAt, lag: w.lag,
 	}
 }
 

@@ -16,6 +16,7 @@ func (s *Store) CreateAutomation(a automation.Automation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.Version = 1
+	s.versions[a.ID] = []automation.Version{{Automation: a.ID, Number: 1, Definition: a.Definition, SavedAt: cmp.Or(a.CreatedAt, s.now()), Note: "created"}}
 	s.automations = append(s.automations, a)
 	slices.SortStableFunc(s.automations, func(a, b automation.Automation) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))

@@ -33,7 +33,8 @@ type Store struct {
 
 	mu          sync.Mutex
 	automations []automation.Automation // oldest first
-	events      []event                 // in order of acceptance
+	versions    map[automation.ID][]automation.Version
+	events      []event // in order of acceptance
 	known       map[eventKey]bool
 	works       []*work // by id, which begins at 1
 	byKey       map[engine.Key]*work
@@ -57,6 +58,7 @@ func New(now func() time.Time, enqueue func(jobs []engine.Job)) *Store {
 		now: now, enqueue: enqueue,
 		known: map[eventKey]bool{}, byKey: map[engine.Key]*work{}, runAt: map[string]int{}, changeAt: map[string]int{},
 		bases: map[baseKey]automation.Base{}, cursors: map[cursorKey]engine.PollCursor{},
+		versions: map[automation.ID][]automation.Version{},
 		reserved: map[string]reservation{}, populations: map[string]*population{}, held: map[string]bool{},
 	}
 }
