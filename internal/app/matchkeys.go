@@ -9,7 +9,6 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
-	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
 )
 
@@ -32,11 +31,7 @@ func keysCommand(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		if saved.Edited().Version == a.Edited().Version {
-			fmt.Fprintln(c.Out, "Nothing to change.")
-			return nil
-		}
-		fmt.Fprintf(c.Out, "Saved as version %s\n", savedAs(saved))
+		c.saySaved(a, saved, false)
 		a = saved
 	}
 	fmt.Fprintf(c.Out, "    recognised by: %s\n", a.Edited().Definition.KeyWords())
@@ -56,7 +51,7 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 	}
 	d, note := a.Definition, []string{}
 	if do.add != "" {
-		source, target, err := keyPair("add", do.add)
+		source, target, err := fieldPair("add", do.add)
 		if err != nil {
 			return a, err
 		}
@@ -65,7 +60,7 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 		note = append(note, "recognise by "+source+" as "+target)
 	}
 	if do.remove != "" {
-		source, target, err := keyPair("remove", do.remove)
+		source, target, err := fieldPair("remove", do.remove)
 		if err != nil {
 			return a, err
 		}
@@ -76,7 +71,7 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 		note = append(note, "no longer recognise by "+source+" as "+target)
 	}
 	if do.first != "" {
-		source, target, err := keyPair("first", do.first)
+		source, target, err := fieldPair("first", do.first)
 		if err != nil {
 			return a, err
 		}
@@ -102,11 +97,11 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 			return a, errors.New(strings.TrimSpace(p.Message + " " + p.Suggestion))
 		}
 	}
-	words := strings.Join(note, ", ")
-	return h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), words), a.ID, a.Version, d, commandLine, words)
+	return h.saveEdit(ctx, a, d, strings.Join(note, ", "))
 }
 
-func keyPair(flag, given string) (source, target string, err error) {
+// fieldPair reads SOURCE=TARGET.
+func fieldPair(flag, given string) (source, target string, err error) {
 	source, target, ok := strings.Cut(given, "=")
 	if source, target = strings.TrimSpace(source), strings.TrimSpace(target); !ok || source == "" || target == "" {
 		return "", "", fmt.Errorf("--%s takes a field of each side, as in userId=custom.abc, not %q; --fields lists them", flag, given)

@@ -114,7 +114,11 @@ func (k *compiler) row(row *Row) (compiledRow, bool) {
 		at("target_gone", Error, "Remove the row, or connect its source to another field.", "The field “%s” does not exist in the %s any more.", row.Target, k.target.Label)
 		return compiledRow{}, false
 	case spec.ReadOnly && row.Direction.ToTarget():
-		at("read_only", Error, "Remove the row.", "%s can only be read, not written.", spec.Label)
+		advice := "Remove the row."
+		if row.Direction == Both {
+			advice = "Let the row lead one way."
+		}
+		at("read_only", Error, advice, "%s can only be read, not written.", spec.Label)
 		return compiledRow{}, false
 	case !row.Direction.valid():
 		at("direction", Error, "Remove the row and connect its fields again.", "“%s” is not a direction a row can have.", row.Direction)

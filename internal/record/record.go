@@ -91,3 +91,11 @@ func (s Schema) Field(key string) (FieldSpec, bool) {
 	}
 	return s.Fields[i], true
 }
+
+// LabelOf is what people call a field; its key where it has no name, or is gone.
+func (s Schema) LabelOf(key string) string {
+	if f, ok := s.Field(key); ok && f.Label != "" {
+		return f.Label
+	}
+	return key
+}

@@ -253,7 +253,7 @@ func rowWords(d desk, r mapping.Row) string {
 		words = d.target.label(r.Target) + " is made without a source"
 	}
 	if len(r.Steps) > 0 {
-		words += ", as " + chips(r.Steps)
+		words += ", as " + mapping.Chips(r.Steps)
 	}
 	if r.Direction == mapping.Both && r.Back != nil {
 		words += ", and back " + stepWords(r.Back)
@@ -280,21 +280,11 @@ func stepWords(steps []mapping.Step) string {
 	if len(steps) == 0 {
 		return "as it is"
 	}
-	return chips(steps)
+	return mapping.Chips(steps)
 }
 
 func ownerWords(d desk, o mapping.Owner) string {
-	switch o {
-	case mapping.OwnerTarget:
-		return d.target.side().Name() + " wins"
-	case mapping.OwnerNewest:
-		return "the newest edit wins"
-	case mapping.OwnerOnlyIfEmpty:
-		return "only what is empty is filled"
-	case mapping.OwnerAsk:
-		return "somebody is asked"
-	}
-	return d.source.side().Name() + " wins"
+	return o.Words(d.source.side().Name(), d.target.side().Name())
 }
 
 // fresh lays the automation out as it is stored now, after a conflict.

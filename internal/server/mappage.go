@@ -275,7 +275,7 @@ func rowView(r mapping.Row) *mappingui.Row {
 	}
 	v.Back = mappingui.Back{Own: r.Back != nil, Transforms: transformViews(r.Back)}
 	told, ok := r.WayBack()
-	switch words := chips(told); {
+	switch words := mapping.Chips(told); {
 	case !ok:
 	case r.Joins():
 		v.Back.Told = "Taken apart again: the part that is still the same stays as it is, the other gets the rest, and a name that is all new is split into first and last name."
@@ -296,15 +296,6 @@ func transformViews(steps []mapping.Step) []mappingui.Transform {
 		out = append(out, transformView(st))
 	}
 	return out
-}
-
-// chips says steps one after another.
-func chips(steps []mapping.Step) string {
-	words := make([]string, 0, len(steps))
-	for _, st := range steps {
-		words = append(words, st.Chip())
-	}
-	return strings.Join(words, ", then ")
 }
 
 func transformView(st mapping.Step) mappingui.Transform {

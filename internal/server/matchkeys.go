@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -137,8 +138,7 @@ func (s *scoped) keyRefused(d desk, source, target string) *ui.Problem {
 		code string
 	}{{d.source, source, "source_gone"}, {d.target, target, "target_gone"}} {
 		if _, ok := one.e.schema.Field(one.key); !ok {
-			p := fieldGone(one.e, one.key, one.code)
-			return &p
+			return &ui.Problem{Title: fmt.Sprintf("The field “%s” does not exist in the %s", brief(one.key), one.e.schema.Label), Detail: "It may have been deleted in the account since the page was opened. Nothing was saved.", Next: "Reload the page and choose another field.", Code: one.code}
 		}
 	}
 	if d.a.Definition.KeyAt(source, target) >= 0 {

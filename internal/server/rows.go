@@ -2,10 +2,10 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -82,7 +82,6 @@ func (s *scoped) rowConnect(c echo.Context) error {
 		return s.leadBack(c, d, target, c.FormValue("fills"))
 	}
 	row, mapped := d.a.Definition.Mapping.RowFor(target)
-	spec, ok := d.target.schema.Field(target)
 	label := d.target.label(target)
 	unchanged := func(m mapping.Mapping) mapping.Mapping { return m }
 	switch {
@@ -90,107 +89,42 @@ func (s *scoped) rowConnect(c echo.Context) error {
 		return s.change(c, d, unchanged, "", "")
 	case source == "":
 		return s.change(c, d, func(m mapping.Mapping) mapping.Mapping { return m.Remove(row.ID) }, "disconnected "+label, "")
-	case mapped && slices.Contains(row.Sources, source) && row.Sources[0] == source:
-		return s.change(c, d, unchanged, "", "") // it is filled from there already
-	case !ok:
-		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
-	case spec.ReadOnly:
-		return s.refuse(c, problemStatus, d, onlyRead(label))
 	}
-	from, ok := d.source.schema.Field(source)
-	if !ok {
-		return s.refuse(c, problemStatus, d, fieldGone(d.source, source, "source_gone"))
+	next, fault := d.between().Connect(d.a.Definition.Mapping, source, target)
+	if fault != nil {
+		return s.refuse(c, problemStatus, d, faultProblem(*fault))
 	}
-	if !mapped && len(d.a.Definition.Mapping.Rows) >= mapping.MaxRows {
-		return s.refuse(c, problemStatus, d, mappingFull())
-	}
-	locale := d.a.Definition.Locale()
 	connect := func(m mapping.Mapping) mapping.Mapping {
-		m = m.Connect(from, spec, locale)
-		row, ok := m.RowFor(spec.Key)
-		if !ok {
-			return m
-		}
-		// A suggestion that was taken brings its own steps: “the first part of Name”.
-		for _, sg := range mapping.Suggest(d.source.schema, d.target.schema, locale) {
-			if sg.Source == from.Key && sg.Target == spec.Key {
-				row.Steps = sg.Steps
-			}
-		}
-		if row.Direction == mapping.Both && len(s.wrongIn(d, row)) > 0 {
-			row.Direction = "" // a row without a way back would carry nothing at all
-		}
-		return m.Replace(row)
+		m, _ = d.between().Connect(m, source, target)
+		return m
 	}
 	note := "connected " + d.source.label(source) + " to " + label
-	if after, ok := connect(d.a.Definition.Mapping).RowFor(target); ok && row.Direction == mapping.Both && after.Direction != mapping.Both {
+	if after, ok := next.RowFor(target); ok && row.Direction == mapping.Both && after.Direction != mapping.Both {
 		return s.changed(c, d, edit(connect).definition, note+", one way", url.Values{"turned": {after.ID}})
 	}
 	return s.change(c, d, connect, note, "")
 }
 
-func fieldGone(e end, key, code string) ui.Problem {
-	return ui.Problem{Title: fmt.Sprintf("The field “%s” does not exist in the %s", brief(key), e.schema.Label), Detail: "It may have been deleted in the account since the page was opened. Nothing was saved.", Next: "Reload the page and choose another field.", Code: code}
+// between is what the rows of the automation on the desk are drawn between.
+func (d desk) between() mapping.Between {
+	return mapping.Between{Source: d.source.schema, Target: d.target.schema, Locale: d.a.Definition.Locale()}
 }
 
-func onlyRead(label string) ui.Problem {
-	return ui.Problem{Title: label + " can only be read, not written", Detail: "Nothing was saved.", Code: "read_only"}
-}
-
-func mappingFull() ui.Problem {
-	return ui.Problem{Title: "This mapping is full", Detail: fmt.Sprintf("A mapping may have up to %d rows. Nothing was saved.", mapping.MaxRows), Next: "Remove rows that are not needed.", Code: "too_many_rows"}
+func faultProblem(f mapping.Fault) ui.Problem {
+	return ui.Problem{Title: strings.TrimSuffix(f.Message, "."), Detail: "Nothing was saved.", Next: f.Suggestion, Code: f.Code}
 }
 
 // leadBack adds a row that fills a source field from a target field.
 func (s *scoped) leadBack(c echo.Context, d desk, target, source string) error {
-	from, ok := d.target.schema.Field(target)
-	if !ok {
-		return s.refuse(c, problemStatus, d, fieldGone(d.target, target, "target_gone"))
+	next, fault := d.between().LeadBack(d.a.Definition.Mapping, target, source)
+	if fault != nil {
+		return s.refuse(c, problemStatus, d, faultProblem(*fault))
 	}
-	to, ok := d.source.schema.Field(source)
-	switch {
-	case source == "":
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: "Choose the field to fill", Detail: "Nothing was saved.", Code: "no_source"})
-	case !ok:
-		return s.refuse(c, problemStatus, d, fieldGone(d.source, source, "source_gone"))
-	case to.ReadOnly:
-		return s.refuse(c, problemStatus, d, onlyRead(d.source.label(source)))
-	case len(d.a.Definition.Mapping.Rows) >= mapping.MaxRows:
-		return s.refuse(c, problemStatus, d, mappingFull())
-	}
-	if row := (mapping.Row{Sources: []string{source}, Target: target, Direction: mapping.ToSource}); s.taken(d, row) != "" {
-		return s.refuse(c, problemStatus, d, ui.Problem{Title: s.taken(d, row), Detail: "Nothing was saved.", Next: "Edit the row that is there.", Code: "twice"})
-	}
-	locale := d.a.Definition.Locale()
 	lead := func(m mapping.Mapping) mapping.Mapping {
-		m = m.LeadBack(from, to, locale)
-		row := m.Rows[len(m.Rows)-1]
-		// What would be suggested that way round brings its steps: “the first part of Name”.
-		for _, sg := range mapping.Suggest(d.target.schema, d.source.schema, locale) {
-			if sg.Source == from.Key && sg.Target == to.Key {
-				row.Steps = sg.Steps
-			}
-		}
-		return m.Replace(row)
+		m, _ = d.between().LeadBack(m, target, source)
+		return m
 	}
-	rows := lead(d.a.Definition.Mapping).Rows
-	return s.change(c, d, lead, "connected "+d.target.label(target)+" back to "+d.source.label(source), rows[len(rows)-1].ID)
-}
-
-// taken says that another row fills the same field already, or nothing.
-func (s *scoped) taken(d desk, row mapping.Row) string {
-	for _, other := range d.a.Definition.Mapping.Rows {
-		switch {
-		case other.ID == row.ID:
-		case row.Direction.ToTarget() && other.Direction.ToTarget() && other.Target == row.Target:
-			return d.target.label(row.Target) + " is filled by another row already."
-		case row.Direction.ToSource() && other.Direction.ToSource():
-			if i := slices.IndexFunc(row.Sources, func(key string) bool { return slices.Contains(other.Sources, key) }); i >= 0 {
-				return d.source.label(row.Sources[i]) + " is filled from the " + d.target.schema.Label + " by another row already."
-			}
-		}
-	}
-	return ""
+	return s.change(c, d, lead, "connected "+d.target.label(target)+" back to "+d.source.label(source), next.Rows[len(next.Rows)-1].ID)
 }
 
 func (s *scoped) rowDelete(c echo.Context) error {
@@ -250,7 +184,7 @@ func (s *scoped) rowSave(c echo.Context) error {
 		}
 		return unsaved(http.StatusOK, row, nil)
 	}
-	wrong := s.wrongIn(d, row)
+	wrong := wrong(d.between().Faults(d.a.Definition.Mapping, row))
 	switch {
 	case len(wrong) == 0:
 		open := row.ID
@@ -323,28 +257,7 @@ func rowOf(old mapping.Row, form mappingui.RowForm) mapping.Row {
 	if form.Direction == "" && row.Direction == mapping.Both {
 		row.Back = old.Back
 	}
-	row.Owner = ownerOf(old, row, form.Policy)
-	return row
-}
-
-// ownerOf reads who has the last word. A row that is turned round, and whose owner was the side its values came from,
-// follows: “Gleap wins” would otherwise come to mean that nothing is carried to Gleap.
-func ownerOf(old, row mapping.Row, posted string) mapping.Owner {
-	owner := mapping.Owner(posted)
-	switch owner {
-	case old.HasLastWord():
-		turned := (old.Direction == mapping.ToSource) != (row.Direction == mapping.ToSource)
-		if turned && row.Direction != mapping.Both && owner == (mapping.Row{Direction: old.Direction}).HasLastWord() {
-			return ""
-		}
-		if turned && old.Owner == "" {
-			return owner // what was left unsaid means another side now
-		}
-		return old.Owner
-	case mapping.OwnerSource, mapping.OwnerTarget, mapping.OwnerNewest, mapping.OwnerOnlyIfEmpty, mapping.OwnerAsk:
-		return owner
-	}
-	return old.Owner
+	return row.Owned(old, mapping.Owner(form.Policy))
 }
 
 func stepOf(t mappingui.TransformForm) mapping.Step {
@@ -388,53 +301,10 @@ func withRoom(row mapping.Row) mapping.Row {
 }
 
 // wrong is what keeps a row from being saved: per transform and setting, or about the whole row.
-type wrong []wrongAt
-
-type wrongAt struct {
-	back    bool // a transform of the way back
-	step    int  // -1: the whole row
-	param   string
-	message string
-}
+type wrong []mapping.Fault
 
 func (w wrong) onlyStep(back bool, i int) bool {
-	return !slices.ContainsFunc(w, func(at wrongAt) bool { return at.back != back || at.step != i || at.param == "" })
-}
-
-// wrongIn checks a row before it is saved: every transform for itself, then the row as a whole.
-func (s *scoped) wrongIn(d desk, row mapping.Row) wrong {
-	var out wrong
-	locale := d.a.Definition.Locale()
-	check := func(back bool, steps []mapping.Step) {
-		for i, st := range steps {
-			if err := st.Check(locale); err != nil {
-				out = append(out, wrongAt{back, i, err.Param, err.Message})
-			}
-		}
-	}
-	check(false, row.Steps)
-	check(true, row.Back)
-	if len(out) > 0 {
-		return out
-	}
-	// The other rows are left out: what is wrong with them is no reason to refuse this one.
-	alone := mapping.Mapping{Source: d.a.Definition.Mapping.Source, Target: d.a.Definition.Mapping.Target, Rows: []mapping.Row{row}}
-	_, problems := alone.Compile(d.source.schema, d.target.schema, locale)
-	if row.Direction.ToSource() {
-		_, back := alone.Flipped().Compile(d.target.schema, d.source.schema, locale)
-		problems = append(problems, back...)
-	}
-	told := map[string]bool{}
-	for _, p := range problems {
-		if p.RowID == row.ID && p.Severity == mapping.Error && !told[p.Code] {
-			told[p.Code] = true
-			out = append(out, wrongAt{false, -1, "", joinSentences(p.Message, p.Suggestion)})
-		}
-	}
-	if other := s.taken(d, row); len(out) == 0 && other != "" {
-		out = append(out, wrongAt{false, -1, "", joinSentences(other, "Edit or remove that one first.")})
-	}
-	return out
+	return !slices.ContainsFunc(w, func(f mapping.Fault) bool { return f.Back != back || f.Step != i || f.Param == "" })
 }
 
 // typed shows the editor open with what a person has typed, and what is wrong with it.
@@ -451,21 +321,21 @@ func (s *scoped) typed(v *mappingui.View, d desk, row mapping.Row, bad wrong) {
 	}
 	shown := rowView(row)
 	shown.Open = true
-	for _, at := range bad {
+	for _, f := range bad {
 		list := shown.Transforms
-		if at.back {
+		if f.Back {
 			list = shown.Back.Transforms
 		}
 		var params []mappingui.Param
-		if at.step >= 0 && at.step < len(list) {
-			params = list[at.step].Params
+		if f.Step >= 0 && f.Step < len(list) {
+			params = list[f.Step].Params
 		}
-		i := slices.IndexFunc(params, func(p mappingui.Param) bool { return p.Name == at.param })
+		i := slices.IndexFunc(params, func(p mappingui.Param) bool { return p.Name == f.Param })
 		if i < 0 {
-			shown.Error = joinSentences(shown.Error, at.message)
+			shown.Error = joinSentences(shown.Error, f.Error())
 			continue
 		}
-		params[i].Error = at.message
+		params[i].Error = f.Message
 	}
 	*here = *shown
 }

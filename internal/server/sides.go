@@ -33,12 +33,7 @@ type end struct {
 
 func (e end) side() ui.Side { return side(e.Provider) }
 
-func (e end) label(key string) string {
-	if f, ok := e.schema.Field(key); ok && f.Label != "" {
-		return f.Label
-	}
-	return key
-}
+func (e end) label(key string) string { return e.schema.LabelOf(key) }
 
 // desk is an automation laid out for its pages: both sides described and the definition compiled against them.
 type desk struct {

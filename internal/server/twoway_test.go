@@ -179,9 +179,9 @@ func TestARowBackIsAddedBesideTheRowThere(t *testing.T) {
 		"nothing to fill":   {"city", "", "Choose the field to fill"},
 		"no such source":    {"city", "nope", "The field “nope” does not exist in the Gleap contact"},
 		"no such target":    {"nope", "name", "The field “nope” does not exist in the HighLevel contact"},
-		"filled already":    {"email", "customData.plan", "Plan is filled from the HighLevel contact by another row already."},
+		"filled already":    {"email", "customData.plan", "Plan is filled from the HighLevel contact by another row already"},
 		"only to be read":   {"city", "seen", "Last seen can only be read"},
-		"a row of its own ": {"city", "customData.plan", "Plan is filled from the HighLevel contact by another row already."},
+		"a row of its own ": {"city", "customData.plan", "Plan is filled from the HighLevel contact by another row already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.post("/rows", form("direction", "to_source", "target", tc.target, "fills", tc.fills)).is(http.StatusUnprocessableEntity).says("main", tc.words)
@@ -290,7 +290,7 @@ func TestTwoFieldsThatAreJoinedLeadBothWays(t *testing.T) {
 		t.Errorf("%q", back)
 	}
 	// A field it fills is nobody else's.
-	w.post("/rows", form("direction", "to_source", "target", "city", "fills", "name")).is(http.StatusUnprocessableEntity).says(".notice", "Name is filled from the HighLevel contact by another row already.")
+	w.post("/rows", form("direction", "to_source", "target", "city", "fills", "name")).is(http.StatusUnprocessableEntity).says(".notice", "Name is filled from the HighLevel contact by another row already")
 }
 
 // TestConnectingAnewKeepsARowThatLeadsBothWaysValid: a source that tells no way back turns the row one way, and says so.
