@@ -58,6 +58,7 @@ func commands() []command {
 		{"set", "AUTOMATION [--changes N] [--deletes unlink] …", "what an automation may do: brakes, deletes, first meeting", setCommand},
 		{"keys", "AUTOMATION [--add SOURCE=TARGET] [--remove SOURCE=TARGET] [--first SOURCE=TARGET] [--fields]", "by which fields records are recognised on the other side", keysCommand},
 		{"rows", "AUTOMATION [--add SOURCE=TARGET | --row ROW] [--direction forth|back|both] [--owner highlevel|gleap|newest|only_if_empty|ask] [--remove ROW] [--fields] [--json]", "which field fills which, which way, and who has the last word", rowsCommand},
+		{"rule", "AUTOMATION [--on created,updated] [--add \"FIELD COMPARISON VALUE\" [--group all|any]] [--match all|any] [--into GROUP] [--remove ID] [--fields] [--json]", "what makes it look, and its conditions", ruleCommand},
 		{"versions", "AUTOMATION [--diff 3,5 | --try N | --back N | --try-next | --live | --discard]", "what was saved, what differs, what it would do otherwise; go back; put live what is not yet", versionsCommand},
 		{"why", "NAME|EMAIL|ID [--json]", "why a record did, or did not, sync: what arrived, what was decided, what was written", whyCommand},
 		{"person", "export|erase NAME|EMAIL|ID [--yes]", "give out, or forget, all that is kept about one person", personCommand},

@@ -7,7 +7,7 @@ import "testing"
 var commandsOnRecord = map[string]string{
 	"serve": "changes nothing by itself; what pages do is written down by them", "work": "carries out what was asked for elsewhere",
 	"migrate": "database.migrate", "plan": "plan.create", "apply": "plan.apply", "plans": "plan.pause, plan.resume, plan.cancel, plan.apply", "fill": "plan.create",
-	"switch": "automation.state", "set": "automation.save", "keys": "automation.save", "rows": "automation.save", "versions": "automation.save", "undo": "undo.create", "decide": "review.decide, automation.save",
+	"switch": "automation.state", "set": "automation.save", "keys": "automation.save", "rows": "automation.save", "rule": "automation.save", "versions": "automation.save", "undo": "undo.create", "decide": "review.decide, automation.save",
 	"person": "export, personal_data.erase", "secrets": "secrets.rotate", "users": "account.password, account.second_factor",
 	"drift": "only reads", "automations": "only reads", "why": "only reads", "reviews": "only reads", "doctor": "only reads", "version": "only reads",
 	"simulate": "works on worlds of its own", "twin": "is another program's data",

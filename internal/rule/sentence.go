@@ -1,6 +1,10 @@
 package rule
 
-import "crosswalk/internal/record"
+import (
+	"strings"
+
+	"crosswalk/internal/record"
+)
 
 // PartKind says what a piece of the sentence is.
 type PartKind string
@@ -20,6 +24,17 @@ type Part struct {
 
 // Sentence reads the rule aloud. The empty rule says nothing.
 func (r Rule) Sentence(schema record.Schema) []Part { return sentence(r.Root, schema, true) }
+
+// Read is the sentence in one string.
+func (r Rule) Read(schema record.Schema) string {
+	parts := r.Sentence(schema)
+	words := make([]string, len(parts))
+	for i, p := range parts {
+		words[i] = p.Text
+	}
+	text := strings.Join(words, " ")
+	return strings.ReplaceAll(strings.ReplaceAll(text, "( ", "("), " )", ")")
+}
 
 func sentence(n Node, schema record.Schema, top bool) []Part {
 	if !n.IsGroup() {

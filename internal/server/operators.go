@@ -2,7 +2,6 @@ package server
 
 import (
 	"strconv"
-	"strings"
 
 	"crosswalk/internal/rule"
 	"crosswalk/web/automationui"
@@ -12,17 +11,10 @@ import (
 // The rule builder's tree and the rule are the same shape; only the root differs, which the form always shows
 // as a group. Operators travel under the rule's own names (a test holds the form's list to that).
 
-// ruleOf reads the form's tree. Inner groups without a condition are left out: asking nothing, they would let
-// everything through an “or”.
-func ruleOf(g automationui.Group) rule.Rule {
-	root, _ := groupNode(g)
-	if len(root.Nodes) == 0 {
-		return rule.Rule{}
-	}
-	return rule.Rule{Root: root}.Numbered()
-}
+// ruleOf reads the form's tree.
+func ruleOf(g automationui.Group) rule.Rule { return rule.Rule{Root: groupNode(g)}.Tidy() }
 
-func groupNode(g automationui.Group) (rule.Node, bool) {
+func groupNode(g automationui.Group) rule.Node {
 	n := rule.Node{Op: rule.And}
 	if g.Any {
 		n.Op = rule.Or
@@ -30,18 +22,12 @@ func groupNode(g automationui.Group) (rule.Node, bool) {
 	for _, inner := range g.Nodes {
 		switch {
 		case inner.Condition != nil:
-			c := rule.Node{Field: inner.Condition.Field, Operator: inner.Condition.Op}
-			if op, ok := rule.FindOperator(c.Operator); !ok || op.NeedsValue {
-				c.Value = strings.TrimSpace(inner.Condition.Value)
-			}
-			n.Nodes = append(n.Nodes, c)
+			n.Nodes = append(n.Nodes, rule.Node{Field: inner.Condition.Field, Operator: inner.Condition.Op, Value: inner.Condition.Value})
 		case inner.Group != nil:
-			if group, ok := groupNode(*inner.Group); ok {
-				n.Nodes = append(n.Nodes, group)
-			}
+			n.Nodes = append(n.Nodes, groupNode(*inner.Group))
 		}
 	}
-	return n, len(n.Nodes) > 0
+	return n
 }
 
 // groupOf shows a rule in the form.

@@ -376,9 +376,9 @@ func areaLine(d desk, area automation.Area, def automation.Definition) string {
 func areaWords(d desk, area automation.Area, def automation.Definition) string {
 	switch area {
 	case automation.AreaTrigger:
-		return "It looks when the " + d.source.schema.Label + " is " + eventWords(def.Trigger.On)
+		return "It looks when the " + d.source.schema.Label + " is " + automation.TriggerWords(def.Trigger.On)
 	case automation.AreaRule:
-		if words := ruleWords(def.Rule.Sentence(d.source.schema)); words != "" {
+		if words := def.Rule.Read(d.source.schema); words != "" {
 			return words
 		}
 		return "no conditions"

@@ -2,13 +2,11 @@ package server
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
-	"crosswalk/internal/provider"
 	"crosswalk/internal/rule"
 	"crosswalk/web/automationui"
 	"crosswalk/web/ui"
@@ -27,7 +25,7 @@ func (s *scoped) sentence(d desk) []automationui.Part {
 	}
 	parts := []automationui.Part{
 		{Text: "When " + article(what) + " "}, {Text: what, Side: from, Strong: true},
-		{Text: " is "}, {Text: eventWords(def.Trigger.On), Strong: true, Href: when},
+		{Text: " is "}, {Text: automation.TriggerWords(def.Trigger.On), Strong: true, Href: when},
 		{Text: " in "}, {Text: s.providerName(d.source.Provider), Side: from, Strong: true},
 	}
 	if def.TwoWay() {
@@ -73,30 +71,6 @@ func article(noun string) string {
 		return "an"
 	}
 	return "a"
-}
-
-// eventWords joins what can happen: "created or updated".
-func eventWords(on []string) string {
-	var words []string
-	for _, c := range []provider.Change{provider.Created, provider.Updated, provider.Deleted} {
-		if slices.Contains(on, string(c)) {
-			words = append(words, string(c))
-		}
-	}
-	if len(words) == 0 {
-		return "never looked at"
-	}
-	return strings.Join(words, " or ")
-}
-
-// ruleWords reads a rule aloud in one string.
-func ruleWords(parts []rule.Part) string {
-	words := make([]string, 0, len(parts))
-	for _, p := range parts {
-		words = append(words, p.Text)
-	}
-	text := strings.Join(words, " ")
-	return strings.ReplaceAll(strings.ReplaceAll(text, "( ", "("), " )", ")")
 }
 
 // automationItem is an automation in a list. What cannot be found out is left out.

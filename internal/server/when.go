@@ -10,18 +10,10 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
-	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 	"crosswalk/web/automationui"
 	"crosswalk/web/ui"
 )
-
-// eventChoices are what can make an automation look, as the form offers it.
-var eventChoices = [][]string{
-	{string(provider.Created), string(provider.Updated)},
-	{string(provider.Created)},
-	{string(provider.Updated)},
-}
 
 func (s *scoped) whenPage(c echo.Context) error {
 	d, err := s.opened(c)
@@ -48,11 +40,11 @@ func (s *scoped) whenView(c echo.Context, d desk) automationui.WhenView {
 	def := d.a.Definition
 	v := automationui.WhenView{Builder: s.head(d, automationui.When), Event: strings.Join(def.Trigger.On, ","), Rule: groupOf(def.Rule)}
 	what := d.source.schema.Label
-	for _, on := range eventChoices {
-		v.Events = append(v.Events, ui.Option{Value: strings.Join(on, ","), Label: "A " + what + " is " + eventWords(on)})
+	for _, on := range automation.TriggerChoices() {
+		v.Events = append(v.Events, ui.Option{Value: strings.Join(on, ","), Label: "A " + what + " is " + automation.TriggerWords(on)})
 	}
 	if !slices.ContainsFunc(v.Events, func(o ui.Option) bool { return o.Value == v.Event }) {
-		v.Events = append(v.Events, ui.Option{Value: v.Event, Label: "A " + what + " is " + eventWords(def.Trigger.On)})
+		v.Events = append(v.Events, ui.Option{Value: v.Event, Label: "A " + what + " is " + automation.TriggerWords(def.Trigger.On)})
 	}
 	v.Fields = fieldOptions(d.source.schema)
 	v.Problems = append(v.Problems, complain(v.Rule, d.compiled.RuleProblems)...)
@@ -104,13 +96,13 @@ func (s *scoped) whenSave(c echo.Context) error {
 	chosen := ruleOf(tree)
 	mine := func(def automation.Definition) automation.Definition {
 		def.Rule = chosen
-		if on, ok := eventsOf(event); ok {
+		if on, ok := automation.ReadTrigger(event); ok {
 			def.Trigger.On = on
 		}
 		return def
 	}
 	next := d.with(mine(a.Definition))
-	if _, ok := eventsOf(event); !ok && event != strings.Join(a.Definition.Trigger.On, ",") {
+	if _, ok := automation.ReadTrigger(event); !ok && event != strings.Join(a.Definition.Trigger.On, ",") {
 		v := s.unsavedWhen(c, d, tree, "", false)
 		v.Problems = append(v.Problems, ui.Problem{Title: "Choose what makes it look", Detail: "The event that was sent is none of the choices. Nothing was saved.", Code: "event"})
 		return s.showWhen(c, problemStatus, v)
@@ -123,7 +115,7 @@ func (s *scoped) whenSave(c echo.Context) error {
 		v.Problems = append(v.Problems, ui.Problem{Title: "The conditions cannot be checked now", Detail: s.providerName(d.source.Provider) + " has to be asked which fields there are, and it cannot be at the moment. Nothing was saved.", Next: "Connect it, or try again in a moment.", Code: "unchecked"})
 		return s.showWhen(c, problemStatus, v)
 	}
-	_, err = s.save(c, a, next.a.Definition, whenNote(a.Definition, next.a.Definition))
+	_, err = s.save(c, a, next.a.Definition, automation.WhenNote(a.Definition, next.a.Definition))
 	if errors.Is(err, engine.ErrConflict) {
 		newest, err := s.fresh(c.Request().Context(), a.ID)
 		if err != nil {
@@ -147,7 +139,7 @@ func (s *scoped) whenSave(c echo.Context) error {
 func (s *scoped) unsavedWhen(c echo.Context, d desk, tree automationui.Group, event string, complaints bool) automationui.WhenView {
 	def := d.a.Definition
 	def.Rule = ruleOf(tree)
-	if on, ok := eventsOf(event); ok {
+	if on, ok := automation.ReadTrigger(event); ok {
 		def.Trigger.On = on
 	}
 	edited := d.with(def)
@@ -169,23 +161,4 @@ func (s *scoped) unsavedWhen(c echo.Context, d desk, tree automationui.Group, ev
 		v.Verdict = nil
 	}
 	return v
-}
-
-func eventsOf(value string) ([]string, bool) {
-	for _, on := range eventChoices {
-		if strings.Join(on, ",") == value {
-			return on, true
-		}
-	}
-	return nil, false
-}
-
-func whenNote(before, after automation.Definition) string {
-	if slices.Equal(before.Trigger.On, after.Trigger.On) {
-		return "changed the conditions"
-	}
-	if same(automation.Definition{Rule: before.Rule}, automation.Definition{Rule: after.Rule}) {
-		return "changed what makes it look"
-	}
-	return "changed what makes it look, and the conditions"
 }
