@@ -111,9 +111,16 @@ func switchCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	defer h.close()
-	act := h.act(ctx, a.Workspace, people.AuditAutomationState, string(a.ID), a.Name, string(a.State), words[0])
-	switch to := automation.State(words[0]); {
+	return h.switchTo(ctx, c, a, automation.State(words[0]))
+}
+
+func (h *house) switchTo(ctx context.Context, c *call, a automation.Automation, to automation.State) (err error) {
+	act := h.act(ctx, a.Workspace, people.AuditAutomationState, string(a.ID), a.Name, string(a.State), string(to))
+	switch {
 	case to == automation.On && a.State == automation.Paused:
+		if err := h.fit(ctx, a); err != nil {
+			return fmt.Errorf("not switched on: %w", err)
+		}
 		err = h.store.ResumeAutomation(act, a.ID)
 	case to == automation.Paused && a.State != automation.Draft:
 		err = h.store.SetState(act, a.ID, automation.Paused, "")
@@ -121,12 +128,12 @@ func switchCommand(ctx context.Context, c *call) error {
 	case a.State == automation.Draft:
 		return errors.New("it has never been on: switch it on from its page, where everything it needs is checked")
 	default:
-		return fmt.Errorf("%q is neither on nor paused", words[0])
+		return fmt.Errorf("%q is neither on nor paused", to)
 	}
 	if err != nil {
 		return err
 	}
-	if words[0] == string(automation.On) {
+	if to == automation.On {
 		fmt.Fprintln(c.Out, "It is on. What was held is carried now, and its brakes count from here.")
 		p, ok, err := h.store.PausedPopulation(ctx, a.ID)
 		if err != nil || !ok {
@@ -320,21 +327,30 @@ func versionsCommand(ctx context.Context, c *call) error {
 	return nil
 }
 
-// putLive makes the version that waits count. What can never work is refused, as on the page.
-func (h *house) putLive(ctx context.Context, c *call, a automation.Automation) error {
-	tried, err := h.definitions.Try(ctx, a.Edited())
+// fit says what keeps a definition from being worked by: what the page asks before it switches on or puts live.
+func (h *house) fit(ctx context.Context, a automation.Automation) error {
+	tried, err := h.definitions.Try(ctx, a)
 	if err != nil {
 		return fmt.Errorf("ask the accounts which fields there are: %w", err)
 	}
 	if why := tried.Unfit(); why != "" {
-		return fmt.Errorf("version %d is not put live: %s", a.Next.Number, why)
+		return errors.New(why)
+	}
+	return nil
+}
+
+// putLive makes the version that waits count. What can never work is refused, as on the page.
+func (h *house) putLive(ctx context.Context, c *call, a automation.Automation) error {
+	if err := h.fit(ctx, a.Edited()); err != nil {
+		return fmt.Errorf("version %d is not put live: %w", a.Next.Number, err)
 	}
 	note := fmt.Sprintf("version %d: put live", a.Next.Number)
 	descriptors := h.providers.descriptors()
 	if err := engine.WatchFromNow(ctx, h.store, descriptors, a.ID, engine.WatchedAnew(a.Definition, a.Next.Definition, descriptors), time.Now()); err != nil {
 		return err
 	}
-	if a, err = h.store.PutLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Next.Number); err != nil {
+	a, err := h.store.PutLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Next.Number)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Out, "Version %d is live, and counts from the next event.\n", a.Version)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/mapping"
@@ -74,27 +73,6 @@ func compileOneWay(a automation.Automation, d automation.Definition, source, tar
 	}
 	c.program, c.MappingProblems = d.Mapping.Compile(c.Source, c.Target, c.locale)
 	return c
-}
-
-// Unfit says why a definition cannot be carried out as it is, or nothing.
-func (c *Compiled) Unfit() string {
-	if len(c.Def.Mapping.Rows) == 0 {
-		return "Nothing is mapped."
-	}
-	for _, p := range c.MappingProblems {
-		if p.Severity == mapping.Error {
-			return strings.TrimSpace(p.Message + " " + p.Suggestion)
-		}
-	}
-	for _, p := range c.RuleProblems {
-		return strings.TrimSpace(p.Message + " " + p.Suggestion)
-	}
-	for _, p := range c.KeyProblems() {
-		if p.Key == EveryKey {
-			return strings.TrimSpace(p.Message + " " + p.Suggestion)
-		}
-	}
-	return ""
 }
 
 // TwoWay reports whether changes of the target are carried to the source.

@@ -11,7 +11,6 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
-	"crosswalk/internal/mapping"
 	"crosswalk/web/automationui"
 	"crosswalk/web/ui"
 )
@@ -42,7 +41,7 @@ func (s *scoped) liveView(c echo.Context, d desk) (automationui.LiveView, error)
 	for _, e := range []end{d.source, d.target} {
 		v.Checks = append(v.Checks, accountCheck(s.providerName(e.Provider), e))
 	}
-	v.Checks = append(v.Checks, s.mappingCheck(d), keysCheck(d), ruleCheck(d))
+	v.Checks = append(v.Checks, mappingCheck(d), keysCheck(d), ruleCheck(d))
 	dry, err := s.dryRunCheck(c, d)
 	if err != nil {
 		return v, err
@@ -81,26 +80,14 @@ func accountCheck(name string, e end) automationui.Check {
 	return check
 }
 
-func (s *scoped) mappingCheck(d desk) automationui.Check {
+func mappingCheck(d desk) automationui.Check {
 	check := automationui.Check{
 		Title: "The fields are mapped", Text: filledWords(d),
 		OK: true, Href: "/automations/" + string(d.a.ID) + "/map", HrefLabel: "Map",
 	}
-	switch {
-	case len(d.a.Definition.Mapping.Rows) == 0:
-		check.OK, check.Text = false, "Nothing is mapped yet."
-	case !d.known():
-		// Whether the fields exist cannot be told while an account does not answer; that is said above.
-	default:
-		for _, p := range d.compiled.MappingProblems {
-			if p.Severity == mapping.Error {
-				check.OK, check.Text = false, p.Message+" "+p.Suggestion
-				return check
-			}
-		}
-		if words := s.needsOneOf(d); words != "" {
-			check.OK, check.Text = false, words
-		}
+	// Whether the fields exist cannot be told while an account does not answer; that is said above.
+	if words := d.compiled.UnfitMapping(); words != "" && (d.known() || len(d.a.Definition.Mapping.Rows) == 0) {
+		check.OK, check.Text = false, words
 	}
 	return check
 }
@@ -145,9 +132,8 @@ func ruleCheck(d desk) automationui.Check {
 	if d.a.Definition.Rule.IsEmpty() {
 		check.Text = "There are none, so every record passes."
 	}
-	if d.source.known && len(d.compiled.RuleProblems) > 0 {
-		p := d.compiled.RuleProblems[0]
-		check.OK, check.Text = false, p.Message+" "+p.Suggestion
+	if words := d.compiled.UnfitRule(); words != "" && d.source.known {
+		check.OK, check.Text = false, words
 	}
 	return check
 }

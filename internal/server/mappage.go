@@ -109,7 +109,7 @@ func (s *scoped) mapView(c echo.Context, d desk) (mappingui.View, error) {
 			v.Problems = append(v.Problems, ui.Problem{Tone: toneOf(p.Severity), Title: p.Message, Next: p.Suggestion, Code: p.Code})
 		}
 	}
-	if missing := s.needsOneOf(d); missing != "" {
+	if missing := d.compiled.Lacking(); d.known() && missing != "" {
 		v.Problems = append(v.Problems, ui.Problem{Tone: ui.Warn, Title: missing, Next: "Connect a field to one of them.", Code: "needs_one_of"})
 	}
 	return v, nil
@@ -127,42 +127,6 @@ func toneOf(sev mapping.Severity) ui.Tone {
 		return ui.Warn
 	}
 	return ui.Stop
-}
-
-// needsOneOf says when a create would always be refused, or nothing.
-func (s *scoped) needsOneOf(d desk) string {
-	def := d.a.Definition
-	if words := lacking(d.target, def.Create, d.compiled.NeedsOneOf, def.Mapping); words != "" {
-		return words
-	}
-	return lacking(d.source, def.CreateSource && def.TwoWay(), d.source.object.CreateNeedsOneOf, def.Mapping.Flipped())
-}
-
-// lacking says that a side makes records of which nothing fills a field they need.
-func lacking(e end, creates bool, need []string, m mapping.Mapping) string {
-	if !creates || len(need) == 0 || !e.known {
-		return ""
-	}
-	labels := make([]string, 0, len(need))
-	for _, key := range need {
-		if _, ok := m.RowFor(key); ok {
-			return ""
-		}
-		if _, ok := e.schema.Field(key); ok {
-			labels = append(labels, e.label(key))
-		}
-	}
-	if len(labels) == 0 {
-		return ""
-	}
-	return "A new " + e.schema.Label + " needs " + orList(labels) + ", and nothing fills it."
-}
-
-func orList(labels []string) string {
-	if len(labels) < 2 {
-		return strings.Join(labels, "")
-	}
-	return strings.Join(labels[:len(labels)-1], ", ") + " or " + labels[len(labels)-1]
 }
 
 func sourcesOf(d desk, sample record.Fields, unseen error) []mappingui.Source {
