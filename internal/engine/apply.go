@@ -183,10 +183,14 @@ func (x *execution) carryOut(ctx context.Context, c *Compiled, p automation.Plan
 			x.run.Target = answer.Ref
 			change.After = c.allOf(change.After, answer)
 		}
+		was := in.Target
 		if side == automation.SourceSide {
-			done.Source = &answer
+			was, done.Source = &in.Source, &answer
 		} else {
 			done.Target = &answer
+		}
+		if x.wrote != nil && p.Outcome != automation.Delete {
+			x.wrote(was, answer, change.AnsweredAt)
 		}
 		x.step(automation.Step{Kind: automation.StepWrite, OK: true, Title: written(c, p, side)})
 		end := Finish{Change: &change}

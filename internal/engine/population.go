@@ -143,7 +143,7 @@ type sweep struct {
 	looks  int       // how many of them one by one
 	claims *claims   // what the source is known by; nil: not listed for it
 	old    *Compiled // the version that is compared with; nil: none
-	looked lookout
+	looked *lookouts
 	linked int  // pairs that were linked when a fill began
 	braked bool // a fill met a record that its share does not allow
 	claim  *claim

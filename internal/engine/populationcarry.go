@@ -304,23 +304,28 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 	}
 	borrows[s.c.Def.Source] = borrows[s.c.Def.Source] || len(s.c.SourceObject.Borrows(s.c.Def.Reads(automation.SourceSide))) > 0
 	// What a listing told of borrowed fields may have been as old as the overlap allows, so it is always brought up to date.
-	if s.Reconciler.Now().Sub(s.looked.last) < current && !borrows[s.c.Def.Source] && !borrows[s.c.Def.Target] {
+	now, before := s.Reconciler.Now(), int(s.reads.Load())
+	if !s.looked.due(now, len(records)) && !borrows[s.c.Def.Source] && !borrows[s.c.Def.Target] {
 		return records, nil
 	}
-	since := s.looked.since(s.Reconciler.Now())
 	// Most of the news are our own writes of the last minutes, and only those of the records at hand are kept.
 	news := make(map[record.Ref]*record.Record, len(records))
 	for _, r := range records {
 		news[r.Ref] = nil
 	}
-	var dated []automation.Endpoint
+	var dated []automation.Side
 	if !s.undatedTarget {
-		dated = append(dated, s.c.Def.Target)
+		dated = append(dated, automation.TargetSide)
 	}
 	if !s.undatedSource {
-		dated = append(dated, s.c.Def.Source)
+		dated = append(dated, automation.SourceSide)
 	}
-	for _, end := range dated {
+	for _, side := range dated {
+		end, lookout := s.c.Def.Target, s.looked.at[side]
+		if side == automation.SourceSide {
+			end = s.c.Def.Source
+		}
+		since := lookout.since(now)
 		client, err := s.Reconciler.Gateway.Client(ctx, end.Connection)
 		if err != nil {
 			return nil, err
@@ -334,10 +339,11 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 				if !borrows[end] && !r.UpdatedAt.IsZero() && r.UpdatedAt.Before(since) {
 					continue
 				}
+				lookout.shows(r)
 				if _, asked := news[r.Ref]; asked {
 					news[r.Ref] = &r
 				}
-				if end.Connection == s.c.Def.Target.Connection && end.Object == s.c.Def.Target.Object {
+				if side == automation.TargetSide {
 					if err := s.known.add(s.c, r); err != nil {
 						return nil, err
 					}
@@ -356,6 +362,7 @@ func (s *sweep) refresh(ctx context.Context, records []record.Record, fromTarget
 			}
 		}
 	}
+	s.looked.done(now, int(s.reads.Load())-before)
 	out := make([]record.Record, len(records))
 	for i, r := range records {
 		out[i] = r
@@ -624,11 +631,20 @@ func (s *sweep) look(ctx context.Context, ref record.Ref) look {
 // write carries one record's plan out as a run of its own: no more than was shown, where something was.
 func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget bool, shown *automation.Plan, res *ItemResult) {
 	x := s.execution(r.Ref)
-	x.run.ID, x.run.Title, x.shown, x.once = res.Run, r.Title, shown, s.a.State == automation.Draft
+	x.run.ID, x.run.Title, x.shown, x.once, x.wrote = res.Run, r.Title, shown, s.a.State == automation.Draft, s.wrote
 	res.State, res.again = s.written(ctx, x, r, at, fromTarget)
 	if res.State == ItemMoved && x.moved != nil {
 		res.Plan = x.moved
 	}
+}
+
+// wrote tells the lookout of the side what was just written there.
+func (s *sweep) wrote(before *record.Record, answer record.Record, at time.Time) {
+	var was time.Time
+	if before != nil {
+		was = before.UpdatedAt
+	}
+	s.looked.at[s.c.side(answer.Ref)].wrote(was, answer, at)
 }
 
 func (s *sweep) written(ctx context.Context, x *execution, r record.Record, at found, fromTarget bool) (state ItemState, again time.Duration) {

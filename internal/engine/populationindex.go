@@ -230,7 +230,7 @@ func (s *sweep) index(ctx context.Context) error {
 		s.families, s.undatedTarget = &families{of: map[record.Ref]*family{}}, true
 	}
 	s.known = newCounterparts(s.scratch, s.old)
-	s.looked = lookout{last: s.Reconciler.Now()}
+	s.looked = newLookouts(s.c, s.Reconciler.Now())
 	if s.families != nil {
 		return nil
 	}

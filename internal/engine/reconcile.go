@@ -119,6 +119,8 @@ type execution struct {
 	shown *automation.Plan
 	// moved is what is planned by now where that is more than was shown.
 	moved *automation.Plan
+	// wrote is told of every record that was written, as it was before and as it was answered; nil: nobody minds.
+	wrote func(before *record.Record, answer record.Record, at time.Time)
 	// once: nobody tries again.
 	once bool
 	// linking is off for test payloads: they have no record to link.
