@@ -226,19 +226,19 @@ func setCommand(ctx context.Context, c *call) error {
 		return nil
 	}
 	if works.Next != nil && answersBrake(works, d) {
-		if err := limits(&works.Definition.Limits); err != nil {
-			return err
+		raised := func(def automation.Definition) automation.Definition {
+			_ = limits(&def.Limits) // what was given has been read once already
+			return def
 		}
 		const note = "raised the limit"
-		saved, err := h.store.SaveLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, works.Definition, &d, commandLine, note)
+		saved, err := h.store.SaveLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, raised, commandLine, note)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(c.Out, "Saved as version %d, which counts at once, and in the changes that are not live yet. To let it go on: crosswalk switch %s on\n", saved.Version, a.ID)
 		return nil
 	}
-	const note = "changed what it may do"
-	if a, err = h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, d, commandLine, note); err != nil {
+	if a, err = h.saveEdit(ctx, a, d, "changed what it may do"); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Out, "Saved as version %s\n", savedAs(a))
@@ -246,6 +246,15 @@ func setCommand(ctx context.Context, c *call) error {
 		fmt.Fprintf(c.Out, "    %s\n", s)
 	}
 	return nil
+}
+
+// saveEdit saves an edit of the automation as it is edited. What a paused one watches because of it counts from now on.
+func (h *house) saveEdit(ctx context.Context, a automation.Automation, d automation.Definition, note string) (automation.Automation, error) {
+	saved, err := h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, d, commandLine, note)
+	if err != nil || saved.Next != nil {
+		return saved, err
+	}
+	return saved, engine.WatchSaved(ctx, h.store, h.providers.descriptors(), a.Definition, saved, time.Now())
 }
 
 // answersBrake reports that other brakes, and nothing else, are wanted for an automation that a brake holds: as on the page
@@ -257,7 +266,11 @@ func answersBrake(a automation.Automation, wanted automation.Definition) bool {
 
 // savedAs names the version that was just saved, and says what to do where it waits.
 func savedAs(a automation.Automation) string {
-	if a.Next == nil {
+	switch {
+	case a.Next != nil:
+	case a.State == automation.Paused:
+		return strconv.Itoa(a.Version) + ", which counts once it goes on: crosswalk switch " + string(a.ID) + " on"
+	default:
 		return strconv.Itoa(a.Version) + "."
 	}
 	return fmt.Sprintf("%d, which is not live yet. crosswalk versions %s --try-next shows what it would do otherwise than now; --live makes it count, --discard throws it away.", a.Next.Number, a.ID)
@@ -302,7 +315,7 @@ func versionsCommand(ctx context.Context, c *call) error {
 			return err
 		}
 		note := fmt.Sprintf("went back to version %d", *back)
-		if a, err = h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Edited().Version), note), a.ID, a.Edited().Version, v.Definition, commandLine, note); err != nil {
+		if a, err = h.saveEdit(ctx, a.Edited(), v.Definition, note); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.Out, "As version %d was: saved as version %s\n", *back, savedAs(a))

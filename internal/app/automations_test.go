@@ -294,6 +294,27 @@ func TestARaisedBrakeDoesNotWaitWithOtherChanges(t *testing.T) {
 	say("switch contacts on", "It is on.")
 }
 
+// What a paused automation watches since an edit counts from then on, as on the page.
+func TestAnEditOfAPausedAutomationWatchesFromNow(t *testing.T) {
+	t.Parallel()
+	env, open := shop(t)
+	old := time.Now().Add(-24 * time.Hour)
+	open(func(st *store.Store) {
+		if err := errors.Join(st.SetState(t.Context(), "au_1", automation.Paused, ""), st.SavePollCursor(t.Context(), engine.PollCursor{Connection: "cn_hl", Object: record.Contact, Since: old})); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if code, out, err := command(t, env, "set", "contacts", "--deletes", "unlink"); code != 0 || !strings.Contains(out, "which counts once it goes on: crosswalk switch au_1 on") {
+		t.Fatalf("%d\n%s%s", code, out, err)
+	}
+	open(func(st *store.Store) {
+		cursor, _, err := st.PollCursor(t.Context(), "cn_hl", record.Contact)
+		if err != nil || time.Since(cursor.Since) > time.Hour {
+			t.Errorf("changes count from %v, %v", cursor.Since, err)
+		}
+	})
+}
+
 // What can be chosen and looked for on a plan's page can be chosen and looked for here too.
 func TestAPlanIsSearchedAndCarriedOutInPartOnTheCommandLine(t *testing.T) {
 	t.Parallel()

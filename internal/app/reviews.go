@@ -126,9 +126,9 @@ func decideCommand(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	def, settled := a.Definition, []automation.FieldPlan(nil)
+	var settled []automation.FieldPlan
 	if *always {
-		if def, settled = a.Definition.Always(r.Plan.Asks(), d.Choices); len(settled) == 0 {
+		if _, settled = a.Definition.Always(r.Plan.Asks(), d.Choices); len(settled) == 0 {
 			return errors.New("--always goes with --take source or --take target, where that side has not the last word already")
 		}
 	}
@@ -137,12 +137,11 @@ func decideCommand(ctx context.Context, c *call) error {
 	}
 	if len(settled) > 0 {
 		const note = "decided for good"
-		var next *automation.Definition
-		if a.Next != nil { // it counts at once, and what waits does not take it back
-			changed, _ := a.Next.Definition.Always(r.Plan.Asks(), d.Choices)
-			next = &changed
+		forGood := func(def automation.Definition) automation.Definition {
+			def, _ = def.Always(r.Plan.Asks(), d.Choices)
+			return def
 		}
-		if _, err := h.store.SaveLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Edited().Version), note), a.ID, a.Edited().Version, def, next, commandLine, note); err != nil {
+		if _, err := h.store.SaveLive(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Edited().Version), note), a.ID, a.Edited().Version, forGood, commandLine, note); err != nil {
 			return fmt.Errorf("it is decided, but not for good: %w", err)
 		}
 	}

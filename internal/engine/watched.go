@@ -31,6 +31,15 @@ func WatchedAnew(before, d automation.Definition, descriptors map[provider.ID]pr
 	return slices.DeleteFunc(Watched(d, descriptors), func(e automation.Endpoint) bool { return slices.Contains(had, e) })
 }
 
+// WatchSaved lets changes of what an automation looks at since it was saved, and did not before, count from now on. Before
+// and after are what it works by: what waits to be live looks at nothing yet, nor does a draft.
+func WatchSaved(ctx context.Context, in Watching, descriptors map[provider.ID]provider.Descriptor, before automation.Definition, after automation.Automation, now time.Time) error {
+	if after.State == automation.Draft {
+		return nil
+	}
+	return WatchFromNow(ctx, in, descriptors, after.ID, WatchedAnew(before, after.Definition, descriptors), now)
+}
+
 // Watching is where it is noted from when on changes count.
 type Watching interface {
 	Cursors

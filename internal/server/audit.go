@@ -145,8 +145,8 @@ func (r recordedStore) SaveEdit(ctx context.Context, id automation.ID, from int,
 	return r.Store.SaveEdit(r.saving(ctx, id, what, by, note), id, from, d, by, note)
 }
 
-func (r recordedStore) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
-	return r.Store.SaveLive(r.saving(ctx, id, r.nextVersion(ctx, id), by, note), id, from, live, next, by, note)
+func (r recordedStore) SaveLive(ctx context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
+	return r.Store.SaveLive(r.saving(ctx, id, r.nextVersion(ctx, id), by, note), id, from, change, by, note)
 }
 
 func (r recordedStore) PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error) {

@@ -42,7 +42,7 @@ func (s *scoped) opened(c echo.Context) (desk, error) {
 	}
 	_, names := connect(a.Definition, connections, s.providerName)
 	if len(names) > 0 && a.State != automation.On && s.can(people.Editor) {
-		saved, err := s.saveNow(ctx, a, a.Edited().Version, func(d automation.Definition) automation.Definition {
+		saved, err := s.Store.SaveLive(ctx, a.ID, a.Edited().Version, func(d automation.Definition) automation.Definition {
 			d, _ = connect(d, connections, s.providerName)
 			return d
 		}, systemName, "connected the account "+strings.Join(names, " and "))
@@ -51,6 +51,9 @@ func (s *scoped) opened(c echo.Context) (desk, error) {
 		case err != nil:
 			return desk{}, err
 		default:
+			if err := s.watchSaved(ctx, a.Definition, saved); err != nil {
+				return desk{}, err
+			}
 			a = saved
 		}
 	}
@@ -99,6 +102,9 @@ func (s *scoped) head(d desk, step automationui.Step) automationui.Builder {
 		b.Status = "Version " + version + ", on. Changes you make wait until you put them live."
 	case automation.Paused:
 		b.Status = pausedWords(a) + " Version " + version + "."
+		if d.live.Next == nil {
+			b.Status += " Changes you make count once it goes on."
+		}
 	default:
 		b.Status = "Draft " + version + ", not running. Changes are saved as you make them."
 	}
@@ -127,23 +133,24 @@ func (s *scoped) save(c echo.Context, a automation.Automation, def automation.De
 	if same(a.Definition, def) {
 		return a, nil
 	}
-	from := postedVersion(c)
-	if from != a.Version {
+	if postedVersion(c) != a.Version {
 		return a, engine.ErrConflict
 	}
-	saved, err := s.Store.SaveEdit(c.Request().Context(), a.ID, from, def, user(c).Email, note)
+	saved, err := s.saveEdit(c.Request().Context(), a, def, user(c).Email, note)
 	return saved.Edited(), err
 }
 
-// saveNow makes a change that counts at once, also in the version that waits, so that putting that live does not undo it.
-// a is the automation as it works.
-func (s *scoped) saveNow(ctx context.Context, a automation.Automation, from int, mine func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
-	var next *automation.Definition
-	if a.Next != nil {
-		changed := mine(a.Next.Definition)
-		next = &changed
+// saveEdit saves an edit of the automation as it is edited. What a paused one watches because of it counts from now on.
+func (s *scoped) saveEdit(ctx context.Context, a automation.Automation, def automation.Definition, by, note string) (automation.Automation, error) {
+	saved, err := s.Store.SaveEdit(ctx, a.ID, a.Version, def, by, note)
+	if err != nil || saved.Next != nil {
+		return saved, err
 	}
-	return s.Store.SaveLive(ctx, a.ID, from, mine(a.Definition), next, by, note)
+	return saved, s.watchSaved(ctx, a.Definition, saved)
+}
+
+func (s *scoped) watchSaved(ctx context.Context, before automation.Definition, after automation.Automation) error {
+	return engine.WatchSaved(ctx, s.Store, s.Descriptors, before, after, s.Now())
 }
 
 // same reports that two definitions say the same, if in other words.

@@ -596,6 +596,54 @@ func TestPollingBeginsWhereAPersonSaid(t *testing.T) {
 	}
 }
 
+// What a paused automation looks at because it was edited counts from then on, as the rest of what is held: an older
+// position would carry what nobody had asked for when it happened.
+func TestWhatIsWatchedAnewWhilePausedCountsFromTheEdit(t *testing.T) {
+	t.Parallel()
+	const key = string(hlAccount) + "/contact"
+	old := engine.PollCursor{Connection: hlAccount, Object: record.Contact, Since: today.Add(-24 * time.Hour)}
+	for name, tc := range map[string]struct {
+		state  automation.State
+		waits  bool
+		shared bool
+		want   time.Time
+	}{
+		"paused":                          {automation.Paused, false, false, today},
+		"paused, and something waits":     {automation.Paused, true, false, old.Since},
+		"on, where it waits":              {automation.On, false, false, old.Since},
+		"a draft, which looks at nothing": {automation.Draft, false, false, old.Since},
+		"paused, another looks already":   {automation.Paused, false, true, old.Since},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkshop(t)
+			follows := form("create", "true", "update", "true", "deletes", "unlink")
+			if tc.shared {
+				d := w.now().Definition
+				d.Deletes.Policy = automation.DeleteUnlink
+				w.add("au_2", d)
+				ok(t, w.store.SetState(t.Context(), "au_2", automation.On, ""))
+			}
+			if tc.waits {
+				w.post("/activation", form("state", "on")).is(http.StatusSeeOther)
+				w.post("/rows", form("source", "customData.plan", "target", "city")).is(http.StatusSeeOther)
+			}
+			ok(t, w.store.SetState(t.Context(), w.id, tc.state, ""))
+			w.store.cursors[key] = old
+			w.post("/policies", follows).is(http.StatusSeeOther)
+			if got := w.store.cursors[key].Since; !got.Equal(tc.want) {
+				t.Errorf("changes count from %v, want %v", got, tc.want)
+			}
+			if tc.waits {
+				w.post("/next", form("do", "live")).is(http.StatusSeeOther)
+				if got := w.store.cursors[key].Since; !got.Equal(today) {
+					t.Errorf("put live, changes count from %v", got)
+				}
+			}
+		})
+	}
+}
+
 func TestRenamingAndRemoving(t *testing.T) {
 	t.Parallel()
 	w := newWorkshop(t)

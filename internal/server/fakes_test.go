@@ -172,19 +172,42 @@ func (f *fakeStore) CreateAutomation(_ context.Context, a automation.Automation,
 }
 
 func (f *fakeStore) SaveEdit(_ context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
-	return f.save(id, from, by, note, func(a automation.Automation) (live, next *automation.Definition) {
+	return f.save(id, from, func(a *automation.Automation) {
+		n := f.version(id, automation.Version{Definition: d, SavedBy: by, SavedAt: today, Note: note})
 		if a.EditsWait() {
-			return nil, &d
+			a.Next = &automation.NextVersion{Number: n, Definition: d}
+			return
 		}
-		return &d, nil
+		a.Version, a.Definition = n, d
 	})
 }
 
-func (f *fakeStore) SaveLive(_ context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
-	return f.save(id, from, by, note, func(automation.Automation) (*automation.Definition, *automation.Definition) { return &live, next })
+func (f *fakeStore) SaveLive(_ context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
+	return f.save(id, from, func(a *automation.Automation) {
+		var waiting []automation.Version
+		for _, v := range slices.Backward(f.versions[id]) {
+			if v.Number > a.Version && !v.Discarded {
+				waiting = append(waiting, v)
+			}
+		}
+		f.discard(*a)
+		a.Definition = change(a.Definition)
+		a.Version = f.version(id, automation.Version{Definition: a.Definition, SavedBy: by, SavedAt: today, Note: note})
+		for _, v := range waiting {
+			v.Definition = change(v.Definition)
+			a.Next = &automation.NextVersion{Number: f.version(id, v), Definition: v.Definition}
+		}
+	})
 }
 
-func (f *fakeStore) save(id automation.ID, from int, by, note string, what func(automation.Automation) (live, next *automation.Definition)) (automation.Automation, error) {
+// version adds a version and answers its number.
+func (f *fakeStore) version(id automation.ID, v automation.Version) int {
+	v.Automation, v.Number = id, f.versions[id][0].Number+1
+	f.versions[id] = append([]automation.Version{v}, f.versions[id]...)
+	return v.Number
+}
+
+func (f *fakeStore) save(id automation.ID, from int, what func(*automation.Automation)) (automation.Automation, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	a, ok := f.all[id]
@@ -194,23 +217,7 @@ func (f *fakeStore) save(id automation.ID, from int, by, note string, what func(
 	case a.Edited().Version != from:
 		return automation.Automation{}, engine.ErrConflict
 	}
-	live, next := what(a)
-	add := func(d automation.Definition, note string) int {
-		n := f.versions[id][0].Number + 1
-		v := automation.Version{Automation: id, Number: n, Definition: d, SavedBy: by, SavedAt: today, Note: note}
-		f.versions[id] = append([]automation.Version{v}, f.versions[id]...)
-		return n
-	}
-	if live != nil {
-		f.discard(a)
-		a.Version, a.Definition = add(*live, note), *live
-	}
-	if next != nil {
-		if live != nil {
-			note = "the changes that wait"
-		}
-		a.Next = &automation.NextVersion{Number: add(*next, note), Definition: *next}
-	}
+	what(&a)
 	f.all[id] = a
 	return a, nil
 }

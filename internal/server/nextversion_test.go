@@ -138,6 +138,17 @@ func TestABrakeThatIsRaisedCountsAtOnce(t *testing.T) {
 	if _, has := a.Definition.Mapping.RowFor("city"); has {
 		t.Error("what waits became live with it")
 	}
+	// Each step that waits can still be taken back by itself, and the raise is no part of any.
+	w.post("/policies", form("update", "true", "changes", "9000")).is(http.StatusSeeOther)
+	w.post("/limits", form("changes", "9500")).is(http.StatusSeeOther)
+	w.post("/undo", form()).is(http.StatusSeeOther)
+	n := w.now().Next.Definition
+	if _, city := n.Mapping.RowFor("city"); !city || !n.Create || n.Limits.ChangesPerHour != 9500 {
+		t.Errorf("after an undo city %v, create %v, %+v", city, n.Create, n.Limits)
+	}
+	w.post("/undo", form()).is(http.StatusSeeOther)
+	w.post("/redo", form()).is(http.StatusSeeOther)
+	w.post("/limits", form("changes", "9000")).is(http.StatusSeeOther)
 	w.post("/next", form("do", "live")).is(http.StatusSeeOther)
 	if a = w.now(); a.Definition.Limits.ChangesPerHour != 9000 || !strings.Contains(w.get("/map").Find("[data-target=city]").Text(), "City") {
 		t.Errorf("live is %+v", a.Definition.Limits)

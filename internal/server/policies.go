@@ -637,7 +637,7 @@ func (s *scoped) limitsRaise(c echo.Context) error {
 		}
 		return def
 	}
-	_, err = s.saveNow(ctx, d.live, postedVersion(c), mine, user(c).Email, "raised the limit")
+	_, err = s.Store.SaveLive(ctx, d.a.ID, postedVersion(c), mine, user(c).Email, "raised the limit")
 	if errors.Is(err, engine.ErrConflict) {
 		return s.liveConflict(c, d, mine)
 	}

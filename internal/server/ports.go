@@ -156,8 +156,8 @@ type Definitions interface {
 	CreateAutomation(ctx context.Context, a automation.Automation, by string) error
 	// SaveEdit makes d the newest version; where edits wait it is not live yet.
 	SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error)
-	// SaveLive makes live what it works by at once, and next what waits, where something does.
-	SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error)
+	// SaveLive makes a change that counts at once, in what it works by and in each step of what waits.
+	SaveLive(ctx context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error)
 	// PutLive makes the version that waits what it works by; DiscardNext throws it away. engine.ErrConflict: it is another
 	// by now.
 	PutLive(ctx context.Context, id automation.ID, next int) (automation.Automation, error)

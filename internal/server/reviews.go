@@ -871,7 +871,7 @@ func (s *scoped) always(ctx context.Context, id automation.ID, r automation.Revi
 			d, _ = d.Always(asks, made.Choices)
 			return d
 		}
-		if _, err = s.saveNow(ctx, a, a.Edited().Version, forGood, by, note); !errors.Is(err, engine.ErrConflict) {
+		if _, err = s.Store.SaveLive(ctx, a.ID, a.Edited().Version, forGood, by, note); !errors.Is(err, engine.ErrConflict) {
 			return note, err
 		}
 	}

@@ -94,11 +94,11 @@ func (f *inboxStore) DecideReview(ctx context.Context, id, run string, d automat
 	return f.fakeStore.DecideReview(ctx, id, run, d, by)
 }
 
-func (f *inboxStore) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+func (f *inboxStore) SaveLive(ctx context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
 	if f.meddle != nil {
 		f.meddle()
 	}
-	return f.fakeStore.SaveLive(ctx, id, from, live, next, by, note)
+	return f.fakeStore.SaveLive(ctx, id, from, change, by, note)
 }
 
 func gleapContact(id string) record.Ref {
@@ -363,9 +363,8 @@ func TestAlwaysKeepsWhatSomebodyElseSavedMeanwhile(t *testing.T) {
 			return
 		}
 		a := w.now()
-		d := a.Definition
-		d.Region = "AT"
-		_, err := w.store.SaveLive(t.Context(), w.id, a.Version, d, nil, "omar@acme.io", "region")
+		inAustria := func(d automation.Definition) automation.Definition { d.Region = "AT"; return d }
+		_, err := w.store.SaveLive(t.Context(), w.id, a.Version, inAustria, "omar@acme.io", "region")
 		ok(t, err)
 	}
 	w.answer("rv_2", "take.email", "source", "always.email", "true").is(http.StatusSeeOther)

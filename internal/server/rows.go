@@ -369,7 +369,7 @@ func (s *scoped) step(c echo.Context, prefix string, which func(track) (automati
 	def := to.Definition
 	def.Source, def.Target = d.a.Definition.Source, d.a.Definition.Target
 	// Saved even when equal: the note is what moves the track.
-	_, err = s.Store.SaveEdit(c.Request().Context(), d.a.ID, d.a.Version, def, user(c).Email, prefix+what)
+	_, err = s.saveEdit(c.Request().Context(), d.a, def, user(c).Email, prefix+what)
 	if errors.Is(err, engine.ErrConflict) {
 		if d, err = s.fresh(c.Request().Context(), d.a.ID); err != nil {
 			return err

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -116,42 +115,63 @@ func (s *Store) CreateAutomation(ctx context.Context, a automation.Automation, b
 	return nil
 }
 
-// stillWaits is the note of a next version that was saved anew because something counts at once: before it is what is live
-// by now, so whoever takes it back there takes back all that waits.
-const stillWaits = "the changes that wait"
-
-// saving is what becomes of an automation when somebody saves: what is live, what is to be live next, or both.
-type saving struct{ live, next *automation.Definition }
+// saving is what becomes of an automation when somebody saves: one version that is live, or steps that wait.
+type saving struct {
+	live  *automation.Version
+	waits []automation.Version // in their order; the last is the next version
+}
 
 // SaveDefinition makes d the next version, live at once, and answers the automation as it then is. It answers
 // engine.ErrConflict, and saves nothing, when from is not the current version any more or a next version waits, and
 // engine.ErrNotFound when the definition uses an account of another workspace.
 func (s *Store) SaveDefinition(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
-	return s.SaveLive(ctx, id, from, d, nil, by, note)
-}
-
-// SaveLive makes live what it works by at once, and next what waits to be, where something does: what counts at once must
-// not be undone when that is put live. from is the newest version: the one that waits, where one does.
-func (s *Store) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
-	return s.save(ctx, id, from, by, note, func(a automation.Automation) (saving, error) {
-		if (a.Next == nil) != (next == nil) {
+	return s.save(ctx, id, from, func(_ *unit, a automation.Automation, now automation.Version) (saving, error) {
+		if a.Next != nil {
 			return saving{}, engine.ErrConflict
 		}
-		return saving{&live, next}, nil
+		now.Definition, now.SavedBy, now.Note = d, by, note
+		return saving{live: &now}, nil
+	})
+}
+
+// SaveLive makes a change that counts at once, in what is live and in every step of what waits to be: so putting that live
+// does not take the change back, and each step can still be undone by itself. The steps keep who made them, and when.
+func (s *Store) SaveLive(ctx context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
+	return s.save(ctx, id, from, func(u *unit, a automation.Automation, now automation.Version) (saving, error) {
+		now.Definition, now.SavedBy, now.Note = change(a.Definition), by, note
+		out := saving{live: &now}
+		if a.Next == nil {
+			return out, nil
+		}
+		var waiting []versionRow
+		if err := u.Where("automation_id = ? AND number > ? AND discarded = ?", string(id), a.Version, false).Order("number").Find(&waiting).Error; err != nil {
+			return out, err
+		}
+		for _, row := range waiting {
+			v, err := row.version()
+			if err != nil {
+				return out, err
+			}
+			v.Definition = change(v.Definition)
+			out.waits = append(out.waits, v)
+		}
+		return out, u.discard(a) // its steps all follow anew
 	})
 }
 
 // SaveEdit makes d the newest version. Where edits wait (automation.Automation.EditsWait) it is not live before PutLive.
 func (s *Store) SaveEdit(ctx context.Context, id automation.ID, from int, d automation.Definition, by, note string) (automation.Automation, error) {
-	return s.save(ctx, id, from, by, note, func(a automation.Automation) (saving, error) {
+	return s.save(ctx, id, from, func(_ *unit, a automation.Automation, now automation.Version) (saving, error) {
+		now.Definition, now.SavedBy, now.Note = d, by, note
 		if a.EditsWait() {
-			return saving{next: &d}, nil
+			return saving{waits: []automation.Version{now}}, nil
 		}
-		return saving{live: &d}, nil
+		return saving{live: &now}, nil
 	})
 }
 
-func (s *Store) save(ctx context.Context, id automation.ID, from int, by, note string, what func(automation.Automation) (saving, error)) (automation.Automation, error) {
+// save stores what a save comes to, which is asked for with the automation as it is and a version of this moment.
+func (s *Store) save(ctx context.Context, id automation.ID, from int, what func(*unit, automation.Automation, automation.Version) (saving, error)) (automation.Automation, error) {
 	var saved automation.Automation
 	err := s.write(ctx, func(u *unit) error {
 		a, err := readAutomation(u.DB, id)
@@ -161,12 +181,12 @@ func (s *Store) save(ctx context.Context, id automation.ID, from int, by, note s
 		if a.Edited().Version != from {
 			return engine.ErrConflict
 		}
-		choice, err := what(a)
-		if err != nil {
-			return err
-		}
 		// Whoever changes the row first wins; what was read of it holds for the rest of the transaction.
 		if err := u.still(a, map[string]any{"updated_at": at(u.now)}); err != nil {
+			return err
+		}
+		choice, err := what(u, a, automation.Version{SavedAt: u.now})
+		if err != nil {
 			return err
 		}
 		var number int
@@ -174,29 +194,24 @@ func (s *Store) save(ctx context.Context, id automation.ID, from int, by, note s
 			return err
 		}
 		columns := map[string]any{}
-		add := func(column string, d *automation.Definition, note string) error {
-			if d == nil {
-				return nil
-			}
+		add := func(column string, v automation.Version) error {
 			number++
-			doc, err := encode("definition", *d)
+			doc, err := encode("definition", v.Definition)
 			if err != nil {
 				return err
 			}
 			columns[column] = number
-			return u.Create(&versionRow{AutomationID: string(id), Number: number, Definition: doc, SavedBy: clean(by), SavedAt: at(u.now), Note: clean(note)}).Error
+			return u.Create(&versionRow{AutomationID: string(id), Number: number, Definition: doc, SavedBy: clean(v.SavedBy), SavedAt: at(v.SavedAt), Note: clean(v.Note)}).Error
 		}
-		if choice.live != nil && a.Next != nil { // its steps are all in the one that follows
-			if err := u.discard(a); err != nil {
+		if choice.live != nil {
+			if err := add("version", *choice.live); err != nil {
 				return err
 			}
 		}
-		waits := note
-		if choice.live != nil {
-			waits = stillWaits
-		}
-		if err := errors.Join(add("version", choice.live, note), add("next_version", choice.next, waits)); err != nil {
-			return err
+		for _, v := range choice.waits {
+			if err := add("next_version", v); err != nil {
+				return err
+			}
 		}
 		if err := u.Model(&automationRow{}).Where("id = ?", string(id)).Updates(columns).Error; err != nil {
 			return err

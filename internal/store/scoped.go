@@ -108,12 +108,12 @@ func (x *Scoped) SaveDefinition(ctx context.Context, id automation.ID, fromVersi
 	return x.store.SaveDefinition(ctx, id, fromVersion, d, by, note)
 }
 
-// SaveLive makes a definition live at once, beside the one that waits; see Store.SaveLive.
-func (x *Scoped) SaveLive(ctx context.Context, id automation.ID, from int, live automation.Definition, next *automation.Definition, by, note string) (automation.Automation, error) {
+// SaveLive makes a change that counts at once, also where something waits; see Store.SaveLive.
+func (x *Scoped) SaveLive(ctx context.Context, id automation.ID, from int, change func(automation.Definition) automation.Definition, by, note string) (automation.Automation, error) {
 	if err := x.ownAutomation(ctx, id); err != nil {
 		return automation.Automation{}, err
 	}
-	return x.store.SaveLive(ctx, id, from, live, next, by, note)
+	return x.store.SaveLive(ctx, id, from, change, by, note)
 }
 
 // SaveEdit makes d the newest version, which may have to wait; see Store.SaveEdit.

@@ -117,13 +117,12 @@ func testNextVersion(t *testing.T, b *bundle) {
 	}
 	is("an edit while on", edit(1, "FR"), 1, 2, "DE", "FR")
 	is("another", edit(2, "IT"), 1, 3, "DE", "IT")
-	d := in("AT")
+	raise := func(d automation.Definition) automation.Definition { d.Limits.ChangesPerHour = 77; return d }
 	for what, err := range map[string]error{
 		"an edit of what is live":            second(b.SaveEdit(ctx, a.ID, 1, in("ES"), "", "")),
 		"an edit of an older one that waits": second(b.SaveEdit(ctx, a.ID, 2, in("ES"), "", "")),
 		"live, knowing of none that waits":   second(b.SaveDefinition(ctx, a.ID, 1, in("ES"), "", "")),
-		"live, losing the one that waits":    second(b.SaveLive(ctx, a.ID, 3, in("ES"), nil, "", "")),
-		"live beside an older one":           second(b.SaveLive(ctx, a.ID, 2, in("ES"), &d, "", "")),
+		"live beside an older one":           second(b.SaveLive(ctx, a.ID, 2, raise, "", "")),
 		"put an older one live":              second(b.PutLive(ctx, a.ID, 2)),
 		"put what is live live":              second(b.PutLive(ctx, a.ID, 1)),
 		"throw an older one away":            second(b.DiscardNext(ctx, a.ID, 2)),
@@ -133,18 +132,21 @@ func testNextVersion(t *testing.T, b *bundle) {
 		}
 	}
 	ok(t, b.SetState(ctx, a.ID, automation.Paused, "too many"))
-	is("what counts at once, beside what waits", first(t)(b.SaveLive(ctx, a.ID, 3, in("CH"), &d, "jane", "raised the limit")), 4, 5, "CH", "AT")
-	is("an edit while paused, where one waits", edit(5, "NL"), 4, 6, "CH", "NL")
-	is("thrown away", first(t)(b.DiscardNext(ctx, a.ID, 6)), 4, 0, "CH", "")
-	is("an edit while paused", edit(4, "BE"), 7, 0, "BE", "")
+	is("what counts at once, beside what waits", first(t)(b.SaveLive(ctx, a.ID, 3, raise, "jane", "raised the limit")), 4, 6, "DE", "IT")
+	is("an edit while paused, where one waits", edit(6, "NL"), 4, 7, "DE", "NL")
+	is("thrown away", first(t)(b.DiscardNext(ctx, a.ID, 7)), 4, 0, "DE", "")
+	is("an edit while paused", edit(4, "BE"), 8, 0, "BE", "")
 	ok(t, b.ResumeAutomation(ctx, a.ID))
-	is("one after another that was thrown away", edit(7, "PT"), 7, 8, "BE", "PT")
-	is("put live", first(t)(b.PutLive(ctx, a.ID, 8)), 8, 0, "PT", "")
+	is("one after another that was thrown away", edit(8, "PT"), 8, 9, "BE", "PT")
+	is("put live", first(t)(b.PutLive(ctx, a.ID, 9)), 9, 0, "PT", "")
 	versions, err := b.Versions(ctx, a.ID)
 	ok(t, err)
-	// What waited is a version of its own after what counts at once: an undo there takes the former back and not the latter.
-	if live, next := versions[4], versions[3]; live.Number != 4 || live.Note != "raised the limit" || next.Note != "the changes that wait" {
-		t.Errorf("%d: %q, %d: %q", live.Number, live.Note, next.Number, next.Note)
+	slices.Reverse(versions)
+	// What counts at once is in every step of what waited, so that each can be undone by itself and none takes it back.
+	for n, want := range map[int]string{4: "DE jane raised the limit", 5: "FR joe to FR", 6: "IT joe to IT"} {
+		if v := versions[n-1]; v.Number != n || fmt.Sprint(v.Definition.Region, " ", v.SavedBy, " ", v.Note) != want || v.Definition.Limits.ChangesPerHour != 77 {
+			t.Errorf("version %d: %s by %s: %q, %v; want %s with the limit", v.Number, v.Definition.Region, v.SavedBy, v.Note, v.Definition.Limits, want)
+		}
 	}
 	var discarded []int
 	for _, v := range versions {
@@ -152,7 +154,7 @@ func testNextVersion(t *testing.T, b *bundle) {
 			discarded = append(discarded, v.Number)
 		}
 	}
-	if want := []int{6, 5, 3, 2}; len(versions) != 8 || !slices.Equal(discarded, want) {
+	if want := []int{2, 3, 5, 6, 7}; len(versions) != 9 || !slices.Equal(discarded, want) {
 		t.Errorf("of %d versions %v never were live, want %v", len(versions), discarded, want)
 	}
 	if _, err := b.SaveEdit(ctx, "au_none", 1, in("FR"), "", ""); !errors.Is(err, engine.ErrNotFound) {

@@ -102,7 +102,7 @@ func testForeign(t *testing.T, b *bundle) {
 		"CreateAutomation":    x.CreateAutomation(ctx, automation.Automation{ID: "au_new", Name: "New", State: automation.Draft, Definition: borrowed}, ""),
 		"SaveDefinition":      second(x.SaveDefinition(ctx, f.automation, 1, f.def, "", "")),
 		"SaveDefinition, own": second(x.SaveDefinition(ctx, ours.automation, 1, borrowed, "", "")),
-		"SaveLive":            second(x.SaveLive(ctx, f.automation, 1, f.def, nil, "", "")),
+		"SaveLive":            second(x.SaveLive(ctx, f.automation, 1, func(d automation.Definition) automation.Definition { return d }, "", "")),
 		"SaveEdit":            second(x.SaveEdit(ctx, f.automation, 1, f.def, "", "")),
 		"SaveEdit, own":       second(x.SaveEdit(ctx, ours.automation, 1, borrowed, "", "")),
 		"PutLive":             second(x.PutLive(ctx, f.automation, 2)),
