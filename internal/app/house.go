@@ -179,10 +179,10 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.reconciler = &engine.Reconciler{
 		Automations: h.store, Links: h.store, Journal: h.store, Routing: h.store, Gateway: h.gateway, Definitions: h.definitions,
 		Now: time.Now, NewID: automation.NewID, Log: log, OnRun: h.ran,
-		Carried: &engine.Carried{Bodies: bodies{h.store, keys}, Inbox: h.store},
+		Carried: &engine.Carried{Bodies: bodies{h.store, keys}, Inbox: h.store}, Listed: &engine.Listed{Inbox: h.store, Now: time.Now},
 	}
 	h.router = &engine.Router{Automations: h.store, Links: h.store, Routing: h.store, Descriptors: h.providers.descriptors()}
-	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Deliveries: h.store, Gateway: h.gateway, Quota: h.quota, Now: time.Now, NewID: automation.NewID}
+	h.poller = &engine.Poller{Inbox: h.store, Cursors: h.store, Deliveries: h.store, Gateway: h.gateway, Quota: h.quota, Listed: h.reconciler.Listed, Now: time.Now, NewID: automation.NewID}
 	h.populations = &engine.PopulationRunner{Reconciler: h.reconciler, Populations: h.store, Works: h.store, Deliveries: h.store, Appless: h.appless, Versions: h.store, Pairs: h.store, Inbox: h.store, Owner: owner, Wait: connection.Sleep, Scratch: func() (engine.Scratch, error) { return store.NewScratch(cfg.Data) }}
 	h.runner = &engine.Runner{Works: h.store, Reconciler: h.reconciler, Owner: owner}
 	if h.desk, err = newDesk(cfg, h); err != nil {

@@ -27,7 +27,7 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 	if err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	source, carried, err := x.readSource(ctx, c, client)
+	source, read, err := x.readSource(ctx, c, client)
 	if provider.IsKind(err, provider.NotFound) {
 		x.step(automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label, Detail: "It is not there any more."})
 		return x.sourceGone(ctx, c, client, c.guardsSources() && provider.WentWithParent(err))
@@ -39,10 +39,6 @@ func (x *execution) reconcile(ctx context.Context) (Result, error) {
 		return x.elsewhere(ctx, source.Ref, x.work.Event)
 	}
 	x.run.Title = source.Title
-	read := automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"}
-	if carried {
-		read.Title, read.Detail = "Took the "+c.Source.Label+" from the webhook", "This automation saves calls: the webhook held all that is mapped."
-	}
 	x.step(read)
 	return x.carry(ctx, c, source)
 }

@@ -28,8 +28,10 @@ type Poller struct {
 	Quota func(record.ConnectionID) (QuotaState, bool)
 	// Deliveries tells what webhooks told of; nil: nobody counts those that never came.
 	Deliveries Deliveries
-	Now        func() time.Time
-	NewID      func(prefix string) string
+	// Listed keeps what was just listed for those who carry it over; nil: nobody asks.
+	Listed *Listed
+	Now    func() time.Time
+	NewID  func(prefix string) string
 
 	mu   sync.Mutex
 	seen map[shelf]listing // of records that do not say when they changed
@@ -133,6 +135,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 	before, undated := p.recall(cursor), listing{p.Now(), map[string]sight{}}
 	var silent []silence
 	counted := p.Deliveries != nil && !cursor.Since.IsZero()
+	asked := p.Now()
 	for page, err := range client.List(ctx, provider.Query{Type: cursor.Object, ChangedSince: since}) {
 		if err != nil {
 			return found, until, err
@@ -170,6 +173,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 				silent = append(silent, d)
 			}
 			e := p.event(rec, cursor, before.of)
+			p.Listed.keep(e.ID, rec, asked)
 			batch = append(batch, automation.Delivery{Event: e})
 			if rec.Parent.Type == w.Touches && w.Touches != "" {
 				above = append(above, automation.Delivery{Event: Touch(p.NewID("ev"), rec.Parent, e, string(rec.Ref.Type))})
@@ -187,6 +191,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 		if counted && before.of != nil {
 			silent = append(silent, w.undated(changed, before, p.Now())...)
 		}
+		asked = p.Now()
 	}
 	p.remember(cursor, undated)
 	if counted && before.of != nil {

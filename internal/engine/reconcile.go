@@ -32,6 +32,8 @@ type Reconciler struct {
 	Log         *slog.Logger
 	// Carried lets automations that save calls take a record from the delivery that told of it; nil: all are read.
 	Carried *Carried
+	// Listed is what polls have just listed, which need not be read again; nil: it is.
+	Listed *Listed
 	// OnRun is told of every run that was stored, for live pages; it must not block.
 	OnRun func(automation.Run)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -18,8 +17,6 @@ import (
 // switches it on is told what it gives up (decision 0018). Whatever is in doubt is read.
 
 const (
-	// agreeing is how many reads must have shown what deliveries hold of a field before those are believed.
-	agreeing = 3
 	// freshFor is how old a delivery may be to be believed: one that comes later was sent again, and others may be lost.
 	freshFor = 2 * time.Minute
 	// apartFor is how long after what is known of the source a delivery must have been sent: whether its time is that of
@@ -38,14 +35,7 @@ type Carried struct {
 	Bodies Bodies
 	Inbox  Inbox
 
-	mu     sync.Mutex
-	agreed map[carriedField]int // reads in a row that showed what a delivery held
-}
-
-type carriedField struct {
-	connection record.ConnectionID
-	object     record.ObjectType
-	field      string
+	shown witness
 }
 
 func (c *Compiled) savesCalls() bool { return c.Def.SaveCalls && c.Def.LeadsOneWay() }
@@ -54,8 +44,6 @@ func (c *Compiled) savesCalls() bool { return c.Def.SaveCalls && c.Def.LeadsOneW
 func (x *execution) unseen(c *Compiled) bool {
 	return c.savesCalls() && x.firstLook() && (x.work.Event.Kind == automation.Webhook || x.work.Event.Kind == automation.Poll)
 }
-
-func (x *execution) firstLook() bool { return x.work.Attempt <= 1 && x.work.RunID == "" }
 
 // assume is the counterpart as it was when the two last agreed; nil where that leaves open what a row would overwrite.
 func (c *Compiled) assume(link automation.Link, base automation.Base, rows []mapping.RowResult) *record.Record {
@@ -70,19 +58,6 @@ func (c *Compiled) assume(link automation.Link, base automation.Base, rows []map
 	return &record.Record{Ref: link.Target, Fields: fields}
 }
 
-// readSource reads the source as it is now, or takes it from the delivery that told of it; carried tells which.
-func (x *execution) readSource(ctx context.Context, c *Compiled, client provider.Client) (source record.Record, carried bool, err error) {
-	told, ok := x.told(ctx, c, client)
-	if ok && x.Carried.believes(c, told) {
-		return told, true, nil
-	}
-	source, err = client.Get(ctx, x.work.Source)
-	if err == nil && ok && source.Ref == told.Ref {
-		x.Carried.compare(c, told, source)
-	}
-	return source, false, err
-}
-
 // told is the source as the delivery holds it, where nothing speaks against believing it: it is the newest that was heard
 // of the record, newer than what is known of it, and holds all that the automation reads. Not being able to tell is no
 // failure, for the record can be read.
@@ -93,16 +68,12 @@ func (x *execution) told(ctx context.Context, c *Compiled, client provider.Clien
 	if x.Carried == nil || !carries || !c.savesCalls() || !changed || e.Kind != automation.Webhook || !x.firstLook() || e.OccurredAt.IsZero() || x.Now().Sub(e.OccurredAt) > freshFor {
 		return record.Record{}, false
 	}
-	if len(c.SourceObject.Borrows(c.Def.Reads(automation.SourceSide))) > 0 {
-		return record.Record{}, false // no delivery of a record holds what it borrows
-	}
-	ref := x.work.Source
-	link, base, linked, err := x.Links.FindLink(ctx, ref, c.Def.Target.Connection, c.Def.Target.Object, c.ID)
-	if err != nil || !linked || link.Severed || base.Version != c.Version || base.SourceAt.IsZero() || !e.OccurredAt.After(base.SourceAt.Add(apartFor)) {
+	if c.borrows() {
 		return record.Record{}, false
 	}
-	heard, err := x.Carried.Inbox.Heard(ctx, []record.Ref{ref})
-	if err != nil || heard[ref].After(e.OccurredAt) {
+	ref := x.work.Source
+	base, newest := x.newest(ctx, c, x.Carried.Inbox, e.OccurredAt, apartFor)
+	if !newest {
 		return record.Record{}, false
 	}
 	body, err := x.Carried.Bodies.Body(ctx, e.ID)
@@ -113,18 +84,20 @@ func (x *execution) told(ctx context.Context, c *Compiled, client provider.Clien
 		return record.Record{}, false
 	}
 	told, ok, err := carrier.Carried(ctx, ref, body)
-	if err != nil || !ok || told.Ref != ref || !c.holdsAll(told, &base) {
+	if err != nil || !ok || told.Ref != ref || !c.holdsAll(told, base) {
 		return record.Record{}, false
 	}
 	told.UpdatedAt = e.OccurredAt
 	return told, true
 }
 
-// holdsAll reports whether a delivery holds everything the automation reads. A field it leaves out counts as empty only
-// where it was empty when both sides last agreed; otherwise it may have been emptied since, or not been sent.
+// holdsAll reports whether news of the source hold everything the automation reads. A field they leave out counts as empty
+// only where it was empty when both sides last agreed; otherwise it may have been emptied since, or not been sent. Of one
+// that is in no row nothing was agreed.
 func (c *Compiled) holdsAll(told record.Record, base *automation.Base) bool {
-	for _, key := range c.Def.Rule.Fields() {
-		if told.Fields[key].IsEmpty() {
+	mapped := c.program.Reads()
+	for _, key := range c.reads() {
+		if told.Fields[key].IsEmpty() && !slices.Contains(mapped, key) {
 			return false
 		}
 	}
@@ -136,43 +109,3 @@ func (c *Compiled) holdsAll(told record.Record, base *automation.Base) bool {
 	}
 	return true
 }
-
-// believes reports whether reads have shown often enough that deliveries hold what the record holds, for each field that
-// is taken from this one.
-func (k *Carried) believes(c *Compiled, told record.Record) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, key := range c.reads() {
-		if !told.Fields[key].IsEmpty() && k.agreed[carriedField{told.Ref.Connection, told.Ref.Type, key}] < agreeing {
-			return false
-		}
-	}
-	return true
-}
-
-// compare learns from a read. A record that was changed since the delivery was sent tells nothing.
-func (k *Carried) compare(c *Compiled, told, read record.Record) {
-	if read.UpdatedAt.After(told.UpdatedAt) {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.agreed == nil {
-		k.agreed = map[carriedField]int{}
-	}
-	for _, key := range c.reads() {
-		v := told.Fields[key]
-		if v.IsEmpty() {
-			continue
-		}
-		at := carriedField{told.Ref.Connection, told.Ref.Type, key}
-		if v.Equal(read.Fields[key]) {
-			k.agreed[at]++
-		} else {
-			k.agreed[at] = 0
-		}
-	}
-}
-
-// reads are the source fields the automation reads.
-func (c *Compiled) reads() []string { return append(c.program.Reads(), c.Def.Rule.Fields()...) }

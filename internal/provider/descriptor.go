@@ -39,6 +39,8 @@ type Object struct {
 	MatchFields []string
 	// MatchCustom: a Finder looks up custom fields that hold a text or a number, too, but in an index that lags.
 	MatchCustom bool
+	// Shown are fields that listings and deliveries hold whenever they are filled. That another is missing there says nothing.
+	Shown []string
 	// Borrowed are fields it has of records that live under it.
 	Borrowed []Borrowed
 	// ReadScopes and WriteScopes name the scopes that reading and writing it take; empty where there are none.

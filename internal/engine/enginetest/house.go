@@ -113,10 +113,10 @@ func New(t testing.TB, o Options) *House {
 	definitions := &engine.Definitions{Gateway: h, Descriptors: descriptors, Now: h.Now}
 	h.Reconciler = &engine.Reconciler{
 		Automations: st, Links: st, Journal: st, Routing: st, Gateway: h, Definitions: definitions, Now: h.Now, NewID: automation.NewID, Log: slog.New(slog.DiscardHandler),
-		Carried: &engine.Carried{Bodies: bodies{st}, Inbox: st},
+		Carried: &engine.Carried{Bodies: bodies{st}, Inbox: st}, Listed: &engine.Listed{Inbox: st, Now: h.Now},
 	}
 	h.Router = &engine.Router{Automations: st, Links: st, Routing: st, Descriptors: descriptors}
-	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Deliveries: st, Gateway: h, Now: h.Now, NewID: automation.NewID}
+	h.Poller = &engine.Poller{Inbox: st, Cursors: st, Deliveries: st, Gateway: h, Listed: h.Reconciler.Listed, Now: h.Now, NewID: automation.NewID}
 	h.Populations = &engine.PopulationRunner{Reconciler: h.Reconciler, Populations: st, Works: st, Deliveries: st, Versions: st, Pairs: st, Inbox: st, Owner: "test", Scratch: func() (engine.Scratch, error) { return store.NewScratch(t.TempDir()) }, Wait: func(context.Context, time.Duration) error { return nil }}
 	h.Runner = &engine.Runner{Works: st, Reconciler: h.Reconciler, Owner: "test"}
 	return h

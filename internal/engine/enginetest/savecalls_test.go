@@ -193,6 +193,19 @@ func TestWhatIsInDoubtIsReadThoughCallsAreSaved(t *testing.T) {
 	}
 }
 
+// A field that no webhook ever holds looks empty in each of them: it is read until it was seen in some.
+func TestAFieldThatWebhooksNeverHoldIsNotTakenForEmpty(t *testing.T) {
+	t.Parallel()
+	x := proven(t, func(d *automation.Definition) {
+		d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{ID: "zone", Sources: []string{"timezone"}, Target: "plan", ClearWhenEmpty: true})
+	})
+	body := x.edit("Acme & Sons")
+	edit(t, x.HighLevel.PersonEditsContact(x.id, map[string]any{"timezone": "Europe/Berlin"}))
+	if x.Deliver(body); x.counterpart()["plan"] != "Europe/Berlin" {
+		t.Errorf("Gleap holds %v: %v", x.counterpart()["plan"], x.LastRun().Steps)
+	}
+}
+
 func owns(d *automation.Definition, o mapping.Owner) {
 	for i := range d.Mapping.Rows {
 		d.Mapping.Rows[i].Owner = o

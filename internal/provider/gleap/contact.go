@@ -25,6 +25,8 @@ func contactObject() object {
 			CreateNeedsOneOf: []string{"email", "userId", "phone"},
 			MatchFields:      []string{"userId", "email", "phone", "id"},
 			MatchCustom:      true,
+			// A listing is of sessions as they are read (§7); what is only there for some kinds of contacts is left out here.
+			Shown: []string{"name", "email", "phone", "userId", "companyName", "companyId", "plan", "value", "sla", "lang", "tags"},
 		},
 		describe: describeContact,
 		get:      getContact,

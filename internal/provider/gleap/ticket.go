@@ -23,6 +23,7 @@ func ticketObject() object {
 			Tells:  provider.Told{Created: true, ByHand: true},
 			Delete: true, Parent: record.Contact,
 			CreateNeedsOneOf: []string{"title"},
+			Shown:            []string{"title", "type", "status", "priority", "tags", "dueDate"},
 		},
 		describe: describeTicket,
 		get:      getTicket,

@@ -19,6 +19,10 @@ func contactObject() object {
 			Tells:  provider.Told{Created: true, Updated: true, Deleted: true}, // §7.1: ContactCreate, ContactUpdate, ContactDelete
 			Delete: true, CreateNeedsOneOf: []string{"email", "phone"}, MatchFields: []string{"email", "phone"}, MatchCustom: true,
 			ReadScopes: []string{readContacts, readCustomFields}, WriteScopes: []string{writeContacts},
+			// What both the search and the deliveries are known to hold (§4.3, §7.1).
+			Shown: []string{
+				"name", "firstName", "lastName", "email", "phone", "companyName", "address1", "city", "state", "postalCode", "country", "source", "assignedTo", "dnd", "tags",
+			},
 			Borrowed: []provider.Borrowed{{From: record.Appointment, Fields: slices.Concat(nextFields, lastFields)}},
 		},
 		describe: describeContact, get: getContact, page: contactsPage, find: findContact,
