@@ -248,10 +248,14 @@ func setCommand(ctx context.Context, c *call) error {
 	return nil
 }
 
-// saveEdit saves an edit of the automation as it is edited. What a paused one watches because of it counts from now on.
+// saveEdit saves what a command made of the automation as it is edited, and says so in the audit log. What a paused one
+// watches because of it counts from now on.
 func (h *house) saveEdit(ctx context.Context, a automation.Automation, d automation.Definition, note string) (automation.Automation, error) {
 	saved, err := h.store.SaveEdit(h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), note), a.ID, a.Version, d, commandLine, note)
-	if err != nil || saved.Next != nil {
+	switch {
+	case errors.Is(err, engine.ErrConflict):
+		return saved, fmt.Errorf("somebody saved it meanwhile, so nothing was changed; look at what is there now, and say it again if it is still wanted: %w", err)
+	case err != nil || saved.Next != nil:
 		return saved, err
 	}
 	return saved, engine.WatchSaved(ctx, h.store, h.providers.descriptors(), a.Definition, saved, time.Now())
@@ -340,11 +344,17 @@ func versionsCommand(ctx context.Context, c *call) error {
 	return nil
 }
 
+// unasked says why the accounts did not tell which fields there are, and what to do about it.
+func unasked(err error) error {
+	words := engine.Explain(err, "account", func(field string) string { return field })
+	return fmt.Errorf("ask the accounts which fields there are: %s. %s (%w)", words.Title, cmp.Or(words.Advice, words.Detail), err)
+}
+
 // fit says what keeps a definition from being worked by: what the page asks before it switches on or puts live.
 func (h *house) fit(ctx context.Context, a automation.Automation) error {
 	tried, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return unasked(err)
 	}
 	if why := tried.Unfit(); why != "" {
 		return errors.New(why)

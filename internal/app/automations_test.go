@@ -291,7 +291,6 @@ func TestARaisedBrakeDoesNotWaitWithOtherChanges(t *testing.T) {
 		}
 	})
 	say("set contacts --changes 11 --first fill_empty", "which is not live yet") // not an answer to the brake alone
-	say("switch contacts on", "It is on.")
 }
 
 // What a paused automation watches since an edit counts from then on, as on the page.

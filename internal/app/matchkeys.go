@@ -47,7 +47,7 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 	a = a.Edited()
 	now, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return a, fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return a, unasked(err)
 	}
 	d, note := a.Definition, []string{}
 	if do.add != "" {
@@ -112,7 +112,7 @@ func fieldPair(flag, given string) (source, target string, err error) {
 func (h *house) showKeyFields(ctx context.Context, c *call, a automation.Automation) error {
 	now, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return unasked(err)
 	}
 	fmt.Fprintf(c.Out, "%s (source):\n", now.Source.Label)
 	for _, f := range engine.KeyFields(now.Source) {

@@ -11,7 +11,6 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
-	"crosswalk/internal/people"
 	"crosswalk/internal/record"
 )
 
@@ -69,7 +68,7 @@ func (h *house) changeRows(ctx context.Context, a automation.Automation, do rowO
 	a = a.Edited()
 	now, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return a, fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return a, unasked(err)
 	}
 	between := mapping.Between{Source: now.Source, Target: now.Target, Locale: a.Definition.Locale()}
 	m, note := a.Definition.Mapping, []string{}
@@ -121,16 +120,6 @@ func (h *house) changeRows(ctx context.Context, a automation.Automation, do rowO
 		return stored, nil
 	}
 	return h.saveEdit(ctx, a, d, strings.Join(note, ", "))
-}
-
-// saveEdit saves what a command made of an automation as its editors see it, and says so in the audit log.
-func (h *house) saveEdit(ctx context.Context, a automation.Automation, d automation.Definition, words string) (automation.Automation, error) {
-	act := h.act(ctx, a.Workspace, people.AuditAutomationSave, string(a.ID), a.Name, fmt.Sprint("version ", a.Version), words)
-	saved, err := h.store.SaveEdit(act, a.ID, a.Version, d, commandLine, words)
-	if errors.Is(err, engine.ErrConflict) {
-		return saved, fmt.Errorf("somebody saved it meanwhile, so nothing was changed; look at what is there now, and say it again if it is still wanted: %w", err)
-	}
-	return saved, err
 }
 
 // wanted reads where the row is to lead and who has the last word.
@@ -319,7 +308,7 @@ func fieldWord(s record.Schema, key string) string {
 func (h *house) showFieldsOf(ctx context.Context, c *call, a automation.Automation) error {
 	now, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return unasked(err)
 	}
 	for _, side := range []struct {
 		schema record.Schema

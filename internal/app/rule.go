@@ -61,7 +61,7 @@ func (h *house) changeRule(ctx context.Context, a automation.Automation, do rule
 	}
 	now, err := h.definitions.Try(ctx, a)
 	if err != nil {
-		return a, fmt.Errorf("ask the accounts which fields there are: %w", err)
+		return a, unasked(err)
 	}
 	if d.Rule, err = do.apply(d.Rule, now.Source); err != nil {
 		return a, err

@@ -57,7 +57,12 @@ type Error struct {
 // Error is for logs; people read the text the server makes from Kind.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s: %s", e.Provider, e.Op, e.Kind)
+	for _, part := range []string{string(e.Provider), e.Op} { // an account that cannot be used is no provider's answer
+		if part != "" {
+			b.WriteString(part + ": ")
+		}
+	}
+	b.WriteString(e.Kind.String())
 	if e.Status != 0 {
 		fmt.Fprintf(&b, " (%d)", e.Status)
 	}
