@@ -38,7 +38,8 @@ const (
 	// taken the lock again by then. Its writes under way are looked up before they are repeated, as after any crash.
 	absentFor = 12 * time.Second
 
-	holdName = "SELECT pg_advisory_lock_shared(hashtextextended('present ' || $1::text, 0))"
+	holdName  = "SELECT pg_advisory_lock_shared(hashtextextended('present ' || $1::text, 0))"
+	countHeld = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
 	// tryName succeeds when nobody holds the name, and keeps it from being taken until the transaction ends.
 	tryName = "SELECT pg_try_advisory_xact_lock(hashtextextended('present ' || ?::text, 0))"
 
@@ -124,8 +125,12 @@ func (p *presence) check(ctx context.Context) {
 	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil && p.conn.Ping(ctx) != nil {
-		p.drop()
+	if p.conn != nil {
+		// A pooler between us and the database may have given us another connection of its own.
+		var held int
+		if err := p.conn.QueryRow(ctx, countHeld).Scan(&held); err != nil || held < len(p.names) {
+			p.drop()
+		}
 	}
 	_ = p.hold(ctx)
 }
