@@ -37,6 +37,7 @@ func TestCommandsAndTheirMistakes(t *testing.T) {
 		{"simulate --store floppy", nil, 1, "", "--store is memory or sqlite"},
 		{"simulate --seeds 0", nil, 1, "", "--seeds begins at 1"},
 		{"plan", nil, 2, "", "which automation"},
+		{"rows --help", nil, 0, "", "which field fills which"},
 		{"undo change", nil, 2, "", "its id"},
 		{"twin", nil, 2, "", "say which one"},
 		{"twin pipedrive", nil, 2, "", "say which one"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,10 @@ import (
 
 // positional takes the words before the first flag; names are what they are, for the message when one is missing.
 func (c *call) positional(names ...string) ([]string, error) {
+	if slices.ContainsFunc(c.args, func(w string) bool { return w == "-h" || w == "-help" || w == "--help" }) {
+		c.flags.Usage()
+		return nil, flag.ErrHelp
+	}
 	n := 0
 	for n < len(c.args) && !strings.HasPrefix(c.args[n], "-") {
 		n++

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -184,11 +185,12 @@ func (h *house) showRule(ctx context.Context, c *call, a automation.Automation, 
 		fmt.Fprintf(c.Err, "The conditions could not be checked, since an account does not say which fields it has: %v\n", err)
 		now = &engine.Compiled{}
 	}
-	label := now.Source.Label
-	if label == "" {
-		label = fmt.Sprint(d.Source.Provider, " ", d.Source.Object)
+	label := cmp.Or(now.Source.Label, fmt.Sprint(d.Source.Provider, " ", d.Source.Object))
+	looks := "It looks when the " + label + " is " + automation.TriggerWords(d.Trigger.On)
+	if d.TwoWay() {
+		looks += ", and when the " + cmp.Or(now.Target.Label, fmt.Sprint(d.Target.Provider, " ", d.Target.Object)) + " is changed, since values lead back"
 	}
-	looks := "It looks when the " + label + " is " + automation.TriggerWords(d.Trigger.On) + "."
+	looks += "."
 	problems := make([]string, 0, len(now.RuleProblems))
 	for _, p := range now.RuleProblems {
 		problems = append(problems, strings.TrimSpace(p.Message+" "+p.Suggestion))
