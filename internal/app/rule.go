@@ -78,6 +78,9 @@ func (h *house) changeRule(ctx context.Context, a automation.Automation, do rule
 	}
 	for _, p := range then.RuleProblems {
 		if !slices.ContainsFunc(now.RuleProblems, func(had rule.Problem) bool { return had.Code == p.Code && had.Message == p.Message }) {
+			if p.Code == "operator_kind" {
+				p.Suggestion = "Choose another comparison: --fields lists those of each field."
+			}
 			return a, errors.New(strings.TrimSpace(p.Message + " " + p.Suggestion))
 		}
 	}

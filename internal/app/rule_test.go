@@ -39,7 +39,7 @@ func TestConditionsAreChangedOnTheCommandLine(t *testing.T) {
 		{ruleOrders{add: "nope equals x"}, "", "the field “nope” does not exist in the HighLevel contact; --fields"},
 		{ruleOrders{add: "city equals"}, "", "This condition has nothing to compare with. Type a value"},
 		{ruleOrders{add: "city is_empty Rome"}, "", "“is empty” is compared with nothing"},
-		{ruleOrders{add: "city greater 4"}, "", "“is more than” does not fit City"},
+		{ruleOrders{add: "city greater 4"}, "", "“is more than” does not fit City, which holds text. Choose another comparison: --fields lists those of each field."},
 		{ruleOrders{add: "dateAdded after soon"}, "", "Type a value of that kind."},
 		{ruleOrders{add: "city equals x", into: "c.0"}, "", `--into: "c.0" is the id of no group`},
 		{ruleOrders{add: "city equals x", group: "some"}, "", "--group is all or any"},
