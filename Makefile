@@ -42,7 +42,9 @@ $(BIN): .cache/generated .cache/vendored $(SOURCES) $(ASSETS) go.mod go.sum
 	@mkdir -p bin
 	@go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/crosswalk
 
+# The thousand made-up worlds take a minute of all cores: they go first, and the second command finds them done.
 test: generate ## All tests: units, properties, contracts, both databases, kill tests, browser
+	@go test ./internal/simulate -timeout 20m
 	@./scripts/with-tools go test ./... -timeout 20m
 
 race: generate ## The tests under the race detector (without browser and kill tests)
