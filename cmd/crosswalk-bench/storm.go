@@ -143,7 +143,7 @@ func (s *storming) close() {
 
 func (s *storming) keeper() *connection.Tokens {
 	return &connection.Tokens{
-		Connection: s.cn.ID, Provider: highlevel.ID, Grants: s.grants, App: connection.AppOf(s.cn), HTTP: http.DefaultClient, Owner: "bench", Now: time.Now, Wait: connection.Sleep,
+		Of: s.cn.Holder(), Grants: s.grants, App: connection.AppOf(s.cn), HTTP: http.DefaultClient, Owner: "bench", Now: time.Now, Wait: connection.Sleep,
 		Broken: func(context.Context, record.ConnectionID, string) error { return nil },
 	}
 }
@@ -152,12 +152,12 @@ func (s *storming) keeper() *connection.Tokens {
 // provider was asked.
 func (s *storming) round(n int) (took time.Duration, asked int, err error) {
 	ctx := context.Background()
-	grant, err := s.grants.Load(ctx, s.cn.ID)
+	grant, err := s.grants.Load(ctx, s.cn.Holder())
 	if err != nil {
 		return 0, 0, err
 	}
 	grant.Token.Expiry = time.Now().Add(-time.Minute)
-	if err := s.grants.Rotate(ctx, s.cn.ID, grant.Generation, grant, time.Now()); err != nil {
+	if err := s.grants.Rotate(ctx, s.cn.Holder(), grant.Generation, grant, time.Now()); err != nil {
 		return 0, 0, err
 	}
 	keeper, before := s.keeper(), s.renewals()

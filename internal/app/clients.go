@@ -237,11 +237,11 @@ func (p *providers) quotaOf(ctx context.Context, c connection.Connection, from l
 }
 
 // renewal is the token keeper of an OAuth grant: with the app it was made with.
-func (p *providers) renewal(id record.ConnectionID, of provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+func (p *providers) renewal(of connection.Holder, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
 	return &connection.Tokens{
-		Connection: id, Provider: of, App: app, HTTP: p.tokenClient(), Now: p.now, Wait: connection.Sleep,
+		Of: of, App: app, HTTP: p.tokenClient(), Now: p.now, Wait: connection.Sleep,
 		Known: func(tokenURL string) bool {
-			own, _ := p.OAuth(of)
+			own, _ := p.OAuth(of.Provider)
 			return tokenURL != "" && tokenURL == own.Endpoint.TokenURL
 		},
 	}

@@ -147,7 +147,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	if h.store.PGXPool() != nil {
 		h.providers.ledger = h.store.ChangeLedger // others may work on the same database
 	}
-	grants := connection.Grants{Store: h.store, Vault: keys}
+	grants := connection.Grants{Store: h.store, Vault: keys, Own: h.providers.ownHost}
 	h.connections = &connection.Service{
 		Store: h.store, Grants: grants, Builders: h.providers.builders(), Names: h.providers.names(),
 		Now: time.Now, NewID: automation.NewID, OwnHost: h.providers.ownHost, AllowPrivate: cfg.AllowPrivateHosts, Changed: h.connectionChanged,
@@ -158,7 +158,7 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	}
 	h.gateway = &connection.Gateway{Store: h.store, Builders: h.providers.builders(), Grants: grants, Broken: broken, Now: time.Now}
 	h.gateway.Tokens = func(c connection.Connection) *connection.Tokens {
-		t := h.providers.renewal(c.ID, c.Provider, connection.AppOf(c))
+		t := h.providers.renewal(c.Holder(), connection.AppOf(c))
 		t.Grants, t.Owner, t.Broken, t.Recovered = grants, owner, broken, h.connectionChanged
 		t.Restore = func(ctx context.Context, _ connection.Grant) (*oauth2.Token, error) {
 			return h.connections.Restore(ctx, c)
@@ -168,8 +168,8 @@ func build(ctx context.Context, cfg config.Config, r roles, log *slog.Logger) (_
 	h.connections.Regain = h.providers.regain
 	h.connections.Companies = &connection.Companies{
 		Store: h.store, Grants: grants, Build: h.providers.companies(),
-		Tokens: func(id record.ConnectionID, of provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
-			t := h.providers.renewal(id, of, app)
+		Tokens: func(of connection.Holder, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+			t := h.providers.renewal(of, app)
 			t.Grants, t.Owner, t.Broken = grants, owner, h.connections.Companies.Break
 			return t
 		},

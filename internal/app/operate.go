@@ -114,7 +114,7 @@ func doctorCommand(ctx context.Context, c *call) error {
 	if len(all) == 0 {
 		say(true, "connections", "none yet")
 	}
-	grants := connection.Grants{Store: st, Vault: keys}
+	grants := connection.Grants{Store: st, Vault: keys, Own: p.ownHost}
 	for _, cn := range all {
 		ok, detail := examine(ctx, p, grants, cn)
 		say(ok, p.names()[cn.Provider], detail)
@@ -124,7 +124,7 @@ func doctorCommand(ctx context.Context, c *call) error {
 
 // examine tries a connection with the token at hand. It never renews one: that is the running server's right.
 func examine(ctx context.Context, p *providers, grants connection.Grants, cn connection.Connection) (ok bool, detail string) {
-	grant, err := grants.Load(ctx, cn.ID)
+	grant, err := grants.Load(ctx, cn.Holder())
 	if err != nil {
 		return false, err.Error()
 	}

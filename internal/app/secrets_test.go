@@ -125,7 +125,7 @@ func TestSecretsMoveToANewKey(t *testing.T) {
 	if r := run(0, "", []string{"CROSSWALK_KEY=" + newText}, "status", "--json"); r.Unopened != 0 {
 		t.Errorf("without the old key: %+v", r)
 	}
-	grant, err := connection.Grants{Store: st, Vault: after}.Load(t.Context(), "cn_7")
+	grant, err := connection.Grants{Store: st, Vault: after}.Load(t.Context(), connection.Holder{ID: "cn_7"})
 	if err != nil || grant.Key != "api-key" || grant.Generation != 1 {
 		t.Errorf("the credential is %v, generation %d, %v", grant.Key == "api-key", grant.Generation, err)
 	}

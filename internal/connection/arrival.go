@@ -68,7 +68,7 @@ func (f *Flow) Hold(ctx context.Context, in OAuthInput) (binding string, err err
 	if a.Account.ID == "" && a.Account.CompanyID == "" {
 		return "", noAccount()
 	}
-	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: a.Endpoint.TokenURL}) // #nosec G117 -- sealed before it is stored
+	plain, err := json.Marshal(Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: a.Endpoint.TokenURL, BaseURL: a.BaseURL}) // #nosec G117 -- sealed before it is stored
 	if err != nil {
 		return "", errors.New("hold an installation: the grant cannot be written")
 	}
@@ -122,6 +122,9 @@ func (f *Flow) opened(a Arrival, err error) (Arrival, OAuthInput, error) {
 	}
 	if !grant.isFor(a.Endpoint.TokenURL, nil) {
 		return Arrival{}, OAuthInput{}, errors.New("open an arrival: its token address is not the one it came from")
+	}
+	if grant.BaseURL != a.BaseURL {
+		return Arrival{}, OAuthInput{}, &Problem{Code: "address_changed", Sentence: elsewhere}
 	}
 	return a, OAuthInput{
 		Authorised: Authorised{

@@ -75,6 +75,9 @@ type Grant struct {
 	// whoever can write to the database cannot have them sent elsewhere. Empty in grants made before it was kept, until
 	// they are renewed at a known address.
 	TokenURL string `json:"tokenUrl,omitempty"`
+	// BaseURL is the only API address the key and the tokens are for, sealed with them likewise. Empty in grants made before
+	// it was kept: those go to a provider's own address only, see Grants.
+	BaseURL string `json:"baseUrl,omitempty"`
 	// Generation grows by one on every rotation; it is not part of the sealed bytes.
 	Generation int64 `json:"-"`
 	// Failures and RetryAt are as in SealedGrant; nor are they.

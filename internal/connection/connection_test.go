@@ -204,7 +204,7 @@ func TestAKeyIsTestedBeforeItIsSavedAndTheReasonIsTold(t *testing.T) {
 	if err != nil || again.ID != first.ID || again.HookSecret != first.HookSecret || len(first.HookSecret) < 32 {
 		t.Errorf("connecting the same account again: %+v, %v", again, err)
 	}
-	grant, err := b.grants.Load(t.Context(), first.ID)
+	grant, err := b.grants.Load(t.Context(), first.Holder())
 	if err != nil || grant.Key != "the-next-key" {
 		t.Errorf("%v", err)
 	}
@@ -216,7 +216,7 @@ func TestAKeyIsTestedBeforeItIsSavedAndTheReasonIsTold(t *testing.T) {
 		t.Errorf("%v %v", ok, err)
 	}
 	must(t, s.Disconnect(t.Context(), first.ID))
-	if _, err := b.grants.Load(t.Context(), first.ID); err == nil {
+	if _, err := b.grants.Load(t.Context(), first.Holder()); err == nil {
 		t.Error("the key outlives its connection")
 	}
 }

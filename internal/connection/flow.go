@@ -49,13 +49,14 @@ type pendingSecret struct {
 	ClientSecret string `json:"clientSecret"`
 	Verifier     string `json:"verifier,omitempty"`
 	TokenURL     string `json:"tokenUrl,omitempty"` // the only address they are for
+	BaseURL      string `json:"baseUrl,omitempty"`  // the only one the tokens will be for
 }
 
 // Begin remembers the intent and answers where to send the browser, and what to bind the browser with. Both
 // the state and the binding are kept as hashes: a stolen database lets nobody complete an authorisation.
 func (f *Flow) Begin(ctx context.Context, in Intent) (authoriseURL, binding string, err error) {
 	state, binding := random(), random()
-	secret := pendingSecret{ClientSecret: in.ClientSecret, TokenURL: in.Endpoint.TokenURL}
+	secret := pendingSecret{ClientSecret: in.ClientSecret, TokenURL: in.Endpoint.TokenURL, BaseURL: in.BaseURL}
 	opts := []oauth2.AuthCodeOption{}
 	if in.PKCE {
 		secret.Verifier = oauth2.GenerateVerifier()
@@ -132,6 +133,9 @@ func (f *Flow) Complete(ctx context.Context, back url.Values, binding string) (A
 	}
 	if secret.TokenURL != p.Endpoint.TokenURL {
 		return Authorised{}, errors.New("complete authorisation: its token address is not the one it was begun for")
+	}
+	if secret.BaseURL != p.BaseURL {
+		return Authorised{}, &Problem{Code: "address_changed", Sentence: elsewhere}
 	}
 	app := oauth2.Config{ClientID: p.ClientID, ClientSecret: secret.ClientSecret, Endpoint: p.Endpoint, RedirectURL: p.RedirectURL, Scopes: p.Scopes}
 	opts := []oauth2.AuthCodeOption{}

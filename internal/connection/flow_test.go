@@ -219,7 +219,7 @@ func TestAReconnectionLeadsToTheSameAccount(t *testing.T) {
 	if p, ok := errors.AsType[*connection.Problem](err); !ok || p.Code != "other_account" {
 		t.Errorf("%v", err)
 	}
-	if g, err := b.grants.Load(t.Context(), first.ID); err != nil || g.Token.AccessToken != "two" || g.Generation != 2 {
+	if g, err := b.grants.Load(t.Context(), first.Holder()); err != nil || g.Token.AccessToken != "two" || g.Generation != 2 {
 		t.Errorf("generation %d, %v", g.Generation, err)
 	}
 }
@@ -227,36 +227,44 @@ func TestAReconnectionLeadsToTheSameAccount(t *testing.T) {
 // movedStore is a store whose authorisations somebody pointed elsewhere meanwhile.
 type movedStore struct {
 	*connectiontest.Store
-	to string
+	move func(*connection.Pending)
 }
 
 func (s movedStore) TakePending(ctx context.Context, stateHash, bindingHash string, now time.Time) (connection.Pending, error) {
 	p, err := s.Store.TakePending(ctx, stateHash, bindingHash, now)
-	p.Endpoint.TokenURL = s.to
+	s.move(&p)
 	return p, err
 }
 
-// A database's words are not believed about where a sealed secret goes.
+// A database's words are not believed about where a sealed secret, or the token it is exchanged for, goes.
 func TestWhatWasBegunIsRedeemedWhereItWasBegun(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	f := b.flow()
-	f.Store = movedStore{connectiontest.NewStore(), b.tokens.URL + "/another"}
-	state, binding := b.begin(t, f)
-	if _, err := f.Complete(t.Context(), url.Values{"code": {"x"}, "state": {state}}, binding); err == nil || !strings.Contains(err.Error(), "not the one it was begun for") {
-		t.Errorf("%v", err)
-	}
-	in := connection.OAuthInput{Account: "acc", Authorised: connection.Authorised{
-		Pending: connection.Pending{Provider: "p", ClientID: "client", Endpoint: b.endpoint()}, ClientSecret: "client-secret", Token: &oauth2.Token{AccessToken: "a"},
-	}}
-	binding, err := f.Hold(t.Context(), in)
-	must(t, err)
-	a, _, err := f.Held(t.Context(), binding)
-	must(t, err)
-	a.Endpoint.TokenURL = b.tokens.URL + "/another"
-	must(t, f.PutBack(t.Context(), a))
-	if _, _, err := f.Held(t.Context(), binding); err == nil || !strings.Contains(err.Error(), "not the one it came from") {
-		t.Errorf("%v", err)
+	for want, move := range map[string]struct {
+		pending func(*connection.Pending)
+		arrival func(*connection.Arrival)
+	}{
+		"token address is not the one":  {func(p *connection.Pending) { p.Endpoint.TokenURL = b.tokens.URL + "/another" }, func(a *connection.Arrival) { a.Endpoint.TokenURL = b.tokens.URL + "/another" }},
+		"was changed outside Crosswalk": {func(p *connection.Pending) { p.BaseURL = evil }, func(a *connection.Arrival) { a.BaseURL = evil }},
+	} {
+		f := b.flow()
+		f.Store = movedStore{connectiontest.NewStore(), move.pending}
+		state, binding := b.begin(t, f)
+		if _, err := f.Complete(t.Context(), url.Values{"code": {"x"}, "state": {state}}, binding); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("begun: %v, want %q", err, want)
+		}
+		in := connection.OAuthInput{Account: "acc", Authorised: connection.Authorised{
+			Pending: connection.Pending{Provider: "p", ClientID: "client", Endpoint: b.endpoint()}, ClientSecret: "client-secret", Token: &oauth2.Token{AccessToken: "a"},
+		}}
+		binding, err := f.Hold(t.Context(), in)
+		must(t, err)
+		a, _, err := f.Held(t.Context(), binding)
+		must(t, err)
+		move.arrival(&a)
+		must(t, f.PutBack(t.Context(), a))
+		if _, _, err := f.Held(t.Context(), binding); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("arrived: %v, want %q", err, want)
+		}
 	}
 	if b.calls.Load() != 0 {
 		t.Error("a code was redeemed")

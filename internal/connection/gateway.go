@@ -152,7 +152,10 @@ func (k *key) Token(ctx context.Context) (string, error) {
 }
 
 func (k *key) load(ctx context.Context) error {
-	grant, err := k.gateway.Grants.Load(ctx, k.connection.ID)
+	grant, err := k.gateway.Grants.Load(ctx, k.connection.Holder())
+	if errors.Is(err, ErrElsewhere) {
+		return k.broken(ctx, "read the credential", elsewhere, err)
+	}
 	if err != nil {
 		return &provider.Error{Provider: k.connection.Provider, Op: "read the credential", Kind: kindOfLoss(err), Err: err}
 	}
@@ -172,12 +175,15 @@ func (k *key) Refused(ctx context.Context) error {
 	if k.known != refused {
 		return nil
 	}
-	const why = "The provider does not accept the key any more. It was revoked or replaced there."
-	e := &provider.Error{Provider: k.connection.Provider, Op: "use the key", Kind: provider.Revoked, Detail: why}
+	return k.broken(ctx, "use the key", "The provider does not accept the key any more. It was revoked or replaced there.", nil)
+}
+
+// broken says that the connection needs a person.
+func (k *key) broken(ctx context.Context, op, why string, err error) error {
 	if k.gateway.Broken != nil {
-		e.Err = k.gateway.Broken(ctx, k.connection.ID, why)
+		err = errors.Join(err, k.gateway.Broken(ctx, k.connection.ID, why))
 	}
-	return e
+	return &provider.Error{Provider: k.connection.Provider, Op: op, Kind: provider.Revoked, Detail: why, Err: err}
 }
 
 // Forget drops a client, after its connection changed.

@@ -52,7 +52,7 @@ type Companies struct {
 	Store  Store
 	Grants Grants
 	Build  map[provider.ID]CompanyBuilder
-	Tokens func(id record.ConnectionID, p provider.ID, app func(Grant) *oauth2.Config) *Tokens
+	Tokens func(of Holder, app func(Grant) *oauth2.Config) *Tokens
 
 	mu      sync.Mutex
 	keepers map[record.ConnectionID]*Tokens
@@ -98,13 +98,13 @@ func (c *Companies) listed(id record.ConnectionID) {
 func (c *Companies) keeper(i Installation) *Tokens {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t, ok := c.keepers[i.ID]; ok {
+	if t, ok := c.keepers[i.ID]; ok && t.Of == i.Holder() {
 		return t
 	}
 	if c.keepers == nil {
 		c.keepers = map[record.ConnectionID]*Tokens{}
 	}
-	t := c.Tokens(i.ID, i.Provider, appOf(i.ClientID, i.Endpoint))
+	t := c.Tokens(i.Holder(), appOf(i.ClientID, i.Endpoint))
 	c.keepers[i.ID] = t
 	return t
 }
@@ -177,7 +177,7 @@ func (s *Service) Adopt(ctx context.Context, in OAuthInput) (Installation, error
 	if err != nil {
 		return Installation{}, s.problem(in.connection(), err)
 	}
-	sealed, err := s.Grants.seal(i.ID, Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: i.Endpoint.TokenURL})
+	sealed, err := s.Grants.seal(i.Holder(), Grant{Token: *bare(in.Authorised.Token), ClientSecret: in.Authorised.ClientSecret, TokenURL: i.Endpoint.TokenURL})
 	if err != nil {
 		return Installation{}, err
 	}
@@ -235,7 +235,7 @@ func (s *Service) endMinted(ctx context.Context, company Installation, why strin
 		if c.Provider != company.Provider || c.Auth != ByOAuth || c.Account.CompanyID != company.Account.CompanyID || c.State == Uninstalled {
 			continue
 		}
-		if grant, err := s.Grants.Load(ctx, c.ID); err == nil && grant.Token.RefreshToken != "" {
+		if grant, err := s.Grants.Load(ctx, c.Holder()); err == nil && grant.Token.RefreshToken != "" {
 			continue
 		}
 		if err := everywhere.UninstallConnection(ctx, c.ID, why, s.Now()); err != nil {
@@ -367,7 +367,7 @@ func (s *Service) Uninstalled(ctx context.Context, p provider.ID, n provider.Not
 		if c.Provider != p || c.Auth != ByOAuth || c.Account.CompanyID != n.Company || c.State == Uninstalled || late(n, c.RotatedAt) {
 			continue
 		}
-		if grant, err := s.Grants.Load(ctx, c.ID); err == nil && grant.Token.RefreshToken != "" {
+		if grant, err := s.Grants.Load(ctx, c.Holder()); err == nil && grant.Token.RefreshToken != "" {
 			continue
 		}
 		noted = true
@@ -512,7 +512,7 @@ func (s *Service) connectMinted(ctx context.Context, p provider.ID, a provider.A
 	if err != nil {
 		return Connection{}, s.problem(Connection{Provider: p, Auth: ByOAuth}, err)
 	}
-	grant, err := s.Companies.Grants.Load(ctx, company.ID)
+	grant, err := s.Companies.Grants.Load(ctx, company.Holder())
 	if err != nil {
 		return Connection{}, fmt.Errorf("read the company's grant: %w", err)
 	}

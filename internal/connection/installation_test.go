@@ -98,23 +98,23 @@ func newHouseOn(t *testing.T, st *connectiontest.Store) *house {
 		defer h.mu.Unlock()
 		h.changed = append(h.changed, id)
 	}
-	tokens := func(id record.ConnectionID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
-		return &connection.Tokens{Connection: id, Provider: "p", Grants: grants, App: app, HTTP: &http.Client{Transport: h.wire}, Owner: "one", Now: time.Now, Wait: connection.Sleep}
+	tokens := func(of connection.Holder, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+		return &connection.Tokens{Of: of, Grants: grants, App: app, HTTP: &http.Client{Transport: h.wire}, Owner: "one", Now: time.Now, Wait: connection.Sleep}
 	}
 	h.Companies = &connection.Companies{
 		Store: h.store, Grants: grants,
 		Build: map[provider.ID]connection.CompanyBuilder{"p": func(_ connection.Installation, token func(context.Context) (string, error), _ func(context.Context) error) connection.Company {
 			return agencyView{h.agency, token}
 		}},
-		Tokens: func(id record.ConnectionID, _ provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
-			t := tokens(id, app)
+		Tokens: func(of connection.Holder, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+			t := tokens(of, app)
 			t.Broken = h.Companies.Break
 			return t
 		},
 	}
 	h.gateway = &connection.Gateway{Store: h.store, Builders: h.Builders, Grants: grants, Broken: h.Break, Now: time.Now}
 	h.gateway.Tokens = func(c connection.Connection) *connection.Tokens {
-		t := tokens(c.ID, connection.AppOf(c))
+		t := tokens(c.Holder(), connection.AppOf(c))
 		t.Broken, t.Recovered = h.Break, h.Changed
 		t.Restore = func(ctx context.Context, _ connection.Grant) (*oauth2.Token, error) { return h.Restore(ctx, c) }
 		return t
@@ -255,7 +255,7 @@ func TestAnAgencysGrantThatDoesNotWorkReplacesNothing(t *testing.T) {
 	}
 	i, _, err := h.store.InstallationOf(t.Context(), "p", "co", "")
 	must(t, err)
-	if g, err := h.Grants.Load(t.Context(), i.ID); err != nil || g.Generation != 1 {
+	if g, err := h.Grants.Load(t.Context(), i.Holder()); err != nil || g.Generation != 1 {
 		t.Errorf("generation %d, %v", g.Generation, err)
 	}
 	for _, in := range []connection.OAuthInput{h.granted("a", "co", time.Hour), h.granted("", "", time.Hour)} {

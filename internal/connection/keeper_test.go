@@ -189,7 +189,7 @@ func TestWhatIsLeftIsTriedBeforeAPersonIsAsked(t *testing.T) {
 				if c.token == "" {
 					return
 				}
-				if g, err := h.Grants.Load(t.Context(), cn.ID); err != nil || g.Token.AccessToken != c.token || g.ClientSecret != "client-secret" {
+				if g, err := h.Grants.Load(t.Context(), cn.Holder()); err != nil || g.Token.AccessToken != c.token || g.ClientSecret != "client-secret" {
 					t.Errorf("it was not stored: generation %d, %v", g.Generation, err)
 				}
 			})
@@ -268,10 +268,10 @@ func TestWhatWasRenewedAfterItWasCalledDeadIsTried(t *testing.T) {
 		h.is(c.ID, connection.NeedsReconnect)
 		time.Sleep(time.Minute)
 		grants := connection.Grants{Store: h.store, Vault: aVault(t)}
-		g, err := grants.Load(t.Context(), c.ID)
+		g, err := grants.Load(t.Context(), c.Holder())
 		must(t, err)
 		g.Token = oauth2.Token{AccessToken: "of-the-other", RefreshToken: "also", Expiry: time.Now().Add(time.Hour)}
-		must(t, grants.Rotate(t.Context(), c.ID, g.Generation, g, time.Now()))
+		must(t, grants.Rotate(t.Context(), c.Holder(), g.Generation, g, time.Now()))
 		time.Sleep(time.Second)
 		h.changed = nil
 		h.keeper.Sweep(t.Context())

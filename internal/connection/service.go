@@ -195,7 +195,7 @@ func (s *Service) save(ctx context.Context, c Connection, account provider.Accou
 		c.Name = c.Account.Name
 	}
 	c.State, c.Problem, c.ProblemCode, c.CheckedAt, c.RotatedAt = Active, "", "", now, now
-	sealed, err := s.Grants.seal(c.ID, grant)
+	sealed, err := s.Grants.seal(c.Holder(), grant)
 	if err != nil {
 		return Connection{}, err
 	}
@@ -370,6 +370,9 @@ func (s *Service) problem(c Connection, err error) error {
 			return &Problem{Field: "base_url", Code: "timeout", Sentence: name + " did not answer within 20 seconds. Check the address, or try again later."}
 		}
 		return err
+	}
+	if errors.Is(err, ErrElsewhere) {
+		return &Problem{Code: "address_changed", Sentence: elsewhere}
 	}
 	p := &Problem{Code: e.Kind.String(), Words: e.Detail}
 	credential := "key"

@@ -59,7 +59,7 @@ func TestAKeyWithSignsNoKeyHasIsNotSent(t *testing.T) {
 	in.Key, in.Account = "  the-key\r\n", " acc_1 "
 	cn, err := s.ConnectKey(t.Context(), in)
 	must(t, err)
-	if g, err := s.Grants.Load(t.Context(), cn.ID); err != nil || g.Key != "the-key" || cn.BaseURL != "https://api.example.com" {
+	if g, err := s.Grants.Load(t.Context(), cn.Holder()); err != nil || g.Key != "the-key" || cn.BaseURL != "https://api.example.com" {
 		t.Errorf("saved for %s, %v", cn.BaseURL, err)
 	}
 	if g, err := st.LoadGrant(t.Context(), cn.ID); err != nil || strings.Contains(string(g.Sealed), "the-key") {

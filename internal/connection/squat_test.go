@@ -77,7 +77,7 @@ func TestWhoSquattedBeforeGivesWay(t *testing.T) {
 	if now.Account.Host != "anything.example:443" || now.State != connection.Active {
 		t.Errorf("%+v", now)
 	}
-	if g, err := b.grants.Load(t.Context(), squatter.ID); err != nil || g.Key != "key" {
+	if g, err := b.grants.Load(t.Context(), squatter.Holder()); err != nil || g.Key != "key" {
 		t.Errorf("its credential: %v", err)
 	}
 }

@@ -40,9 +40,8 @@ const (
 // process callers queue up; between processes, and between two keepers of one connection, the store's lease
 // decides.
 type Tokens struct {
-	Connection record.ConnectionID
-	Provider   provider.ID
-	Grants     Grants
+	Of     Holder
+	Grants Grants
 	// App is the OAuth app the grant belongs to; its secret may come from the grant itself.
 	App  func(Grant) *oauth2.Config
 	HTTP *http.Client
@@ -110,9 +109,9 @@ func (t *Tokens) Token(ctx context.Context) (string, error) {
 	if g := t.known(); t.fresh(g) {
 		return g.Token.AccessToken, nil
 	}
-	grant, err := t.Grants.Load(ctx, t.Connection)
+	grant, err := t.Grants.Load(ctx, t.Of)
 	if err != nil {
-		return "", t.fail(kindOfLoss(err), "read the credential", err)
+		return "", t.lost(ctx, "read the credential", err)
 	}
 	t.know(grant)
 	if t.fresh(grant) {
@@ -142,9 +141,9 @@ func (t *Tokens) Early(ctx context.Context, lead time.Duration) error {
 		return err
 	}
 	defer leave()
-	grant, err := t.Grants.Load(ctx, t.Connection)
+	grant, err := t.Grants.Load(ctx, t.Of)
 	if err != nil {
-		return t.fail(kindOfLoss(err), "read the credential", err)
+		return t.lost(ctx, "read the credential", err)
 	}
 	if t.fresh(grant) {
 		t.know(grant)
@@ -162,9 +161,9 @@ func (t *Tokens) Again(ctx context.Context) error {
 		return err
 	}
 	defer leave()
-	grant, err := t.Grants.Load(ctx, t.Connection)
+	grant, err := t.Grants.Load(ctx, t.Of)
 	if err != nil {
-		return t.fail(kindOfLoss(err), "read the credential", err)
+		return t.lost(ctx, "read the credential", err)
 	}
 	if grant.RetryAt.IsZero() || t.Now().Before(grant.RetryAt) {
 		return nil
@@ -189,9 +188,9 @@ func (t *Tokens) Refresh(ctx context.Context) error {
 	if t.fresh(known) && known.Token.AccessToken != used {
 		return nil // renewed while we queued
 	}
-	grant, err := t.Grants.Load(ctx, t.Connection)
+	grant, err := t.Grants.Load(ctx, t.Of)
 	if err != nil {
-		return t.fail(kindOfLoss(err), "read the credential", err)
+		return t.lost(ctx, "read the credential", err)
 	}
 	if grant.Token.AccessToken != used && t.fresh(grant) {
 		t.know(grant)
@@ -231,12 +230,12 @@ func (t *Tokens) fresh(g Grant) bool {
 func (t *Tokens) renew(ctx context.Context, from int64) error {
 	for {
 		now := t.Now()
-		grant, ok, err := t.Grants.Lease(ctx, t.Connection, t.lessee, now, now.Add(leaseFor))
+		grant, ok, err := t.Grants.Lease(ctx, t.Of, t.lessee, now, now.Add(leaseFor))
 		if err != nil {
-			if errors.Is(err, errSealed) {
+			if errors.Is(err, errSealed) || errors.Is(err, ErrElsewhere) {
 				err = errors.Join(err, t.release(ctx)) // trying again opens it no better
 			}
-			return t.fail(kindOfLoss(err), "renew the credential", err)
+			return t.lost(ctx, "renew the credential", err)
 		}
 		if ok && grant.Generation > from && t.fresh(grant) {
 			t.know(grant)
@@ -250,7 +249,7 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 				t.failed, t.failedAt = err, t.Now()
 			}
 			if err == nil && grant.Failures > 0 && t.Recovered != nil {
-				t.Recovered(context.WithoutCancel(ctx), t.Connection)
+				t.Recovered(context.WithoutCancel(ctx), t.Of.ID)
 			}
 			return err
 		}
@@ -258,9 +257,9 @@ func (t *Tokens) renew(ctx context.Context, from int64) error {
 		if err := t.Wait(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
-		grant, err = t.Grants.Load(ctx, t.Connection)
+		grant, err = t.Grants.Load(ctx, t.Of)
 		if err != nil {
-			return t.fail(kindOfLoss(err), "read the credential", err)
+			return t.lost(ctx, "read the credential", err)
 		}
 		if grant.Generation > from && t.fresh(grant) {
 			t.know(grant)
@@ -311,11 +310,11 @@ func dated(t *oauth2.Token, now time.Time) *oauth2.Token {
 func (t *Tokens) keep(ctx context.Context, next Grant) error {
 	ctx, cancel := provider.WithTimeout(ctx, storeFor)
 	defer cancel()
-	err := t.Grants.Rotate(ctx, t.Connection, next.Generation, next, t.Now())
+	err := t.Grants.Rotate(ctx, t.Of, next.Generation, next, t.Now())
 	t.unsaved = nil
 	if errors.Is(err, ErrMoved) {
 		// Somebody else's is stored: a person connected again, or a process whose clock goes otherwise renewed too.
-		if now, lost := t.Grants.Load(ctx, t.Connection); lost == nil && t.fresh(now) {
+		if now, lost := t.Grants.Load(ctx, t.Of); lost == nil && t.fresh(now) {
 			t.know(now)
 			return t.release(ctx)
 		}
@@ -332,13 +331,13 @@ func (t *Tokens) keep(ctx context.Context, next Grant) error {
 }
 
 func (t *Tokens) release(ctx context.Context) error {
-	return t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Connection, t.lessee)
+	return t.Grants.Store.ReleaseGrant(context.WithoutCancel(ctx), t.Of.ID, t.lessee)
 }
 
 // postpone gives the lease back and writes down when to try again: whoever outlives us knows of it.
 func (t *Tokens) postpone(ctx context.Context, g Grant) error {
 	failures := g.Failures + 1
-	return t.Grants.Store.PostponeGrant(context.WithoutCancel(ctx), t.Connection, t.lessee, failures, t.Now().Add(patience(failures)))
+	return t.Grants.Store.PostponeGrant(context.WithoutCancel(ctx), t.Of.ID, t.lessee, failures, t.Now().Add(patience(failures)))
 }
 
 func (t *Tokens) later(ctx context.Context, g Grant, why error) error {
@@ -366,7 +365,7 @@ func (t *Tokens) denied(ctx, asking context.Context, grant Grant, err error) err
 
 // restore tries what is left before a person is asked.
 func (t *Tokens) restore(ctx, asking context.Context, grant Grant, why string) error {
-	if now, err := t.Grants.Load(ctx, t.Connection); err == nil && now.Generation > grant.Generation && t.fresh(now) {
+	if now, err := t.Grants.Load(ctx, t.Of); err == nil && now.Generation > grant.Generation && t.fresh(now) {
 		// Somebody whose lease we took for ended renewed after all: what we spent was old.
 		t.know(now)
 		return t.release(ctx)
@@ -387,15 +386,25 @@ func (t *Tokens) restore(ctx, asking context.Context, grant Grant, why string) e
 
 func (t *Tokens) broken(ctx context.Context, why string) error {
 	t.know(Grant{})
-	err := errors.Join(t.release(ctx), t.Broken(ctx, t.Connection, why))
-	return &provider.Error{Provider: t.Provider, Op: "renew the credential", Kind: provider.Revoked, Detail: why, Err: err}
+	err := errors.Join(t.release(ctx), t.Broken(ctx, t.Of.ID, why))
+	return &provider.Error{Provider: t.Of.Provider, Op: "renew the credential", Kind: provider.Revoked, Detail: why, Err: err}
+}
+
+// lost says what it means that the grant could not be read.
+func (t *Tokens) lost(ctx context.Context, op string, err error) error {
+	if errors.Is(err, ErrElsewhere) {
+		t.know(Grant{})
+		err = errors.Join(err, t.Broken(ctx, t.Of.ID, elsewhere))
+		return &provider.Error{Provider: t.Of.Provider, Op: op, Kind: provider.Revoked, Detail: elsewhere, Err: err}
+	}
+	return t.fail(kindOfLoss(err), op, err)
 }
 
 func (t *Tokens) fail(k provider.Kind, op string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &provider.Error{Provider: t.Provider, Op: op, Kind: k, Err: err}
+	return &provider.Error{Provider: t.Of.Provider, Op: op, Kind: k, Err: err}
 }
 
 // direct is the client without redirects: a token address that moved would be handed the secrets.

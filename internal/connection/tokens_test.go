@@ -114,7 +114,7 @@ func newKeeping(t *testing.T, left time.Duration) *keeping {
 
 func (k *keeping) keeper(owner string) *connection.Tokens {
 	return &connection.Tokens{
-		Connection: k.cn.ID, Provider: "p", Grants: k.grants, App: connection.AppOf(k.cn), HTTP: &http.Client{Transport: k.server}, Owner: owner, Now: time.Now,
+		Of: connection.Holder{ID: k.cn.ID, Provider: "p", BaseURL: k.cn.BaseURL}, Grants: k.grants, App: connection.AppOf(k.cn), HTTP: &http.Client{Transport: k.server}, Owner: owner, Now: time.Now,
 		Broken: func(_ context.Context, _ record.ConnectionID, why string) error {
 			k.broken = append(k.broken, why)
 			return nil
@@ -371,10 +371,10 @@ func TestARenewalThatOutlivedItsLeaseIsNotCalledDead(t *testing.T) {
 		k.server.valid = "spent by another"
 		// The machine that holds the lease slept. It wakes up and stores its token while we ask with the one it spent.
 		k.server.before = func(*http.Request, url.Values) (*http.Response, error) {
-			g, err := k.grants.Load(context.Background(), k.cn.ID)
+			g, err := k.grants.Load(context.Background(), k.cn.Holder())
 			must(t, err)
 			g.Token = oauth2.Token{AccessToken: "of-the-other", RefreshToken: "also", Expiry: time.Now().Add(time.Hour)}
-			must(t, k.grants.Rotate(context.Background(), k.cn.ID, g.Generation, g, time.Now()))
+			must(t, k.grants.Rotate(context.Background(), k.cn.Holder(), g.Generation, g, time.Now()))
 			return nil, nil
 		}
 		one := k.keeper("one")
@@ -437,7 +437,7 @@ func TestAReconnectionDuringARenewalWins(t *testing.T) {
 		k.server.after = func(resp *http.Response) (*http.Response, error) {
 			again := &oauth2.Token{AccessToken: "from-the-person", RefreshToken: "new", Expiry: time.Now().Add(time.Hour)}
 			_, err := serviceOn(k.store, k.grants, works).ConnectOAuth(context.Background(), connection.OAuthInput{
-				Account: "acc_1", Authorised: connection.Authorised{Pending: connection.Pending{Provider: "p"}, Token: again},
+				Account: "acc_1", Authorised: connection.Authorised{Pending: connection.Pending{Provider: "p", BaseURL: k.cn.BaseURL}, Token: again},
 			})
 			return resp, err
 		}
@@ -507,7 +507,7 @@ func TestAnAccessThatCannotBeRenewedNeedsAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKeeping(t, time.Hour)
 		_, err := serviceOn(k.store, k.grants, works).ConnectOAuth(t.Context(), connection.OAuthInput{
-			Account: "acc_1", Authorised: connection.Authorised{Pending: connection.Pending{Provider: "p"}, Token: &oauth2.Token{AccessToken: "access-0"}},
+			Account: "acc_1", Authorised: connection.Authorised{Pending: connection.Pending{Provider: "p", BaseURL: k.cn.BaseURL}, Token: &oauth2.Token{AccessToken: "access-0"}},
 		})
 		must(t, err)
 		one := k.keeper("one")
@@ -558,12 +558,12 @@ func TestAGrantBoundToNoTokenAddressIsSentToAKnownOneOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				k := newKeeping(t, -time.Minute)
-				old, err := k.grants.Load(t.Context(), k.cn.ID)
+				old, err := k.grants.Load(t.Context(), k.cn.Holder())
 				must(t, err)
 				old.TokenURL = ""
-				_, _, err = k.grants.Lease(t.Context(), k.cn.ID, "old", time.Now(), time.Now().Add(time.Minute))
+				_, _, err = k.grants.Lease(t.Context(), k.cn.Holder(), "old", time.Now(), time.Now().Add(time.Minute))
 				must(t, err)
-				must(t, k.grants.Rotate(t.Context(), k.cn.ID, old.Generation, old, time.Now()))
+				must(t, k.grants.Rotate(t.Context(), k.cn.Holder(), old.Generation, old, time.Now()))
 				keeper := k.keeper("one")
 				keeper.Known = func(tokenURL string) bool { return tokenURL == known }
 				if name == "another" {
@@ -572,7 +572,7 @@ func TestAGrantBoundToNoTokenAddressIsSentToAKnownOneOnly(t *testing.T) {
 					return
 				}
 				k.gives(keeper, "access-1")
-				if now, err := k.grants.Load(t.Context(), k.cn.ID); err != nil || now.TokenURL != known {
+				if now, err := k.grants.Load(t.Context(), k.cn.Holder()); err != nil || now.TokenURL != known {
 					t.Errorf("it is bound to %q, %v", now.TokenURL, err)
 				}
 			})

@@ -14,7 +14,6 @@ import (
 	"crosswalk/internal/connection"
 	"crosswalk/internal/people"
 	"crosswalk/internal/provider"
-	"crosswalk/internal/record"
 )
 
 // marketplace is providers whose HighLevel app is configured, and whose token address is the office's. What a code is
@@ -247,8 +246,8 @@ func TestAWholeAgencyIsClaimedAndItsAccountsConnected(t *testing.T) {
 		Store: o.connections, Grants: o.Connections.Grants, Build: map[provider.ID]connection.CompanyBuilder{highLevel: func(connection.Installation, func(context.Context) (string, error), func(context.Context) error) connection.Company {
 			return company{}
 		}},
-		Tokens: func(id record.ConnectionID, p provider.ID, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
-			return &connection.Tokens{Connection: id, Provider: p, Grants: o.Connections.Grants, App: app, Now: o.Now}
+		Tokens: func(of connection.Holder, app func(connection.Grant) *oauth2.Config) *connection.Tokens {
+			return &connection.Tokens{Of: of, Grants: o.Connections.Grants, App: app, Now: o.Now}
 		},
 	}
 	leads(t, o.open("/connections/callback?code=agency"), claimPath)

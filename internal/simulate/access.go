@@ -154,7 +154,7 @@ func (p *process) changed(ctx context.Context, id record.ConnectionID) {
 // tokens keeps the access of one process, by the program's own rules.
 func (w *world) tokens(p *process, store accounts) *connection.Tokens {
 	return &connection.Tokens{
-		Connection: highLevelConnection, Provider: highlevel.ID, Owner: p.owner, Now: func() time.Time { return w.clock },
+		Of: connection.Holder{ID: highLevelConnection, Provider: highlevel.ID, BaseURL: w.highLevelReady.URL}, Owner: p.owner, Now: func() time.Time { return w.clock },
 		Grants: connection.Grants{Store: store, Vault: open{}},
 		App: func(g connection.Grant) *oauth2.Config {
 			return &oauth2.Config{ClientID: w.highLevelReady.ClientID, ClientSecret: g.ClientSecret, Endpoint: highlevel.Endpoint(w.highLevelReady.URL, "")}
