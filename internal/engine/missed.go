@@ -16,13 +16,13 @@ const clockSkew = 2 * time.Minute
 // Wrote is a write of ours, from when it was intended until it was answered.
 type Wrote struct{ From, To time.Time }
 
-// silence is a change a webhook should tell of and none has yet.
-type silence struct {
-	ref    record.Ref
-	change provider.Change
-	// from and to are between when it was made, as far as that is known.
-	from, to time.Time
-	due      time.Time // when its webhook would have come
+// Silence is a change a webhook should tell of and none has yet.
+type Silence struct {
+	Ref    record.Ref
+	Change provider.Change
+	// From and To are between when it was made, as far as that is known.
+	From, To time.Time
+	Due      time.Time // when its webhook would have come
 }
 
 // sight is a record that does not say when it changed, as this process saw it last.
@@ -46,35 +46,35 @@ func (w Watch) sight(rec record.Record) sight {
 }
 
 // dated is what a webhook should have told of a record that says when it changed and was not heard of since.
-func (w Watch) dated(rec record.Record, since time.Time) (silence, bool) {
-	d := silence{ref: rec.Ref}
+func (w Watch) dated(rec record.Record, since time.Time) (Silence, bool) {
+	d := Silence{Ref: rec.Ref}
 	switch {
 	case w.Tells.Created && !rec.CreatedAt.IsZero() && !rec.CreatedAt.Before(since) && (!w.Tells.Updated || rec.UpdatedAt.Sub(rec.CreatedAt) < clockSkew):
-		d.change, d.from = provider.Created, rec.CreatedAt
+		d.Change, d.From = provider.Created, rec.CreatedAt
 	case w.Tells.Updated:
-		d.change, d.from = provider.Updated, rec.UpdatedAt
+		d.Change, d.From = provider.Updated, rec.UpdatedAt
 	default:
-		return silence{}, false
+		return Silence{}, false
 	}
 	// Both clocks may differ: it may be younger than it looks.
-	d.to, d.due = d.from, d.from.Add(webhookGrace+clockSkew)
+	d.To, d.Due = d.From, d.From.Add(webhookGrace+clockSkew)
 	return d, true
 }
 
 // undated is what webhooks should tell of records that do not say when they changed: what is otherwise than it was at the
 // last look. What was never looked at tells nothing.
-func (w Watch) undated(records []record.Record, before listing, now time.Time) (out []silence) {
+func (w Watch) undated(records []record.Record, before listing, now time.Time) (out []Silence) {
 	for _, rec := range records {
 		if !rec.UpdatedAt.IsZero() {
 			continue
 		}
 		was, known := before.of[rec.Ref.ID]
-		d := silence{ref: rec.Ref, from: before.at, to: now, due: now.Add(webhookGrace)}
+		d := Silence{Ref: rec.Ref, From: before.at, To: now, Due: now.Add(webhookGrace)}
 		switch {
 		case !known && w.Tells.Created && (rec.CreatedAt.IsZero() || rec.CreatedAt.After(before.at.Add(-clockSkew))):
-			d.change = provider.Created
+			d.Change = provider.Created
 		case known && w.Tells.Turning != "" && !was.turned && w.sight(rec).turned:
-			d.change = provider.Updated
+			d.Change = provider.Updated
 		default:
 			continue
 		}
@@ -84,14 +84,14 @@ func (w Watch) undated(records []record.Record, before listing, now time.Time) (
 }
 
 // gone are those that were there at the last look. A listing that is much shorter than the last proves nothing.
-func (w Watch) gone(before, now listing) (out []silence) {
+func (w Watch) gone(before, now listing) (out []Silence) {
 	if !w.Tells.Deleted || 2*len(now.of) < len(before.of) {
 		return nil
 	}
 	for id := range before.of {
 		if _, there := now.of[id]; !there {
 			ref := record.Ref{Connection: w.Connection, Type: w.Object, ID: id}
-			out = append(out, silence{ref: ref, change: provider.Deleted, from: before.at, to: now.at, due: now.at.Add(webhookGrace)})
+			out = append(out, Silence{Ref: ref, Change: provider.Deleted, From: before.at, To: now.at, Due: now.at.Add(webhookGrace)})
 		}
 	}
 	return out
@@ -99,67 +99,64 @@ func (w Watch) gone(before, now listing) (out []silence) {
 
 // told are the names a webhook may have told of it by: a child's may know it by its own id alone, and where a parent is
 // deleted nobody says what becomes of its children.
-func (d silence) told(parent record.ObjectType) []record.Ref {
-	out := []record.Ref{d.ref}
-	if above, own, ok := strings.Cut(d.ref.ID, "/"); ok && parent != "" {
-		bare := d.ref
+func (d Silence) told(parent record.ObjectType) []record.Ref {
+	out := []record.Ref{d.Ref}
+	if above, own, ok := strings.Cut(d.Ref.ID, "/"); ok && parent != "" {
+		bare := d.Ref
 		bare.ID = own
 		out = append(out, bare)
-		if d.change == provider.Deleted {
-			out = append(out, record.Ref{Connection: d.ref.Connection, Type: parent, ID: above})
+		if d.Change == provider.Deleted {
+			out = append(out, record.Ref{Connection: d.Ref.Connection, Type: parent, ID: above})
 		}
 	}
 	return out
 }
 
-// judge counts the silences of a shelf that are due: no webhook came, and the change is not our own, which a
-// provider need not tell us of. seen is what the listing showed of records that do not say when they changed.
-func (p *Poller) judge(ctx context.Context, w Watch, fresh []silence, seen map[string]sight) (missed int, err error) {
-	at, now := shelf{w.Connection, w.Object}, p.Now()
-	p.mu.Lock()
-	var due, later []silence
-	for _, d := range append(p.silent[at], fresh...) {
-		_, there := seen[d.ref.ID]
+// judge counts the silences of a watch that are due: no webhook came, and the change is not our own, which a provider need
+// not tell us of. seen is what the listing showed of records that do not say when they changed; later are those that are
+// not due yet.
+func (p *Poller) judge(ctx context.Context, w Watch, all []Silence, seen map[string]sight) (missed int, later []Silence, err error) {
+	now := p.Now()
+	var due []Silence
+	for _, d := range all {
+		_, there := seen[d.Ref.ID]
 		switch {
-		case d.change == provider.Deleted && there:
-		case d.due.After(now):
+		case d.Change == provider.Deleted && there:
+		case d.Due.After(now):
 			later = append(later, d)
 		default:
 			due = append(due, d)
 		}
 	}
-	if p.silent == nil {
-		p.silent = map[shelf][]silence{}
-	}
-	p.silent[at] = later
-	p.mu.Unlock()
 	if len(due) == 0 {
-		return 0, nil
+		return 0, later, nil
 	}
 	if w.Tells.ByHand {
-		if stats, err := p.Deliveries.DeliveryStats(ctx, w.Connection); err != nil || stats.Count == 0 {
-			return 0, err // nobody has set them up
+		if stats, err := p.Deliveries.DeliveryStats(ctx, w.Connection); err != nil {
+			return 0, all, err
+		} else if stats.Count == 0 {
+			return 0, later, nil // nobody has set them up
 		}
 	}
 	var refs, changed []record.Ref
 	for _, d := range due {
-		refs, changed = append(refs, d.told(w.Parent)...), append(changed, d.ref)
+		refs, changed = append(refs, d.told(w.Parent)...), append(changed, d.Ref)
 	}
 	told, err := p.Deliveries.LastTold(ctx, refs)
 	if err != nil {
-		return 0, err
+		return 0, all, err
 	}
-	wrote, err := p.Deliveries.Wrote(ctx, changed, slices.MinFunc(due, func(a, b silence) int { return a.from.Compare(b.from) }).from.Add(-clockSkew))
+	wrote, err := p.Deliveries.Wrote(ctx, changed, slices.MinFunc(due, func(a, b Silence) int { return a.From.Compare(b.From) }).From.Add(-clockSkew))
 	if err != nil {
-		return 0, err
+		return 0, all, err
 	}
 	for _, d := range due {
-		heard := slices.ContainsFunc(d.told(w.Parent), func(r record.Ref) bool { return !told[r].Before(d.from.Add(-clockSkew)) })
-		if !heard && !ours(wrote[d.ref], d.from, d.to) {
+		heard := slices.ContainsFunc(d.told(w.Parent), func(r record.Ref) bool { return !told[r].Before(d.From.Add(-clockSkew)) })
+		if !heard && !ours(wrote[d.Ref], d.From, d.To) {
 			missed++
 		}
 	}
-	return missed, nil
+	return missed, later, nil
 }
 
 // ours reports whether one of the writes may have made a change between from and to.

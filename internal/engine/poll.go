@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,8 +36,6 @@ type Poller struct {
 
 	mu   sync.Mutex
 	seen map[shelf]listing // of records that do not say when they changed
-	// silent are changes whose webhooks may still be under way.
-	silent map[shelf][]silence
 }
 
 // shelf is one object of one connection.
@@ -97,7 +96,8 @@ func (p *Poller) Poll(ctx context.Context, w Watch) (Polled, error) {
 		defer counting.Unlock()
 		calls++
 	})
-	found, until, err := p.list(ctx, cursor, w)
+	found, until, silent, err := p.list(ctx, cursor, w)
+	cursor.Silent = silent
 	cursor.PolledAt, cursor.Problem, cursor.Missed = now, "", cursor.Missed+found.Missed
 	switch {
 	case err != nil:
@@ -121,11 +121,12 @@ func (p *Poller) Poll(ctx context.Context, w Watch) (Polled, error) {
 	return found, err
 }
 
-// list stores what changed; until is how far everything was seen.
-func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Polled, until time.Time, err error) {
+// list stores what changed; until is how far everything was seen, and silent what webhooks have yet to tell of.
+func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Polled, until time.Time, silent []Silence, err error) {
+	silent = slices.Clone(cursor.Silent)
 	client, err := p.Gateway.Client(ctx, cursor.Connection)
 	if err != nil {
-		return found, until, err
+		return found, until, silent, err
 	}
 	since := cursor.Since
 	if !since.IsZero() {
@@ -133,12 +134,12 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 	}
 	var held time.Time // the oldest change left to its webhook
 	before, undated := p.recall(cursor), listing{p.Now(), map[string]sight{}}
-	var silent []silence
+	var unsaid []Silence // of records that do not say when they changed
 	counted := p.Deliveries != nil && !cursor.Since.IsZero()
 	asked := p.Now()
 	for page, err := range client.List(ctx, provider.Query{Type: cursor.Object, ChangedSince: since}) {
 		if err != nil {
-			return found, until, err
+			return found, until, silent, err
 		}
 		// A provider that ignores the filter lists everything; what is older was seen before.
 		changed := page.Records[:0:0]
@@ -149,10 +150,11 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 		}
 		heard, err := p.heard(ctx, changed, cursor)
 		if err != nil {
-			return found, until, err
+			return found, until, silent, err
 		}
 		batch := make([]automation.Delivery, 0, len(changed))
 		var above []automation.Delivery
+		var dated []Silence
 		for _, rec := range changed {
 			if rec.UpdatedAt.After(until) {
 				until = rec.UpdatedAt
@@ -170,7 +172,7 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 			if rec.UpdatedAt.IsZero() {
 				undated.of[rec.Ref.ID] = w.sight(rec)
 			} else if d, ok := w.dated(rec, cursor.Since); ok && counted {
-				silent = append(silent, d)
+				dated = append(dated, d)
 			}
 			e := p.event(rec, cursor, before.of)
 			p.Listed.keep(e.ID, rec, asked)
@@ -182,30 +184,32 @@ func (p *Poller) list(ctx context.Context, cursor PollCursor, w Watch) (found Po
 		above = append(above, p.turned(page.Records, since, w)...)
 		n, err := p.Inbox.Accept(ctx, batch...)
 		if err != nil {
-			return found, until, err
+			return found, until, silent, err
 		}
 		if _, err := p.Inbox.Accept(ctx, above...); err != nil {
-			return found, until, err
+			return found, until, silent, err
 		}
 		found.Fresh += n
+		silent = append(silent, dated...) // they count as heard of from here on, so no later poll finds them
 		if counted && before.of != nil {
-			silent = append(silent, w.undated(changed, before, p.Now())...)
+			unsaid = append(unsaid, w.undated(changed, before, p.Now())...)
 		}
 		asked = p.Now()
 	}
 	p.remember(cursor, undated)
 	if counted && before.of != nil {
-		silent = append(silent, w.gone(before, undated)...)
+		unsaid = append(unsaid, w.gone(before, undated)...)
 	}
+	silent = append(silent, unsaid...)
 	if counted {
-		if found.Missed, err = p.judge(ctx, w, silent, undated.of); err != nil {
-			return found, until, err
+		if found.Missed, silent, err = p.judge(ctx, w, silent, undated.of); err != nil {
+			return found, until, silent, err
 		}
 	}
 	if !held.IsZero() && held.Before(until) {
 		until = held
 	}
-	return found, until, nil
+	return found, until, silent, nil
 }
 
 // turned are the events of the records above those whose time came: nobody changed anything, so no webhook tells of it.

@@ -203,6 +203,7 @@ type PollCursor struct {
 	Calls      int       // the last poll took
 	Failures   int       // polls in vain since one worked
 	Missed     int       // changes found that a webhook should have told of
+	Silent     []Silence // changes whose webhooks may still be under way; read with one cursor, not with all of them
 }
 
 // Cursors keeps polling positions.

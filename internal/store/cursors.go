@@ -14,6 +14,9 @@ import (
 
 var _ engine.Cursors = (*Store)(nil)
 
+// silencesAtOnce keeps a statement below both databases' limits of parameters.
+const silencesAtOnce = 500
+
 // PollCursor reads how far polling has come; !ok when it never began.
 func (s *Store) PollCursor(ctx context.Context, c record.ConnectionID, t record.ObjectType) (engine.PollCursor, bool, error) {
 	var row cursorRow
@@ -24,14 +27,32 @@ func (s *Store) PollCursor(ctx context.Context, c record.ConnectionID, t record.
 	if err != nil {
 		return engine.PollCursor{}, false, fmt.Errorf("read poll cursor of %s %s: %w", c, t, err)
 	}
-	return row.cursor(), true, nil
+	var silences []silenceRow
+	if err := s.read(ctx).Where("connection = ? AND object = ?", string(c), string(t)).Order("position").Find(&silences).Error; err != nil {
+		return engine.PollCursor{}, false, fmt.Errorf("read what webhooks have yet to tell of %s %s: %w", c, t, err)
+	}
+	cursor := row.cursor()
+	for _, r := range silences {
+		cursor.Silent = append(cursor.Silent, r.silence())
+	}
+	return cursor, true, nil
 }
 
-// SavePollCursor stores it.
+// SavePollCursor stores it, with what its webhooks have yet to tell of.
 func (s *Store) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
 	row := cursorRow{Connection: string(c.Connection), Object: string(c.Object), Since: at(c.Since), PolledAt: at(c.PolledAt), Problem: clean(c.Problem), NextAt: at(c.NextAt), Why: c.Why, Calls: c.Calls, Failures: c.Failures, Missed: c.Missed}
+	silences := make([]silenceRow, len(c.Silent))
+	for i, d := range c.Silent {
+		silences[i] = silenceRow{Connection: row.Connection, Object: row.Object, Position: i, Record: clean(d.Ref.ID), Change: string(d.Change), FromAt: at(d.From), ToAt: at(d.To), DueAt: at(d.Due)}
+	}
 	err := s.write(ctx, func(u *unit) error {
-		return u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error
+		if err := u.Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
+			return err
+		}
+		if err := u.Exec("DELETE FROM silences WHERE connection = ? AND object = ?", row.Connection, row.Object).Error; err != nil || len(silences) == 0 {
+			return err
+		}
+		return u.CreateInBatches(silences, silencesAtOnce).Error
 	})
 	if err != nil {
 		return fmt.Errorf("save poll cursor of %s %s: %w", c.Connection, c.Object, err)
@@ -39,7 +60,7 @@ func (s *Store) SavePollCursor(ctx context.Context, c engine.PollCursor) error {
 	return nil
 }
 
-// PollCursors are all of them.
+// PollCursors are all of them, without what their webhooks have yet to tell of.
 func (s *Store) PollCursors(ctx context.Context) ([]engine.PollCursor, error) {
 	return s.pollCursors(ctx, everywhere)
 }

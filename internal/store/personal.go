@@ -264,6 +264,7 @@ func (u *unit) eraseChunk(refs []record.Ref, out *engine.Erased) error {
 		{"DELETE FROM deliveries WHERE event_id IN (SELECT id FROM events WHERE " + among(sourceColumns, len(refs)) + ")", refArgs(refs), &out.Deliveries},
 		{"DELETE FROM attempts WHERE run_id IN (SELECT id FROM runs WHERE " + ofEither(len(refs)) + ")", twice(refs), new(int)}, // counted as their runs
 		{"DELETE FROM known_records WHERE " + among(sourceColumns, len(refs)), refArgs(refs), new(int)},
+		{"DELETE FROM silences WHERE " + among(sourceColumns, len(refs)), refArgs(refs), new(int)},
 		{"UPDATE runs SET title = '', summary = '', steps = '' WHERE " + ofEither(len(refs)), twice(refs), &out.Runs},
 		{"UPDATE changes SET error = '', fields = '[]', before = '{}', after = '{}' WHERE " + ofEither(len(refs)), twice(refs), &out.Changes},
 		{"DELETE FROM reviews WHERE " + among(sourceColumns, len(refs)), refArgs(refs), &out.Reviews},

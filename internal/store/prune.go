@@ -15,6 +15,9 @@ const pruneChunk = 500
 // keepQuotaUse is how long the use of call budgets is kept: a plot shows days, not seasons.
 const keepQuotaUse = 14 * 24 * time.Hour
 
+// keepSilences is how long a change waits to be judged whose webhook is overdue.
+const keepSilences = 7 * 24 * time.Hour
+
 // supersededItems are those of daily comparisons after which a newer one of the same automation has come to its end. Of a
 // one-way automation each names everybody who is on the target only: kept for every day, they would outgrow all else. The
 // counts stay. One that somebody has carried out is no comparison any more, and keeps its items.
@@ -61,6 +64,8 @@ func (s *Store) Prune(ctx context.Context, before, logged time.Time) error {
 		{`DELETE FROM vain_tries WHERE key_hash IN (SELECT x.key_hash FROM vain_tries x WHERE x.last_at < ?` + chunk, []any{int64(at(s.now().Add(-people.TriesForgottenAfter)))}},
 		{`DELETE FROM password_resets WHERE token_hash IN (SELECT x.token_hash FROM password_resets x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM identity_offers WHERE code_hash IN (SELECT x.code_hash FROM identity_offers x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
+		// Whoever judges them is not polling any more.
+		{`DELETE FROM silences WHERE (connection, object, position) IN (SELECT x.connection, x.object, x.position FROM silences x WHERE x.due_at < ?` + chunk, []any{int64(at(s.now().Add(-keepSilences)))}},
 		{`DELETE FROM arrivals WHERE id IN (SELECT x.id FROM arrivals x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 		{`DELETE FROM pending_authorizations WHERE state_hash IN (SELECT x.state_hash FROM pending_authorizations x WHERE x.expires_at < ?` + chunk, []any{int64(at(s.now()))}},
 	} {

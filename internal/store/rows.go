@@ -339,6 +339,27 @@ func (r cursorRow) cursor() engine.PollCursor {
 	}
 }
 
+// silenceRow is one of a cursor's silences; position is its place among them.
+type silenceRow struct {
+	Connection string `gorm:"primaryKey"`
+	Object     string `gorm:"primaryKey"`
+	Position   int    `gorm:"primaryKey;autoIncrement:false"`
+	Record     string
+	Change     string
+	FromAt     stamp
+	ToAt       stamp
+	DueAt      stamp
+}
+
+func (silenceRow) TableName() string { return "silences" }
+
+func (r silenceRow) silence() engine.Silence {
+	return engine.Silence{
+		Ref: ref(r.Connection, r.Object, r.Record), Change: provider.Change(r.Change),
+		From: r.FromAt.time(), To: r.ToAt.time(), Due: r.DueAt.time(),
+	}
+}
+
 type planRow struct {
 	ID           string `gorm:"primaryKey"`
 	AutomationID string

@@ -17,7 +17,7 @@ import (
 // rows are all row structs; each must say what its table says.
 var rows = []any{
 	&automationRow{}, &versionRow{}, &eventRow{}, &deliveryRow{}, &workRow{}, &runRow{}, &changeRow{}, &linkRow{}, &baseRow{},
-	&cursorRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
+	&cursorRow{}, &silenceRow{}, &planRow{}, &planItemRow{}, &userRow{}, &sessionRow{}, &settingRow{}, &connectionRow{}, &grantRow{}, &pendingRow{}, &reviewRow{}, &reservationRow{},
 	&signInRow{}, &vainTryRow{}, &secondFactorRow{}, &recoveryCodeRow{}, &passwordResetRow{},
 	&workspaceRow{}, &membershipRow{}, &inviteRow{}, &auditRow{},
 	&quotaUsageRow{}, &quotaLedgerRow{}, &refusalRow{}, &faultRow{}, &alertRow{}, &identityRow{}, &identityOfferRow{}, &spentContextRow{},

@@ -102,6 +102,29 @@ func TestOnlyWebhooksThatShouldHaveComeCountAsMissed(t *testing.T) {
 	}
 }
 
+// What was found and waits to be judged outlives the process that found it.
+func TestAMissedWebhookCountsThoughItIsJudgedAfterARestart(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.TwoWays(nil)
+	poll(t, h)
+	h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "email": "jane@example.com"})
+	h.Later(2 * time.Minute)
+	missed := poll(t, h).Missed
+	if got := h.Gleap.Contacts(); len(got) != 1 {
+		t.Fatalf("the poll did not find it: %+v", got)
+	}
+	p := h.Poller
+	h.Poller = &engine.Poller{Inbox: p.Inbox, Cursors: p.Cursors, Gateway: p.Gateway, Quota: p.Quota, Deliveries: p.Deliveries, Now: p.Now, NewID: p.NewID}
+	for range 3 {
+		h.Later(5 * time.Minute)
+		missed += poll(t, h).Missed
+	}
+	if missed != 1 {
+		t.Errorf("%d are missed, want 1", missed)
+	}
+}
+
 // A provider need not tell us what we did there ourselves.
 func TestOurOwnWritesAreNoMissedWebhooks(t *testing.T) {
 	t.Parallel()

@@ -74,6 +74,7 @@ func (s *Store) PollCursor(_ context.Context, c record.ConnectionID, t record.Ob
 func (s *Store) SavePollCursor(_ context.Context, c engine.PollCursor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.Silent = slices.Clone(c.Silent)
 	s.cursors[cursorKey{c.Connection, c.Object}] = c
 	return nil
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
+	"crosswalk/internal/provider"
 	"crosswalk/internal/record"
 )
 
@@ -213,6 +215,42 @@ func testCursors(t *testing.T, b *bundle) {
 	ok(t, err)
 	if diff := cmp.Diff(c, got); diff != "" || !known {
 		t.Errorf("cursor (-want +got):\n%s", diff)
+	}
+	// What webhooks have yet to tell of is replaced as a whole, however much it is.
+	silent := func(id string, due time.Time) engine.Silence {
+		return engine.Silence{Ref: record.Ref{Connection: "cn_1", Type: "contact", ID: id}, Change: provider.Updated, From: b.now, To: b.now.Add(time.Second), Due: due}
+	}
+	soon := b.now.Add(time.Minute)
+	for _, n := range []int{1, 1234, 3} {
+		c.Silent = nil
+		for i := range n {
+			c.Silent = append(c.Silent, silent(fmt.Sprint("g", i%1000), soon)) // one record may have changed twice
+		}
+		ok(t, b.SavePollCursor(ctx, c))
+		got, _, err := b.PollCursor(ctx, "cn_1", "contact")
+		ok(t, err)
+		if diff := cmp.Diff(c, got); diff != "" {
+			t.Errorf("%d silences (-want +got):\n%s", n, diff)
+		}
+	}
+	left := func() (ids []string) {
+		got, _, err := b.PollCursor(ctx, "cn_1", "contact")
+		ok(t, err)
+		for _, d := range got.Silent {
+			ids = append(ids, d.Ref.ID)
+		}
+		return ids
+	}
+	_, err = b.ErasePersonalData(ctx, record.Ref{Connection: "cn_1", Type: "contact", ID: "g1"}, nil)
+	ok(t, err)
+	if ids := left(); !slices.Equal(ids, []string{"g0", "g2"}) {
+		t.Errorf("after g1 was erased there are %v", ids)
+	}
+	c.Silent = []engine.Silence{silent("old", b.now.Add(-30*24*time.Hour)), silent("new", soon)}
+	ok(t, b.SavePollCursor(ctx, c))
+	ok(t, b.Prune(ctx, b.now.Add(-90*24*time.Hour), b.now.Add(-30*24*time.Hour)))
+	if ids := left(); !slices.Equal(ids, []string{"new"}) {
+		t.Errorf("after pruning there are %v", ids)
 	}
 	ok(t, b.SavePollCursor(ctx, engine.PollCursor{Connection: "cn_1", Object: "ticket"}))
 	all, err := b.PollCursors(ctx)

@@ -1,0 +1,14 @@
+-- +goose Up
+-- Changes that polling found and whose webhooks may still be under way. They wait for minutes, and would be forgotten by a
+-- restart.
+CREATE TABLE silences (
+    connection TEXT    NOT NULL,
+    object     TEXT    NOT NULL,
+    position   INTEGER NOT NULL,
+    record     TEXT    NOT NULL,
+    change     TEXT    NOT NULL,
+    from_at    BIGINT  NOT NULL,
+    to_at      BIGINT  NOT NULL,
+    due_at     BIGINT  NOT NULL,
+    PRIMARY KEY (connection, object, position)
+);
