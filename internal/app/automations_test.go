@@ -151,6 +151,32 @@ func TestAutomationsAreSeenAndChangedOnTheCommandLine(t *testing.T) {
 	})
 }
 
+// Accounts that do not answer keep nobody from reading what is set up; what cannot be checked is not saved.
+func TestRowsAndConditionsAreReadWithoutTheAccounts(t *testing.T) {
+	t.Parallel()
+	env, _ := shop(t)
+	for _, c := range []struct {
+		args     []string
+		code     int
+		out, err string
+	}{
+		{[]string{"rows", "contacts"}, 0, "email → email: as it is; Gleap wins\n", "The rows could not be checked"},
+		{[]string{"rows", "contacts", "--json"}, 0, `{"id":"phone","sources":["phone"],"target":"phone","direction":"to_target","owner":"source","words":"as it is; Gleap wins"}`, ""},
+		{[]string{"rows", "contacts", "--fields"}, 1, "", "ask the accounts which fields there are"},
+		{[]string{"rows", "contacts", "--remove", "phone"}, 1, "", "ask the accounts which fields there are"},
+		{[]string{"rows", "contacts", "--row", "phone"}, 1, "", "say --direction or --owner too"},
+		{[]string{"rows", "contacts", "phone"}, 2, "", "say which automation"},
+		{[]string{"rule", "contacts"}, 0, "There are no conditions, so every record passes.\n", "The conditions could not be checked"},
+		{[]string{"rule", "contacts", "--json"}, 0, `"rule":{"root":{}}`, ""},
+		{[]string{"rule", "contacts", "--add", "plan equals pro"}, 1, "", "ask the accounts which fields there are"},
+		{[]string{"rule", "contacts", "--on", "deleted"}, 1, "", "--on is created,updated, created or updated"},
+	} {
+		if code, out, err := command(t, env, c.args...); code != c.code || !strings.Contains(out, c.out) || !strings.Contains(err, c.err) {
+			t.Errorf("crosswalk %q: %d\n%s%s", c.args, code, out, err)
+		}
+	}
+}
+
 // onRecord is what the audit log says was done on the command line, oldest first; making the database comes before the rest.
 func onRecord(t *testing.T, st *store.Store) (acts []string) {
 	t.Helper()

@@ -100,11 +100,11 @@ func (h *house) changeRows(ctx context.Context, a automation.Automation, do rowO
 		if do.owner != "" {
 			row = row.Owned(row, owner)
 		}
-		for _, f := range between.Faults(m, row) {
-			if f.Code == "way_back" {
-				f.Suggestion = "Say in the row’s editor, on the automation’s map page, how values go back, or let the row lead one way."
+		if faults := between.Faults(m, row); len(faults) > 0 {
+			if faults[0].Code == "way_back" {
+				faults[0].Suggestion = "Say in the row’s editor, on the automation’s map page, how values go back, or let the row lead one way."
 			}
-			return a, f
+			return a, faults[0]
 		}
 		m = m.Replace(row)
 		if do.row != "" && row.Leads() != before.Leads() {

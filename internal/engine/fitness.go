@@ -35,10 +35,11 @@ func (c *Compiled) UnfitMapping() string {
 
 // UnfitRule says why the conditions cannot be judged, or nothing.
 func (c *Compiled) UnfitRule() string {
-	for _, p := range c.RuleProblems {
-		return strings.TrimSpace(p.Message + " " + p.Suggestion)
+	if len(c.RuleProblems) == 0 {
+		return ""
 	}
-	return ""
+	p := c.RuleProblems[0]
+	return strings.TrimSpace(p.Message + " " + p.Suggestion)
 }
 
 // Lacking says that records would be made of which nothing fills a field they need, or nothing: each would be refused.
