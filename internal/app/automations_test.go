@@ -224,8 +224,14 @@ func TestWhatMovedInAPlanIsSeenOnTheCommandLine(t *testing.T) {
 			Source: record.Ref{Connection: "cn_gl", Type: record.Contact, ID: "g1"}, SourceTitle: "Jane", Outcome: automation.Update, Reason: "1 field differs.",
 			Fields: []automation.FieldPlan{{Field: "phone", Label: "Phone", Action: automation.Set, Before: record.TextOf("1"), After: record.TextOf("2")}},
 		}
+		named := func(id, title string, o automation.Outcome, reason string) *automation.Plan {
+			return &automation.Plan{Source: record.Ref{Connection: "cn_gl", Type: record.Contact, ID: id}, SourceTitle: title, Outcome: o, Reason: reason}
+		}
 		p.State = engine.PopulationDone
-		err = errors.Join(err, st.SaveResults(t.Context(), p, []engine.ItemResult{{State: engine.ItemMoved, Plan: &plan}}))
+		err = errors.Join(err, st.SaveResults(t.Context(), p, []engine.ItemResult{
+			{State: engine.ItemMoved, Plan: &plan}, {State: engine.ItemMoved, Plan: named("g2", "Joe", automation.Same, "Nothing differs.")},
+			{State: engine.ItemAsked, Plan: named("g3", "Ann", automation.Decide, "Two answer to it.")}, {State: engine.ItemLive, Plan: named("g4", "Bob", automation.Blocked, "It waits for its parent.")},
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,7 +241,8 @@ func TestWhatMovedInAPlanIsSeenOnTheCommandLine(t *testing.T) {
 		code     int
 		out, err string
 	}{
-		{"plans moved pl_4", 0, "update   Jane: 1 field differs.\n         Phone: \"1\" → \"2\"\nNothing has been written to them. To carry out what is shown here: crosswalk plans moved pl_4 --yes", ""},
+		{"plans moved pl_4", 0, "update   Jane: 1 field differs.\n         Phone: \"1\" → \"2\"\nsame     Joe: Nothing differs.\n         → There is nothing left to carry out.\n", ""},
+		{"plans moved pl_4", 0, "decide   Ann: Two answer to it.\n         → Somebody is asked about it under “Needs you”.\nblocked  Bob: It waits for its parent.\n         → Live work looks at it by itself, and its timeline tells what came of that.\nNothing has been written to them. To carry out what is shown here: crosswalk plans moved pl_4 --yes", ""},
 		{"plans moved pl_1", 1, "", "nothing in it had changed meanwhile"},
 		{"switch contacts paused", 0, "It is paused.", ""},
 		{"set contacts --changes 12", 0, "brakes: 12 changes", ""},

@@ -133,7 +133,15 @@ func (h *house) carryMoved(ctx context.Context, c *call, p engine.Population, a 
 	if err != nil {
 		return err
 	}
-	if !p.Mode.Applies() || p.State != engine.PopulationDone || len(counts) == 0 {
+	results, err := h.store.ResultCounts(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	elsewhere := results[engine.ItemAsked] + results[engine.ItemLive]
+	if p.Mode == engine.ModeTake {
+		elsewhere = 0
+	}
+	if !p.Mode.Applies() || p.State != engine.PopulationDone || len(counts) == 0 && (elsewhere == 0 || yes) {
 		return fmt.Errorf("plan %s is %s (%s), and nothing in it had changed meanwhile", p.ID, p.State, p.Mode)
 	}
 	if p.Mode != engine.ModeTake && p.Version != a.Version {
@@ -142,13 +150,33 @@ func (h *house) carryMoved(ctx context.Context, c *call, p engine.Population, a 
 	if yes {
 		return h.apply(ctx, c, p.ID, engine.Choice{Moved: true}, true)
 	}
-	for after := int64(0); ; {
-		items, err := h.store.PlanItems(ctx, p.ID, engine.PlanFilter{After: after, Limit: 500, State: engine.ItemMoved})
+	left := 0
+	states := []engine.ItemState{engine.ItemMoved}
+	if elsewhere > 0 {
+		states = append(states, engine.ItemAsked, engine.ItemLive)
+	}
+	for _, state := range states {
+		n, err := h.showMoved(ctx, c, p.ID, state)
 		if err != nil {
 			return err
 		}
-		if len(items) == 0 {
-			break
+		left += n
+	}
+	if left == 0 {
+		fmt.Fprintln(c.Out, "Nothing has been written to them, and nothing of it can be carried out from here.")
+		return nil
+	}
+	fmt.Fprintf(c.Out, "Nothing has been written to them. To carry out what is shown here: crosswalk plans moved %s --yes\n", p.ID)
+	return nil
+}
+
+// showMoved shows the records of a plan in one state as they look now, with where those went that can not be carried out
+// from there; it answers how many can.
+func (h *house) showMoved(ctx context.Context, c *call, id string, state engine.ItemState) (left int, err error) {
+	for after := int64(0); ; {
+		items, err := h.store.PlanItems(ctx, id, engine.PlanFilter{After: after, Limit: 500, State: state})
+		if err != nil || len(items) == 0 {
+			return left, err
 		}
 		for _, it := range items {
 			after = it.Position
@@ -158,10 +186,14 @@ func (h *house) carryMoved(ctx context.Context, c *call, p engine.Population, a 
 					fmt.Fprintf(c.Out, "         %s: %q → %q\n", cmp.Or(f.Label, f.Field), f.Before.String(), f.After.String())
 				}
 			}
+			went := engine.WentTo(it.State, it.Plan)
+			if went == "" {
+				left++
+				continue
+			}
+			fmt.Fprintf(c.Out, "         → %s\n", went)
 		}
 	}
-	fmt.Fprintf(c.Out, "Nothing has been written to them. To carry out what is shown here: crosswalk plans moved %s --yes\n", p.ID)
-	return nil
 }
 
 // listPlans shows the newest plan of each automation, or of one, and the one that was stopped while it wrote.

@@ -349,14 +349,14 @@ func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Cho
 		done = "taken back"
 	}
 	fmt.Fprintf(c.Out, "%d %s", p.Written, done)
-	for _, s := range []engine.ItemState{engine.ItemMoved, engine.ItemFailed, engine.ItemLive, engine.ItemLeft} {
+	for _, s := range []engine.ItemState{engine.ItemMoved, engine.ItemFailed, engine.ItemAsked, engine.ItemLive, engine.ItemLeft} {
 		if n := results[s]; n > 0 {
-			fmt.Fprintf(c.Out, ", %d %s", n, map[engine.ItemState]string{engine.ItemMoved: "changed meanwhile and not touched", engine.ItemFailed: "failed", engine.ItemLive: "left to live work", engine.ItemLeft: "left out"}[s])
+			fmt.Fprintf(c.Out, ", %d %s", n, map[engine.ItemState]string{engine.ItemMoved: "changed meanwhile and not touched", engine.ItemFailed: "failed", engine.ItemAsked: "put to a person", engine.ItemLive: "left to live work", engine.ItemLeft: "left out"}[s])
 		}
 	}
 	fmt.Fprintln(c.Out, ".")
-	if results[engine.ItemMoved] > 0 {
-		fmt.Fprintf(c.Out, "What had changed meanwhile is planned anew; to see it: crosswalk plans moved %s\n", id)
+	if results[engine.ItemMoved]+results[engine.ItemAsked]+results[engine.ItemLive] > 0 {
+		fmt.Fprintf(c.Out, "What had changed meanwhile is planned anew; to see it, and where it went: crosswalk plans moved %s\n", id)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 		x.remember(&end, c, p, in, Answers{}, at)
 	}
 	if p.Outcome == automation.Decide {
+		if x.shown != nil && Fingerprint(p) != Fingerprint(*x.shown) {
+			x.moved = &p
+		}
 		end.Review = x.review(p)
 		if at.unsure {
 			x.recovered = nil // as long as somebody is asked, the write without an answer is the reason why

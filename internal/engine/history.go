@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -78,6 +79,24 @@ type Choice struct {
 	Positions []int64
 	// Moved is of a plan that was carried out: what had changed since it was shown, as it is shown by now.
 	Moved bool
+}
+
+// WentTo says in a sentence where a record of a plan went that was not written as shown, and can not be carried out from
+// there either; empty: it was, or it can.
+func WentTo(state ItemState, p automation.Plan) string {
+	switch {
+	case state == ItemAsked:
+		return "Somebody is asked about it under “Needs you”."
+	case state == ItemLive:
+		return "Live work looks at it by itself, and its timeline tells what came of that."
+	case state != ItemMoved || slices.Contains(Writable, p.Outcome):
+		return ""
+	case p.Outcome == automation.Decide:
+		return "It was not shown before, so nobody is asked yet. A new dry run shows it."
+	case p.Outcome == automation.Blocked:
+		return "It can not be carried out as it is now. A new dry run tells whether it can by then."
+	}
+	return "There is nothing left to carry out."
 }
 
 // Writable are the outcomes that carrying out does something about.

@@ -94,6 +94,10 @@ const (
 	codeDoubtful = "doubtful"
 	codeNoParent = "no_parent"
 	codeMoved    = "moved_since"
+	// codeNotListed is that of a record that a listing should show and does not, as so many that nothing is believed of it.
+	codeNotListed = "not_listed"
+	// codeGoneSince is that of a record that is gone since it was listed.
+	codeGoneSince = "gone_since"
 	// codeTakenBack is that of a field an undo has left apart.
 	codeTakenBack = "taken_back"
 	// codeHeal is that of a field that is left as it is by all but a plan that heals.

@@ -433,6 +433,15 @@ func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map
 			continue
 		case !was || Fingerprint(plans[i]) != Fingerprint(item.Plan):
 			results[i].Plan = &plans[i]
+			if was && plans[i].Outcome == automation.Decide {
+				break // whoever carried the plan out is asked at once; nothing is written
+			}
+			if was && s.live(plans[i]) {
+				if err := s.toLive(ctx, s.pairKey(records[i].Ref, ats[i], fromTarget)); err != nil {
+					return nil, err
+				}
+				results[i].State = ItemLive
+			}
 			continue
 		}
 		due = append(due, i)
@@ -453,6 +462,20 @@ func (s *sweep) writeAll(ctx context.Context, records []record.Record, shown map
 		s.write(ctx, records[i], ats[i], fromTarget, only, &results[i])
 	})
 	return slices.DeleteFunc(results, func(r ItemResult) bool { return r.State == "" }), ctx.Err()
+}
+
+// live reports that what became of a record meanwhile is a matter of live work: it waits, or looks closer than a listing
+// allows. Of what a listing falls short of nothing is believed, and there may be thousands of it.
+func (s *sweep) live(p automation.Plan) bool {
+	return s.a.State != automation.Draft && (p.Outcome == automation.Blocked && p.Code != codeNotListed || p.Code == codeGoneSince)
+}
+
+// pairKey is the key of a record of the walk, as it was found.
+func (s *sweep) pairKey(r record.Ref, at found, fromTarget bool) Key {
+	if fromTarget && at.link != nil {
+		r = at.link.Source
+	}
+	return Key{s.a.ID, r}
 }
 
 // How far an item of a plan had come when it was begun before.
@@ -574,7 +597,7 @@ func (s *sweep) lookAgain(ctx context.Context, records []record.Record, plans []
 			return nil, nil, nil, targets[n].err
 		case sources[n].gone:
 			// It is live work's, when somebody notices; here it is only not written.
-			plans[i] = settle(plans[i], automation.Skip, "source_gone", "The "+s.c.Source.Label+" is gone since it was listed.")
+			plans[i] = settle(plans[i], automation.Skip, codeGoneSince, "The "+s.c.Source.Label+" is gone since it was listed.")
 			continue
 		case sources[n].read != nil:
 			records[i] = *sources[n].read
@@ -633,7 +656,7 @@ func (s *sweep) write(ctx context.Context, r record.Record, at found, fromTarget
 	x := s.execution(r.Ref)
 	x.run.ID, x.run.Title, x.shown, x.once, x.wrote = res.Run, r.Title, shown, s.a.State == automation.Draft, s.wrote
 	res.State, res.again = s.written(ctx, x, r, at, fromTarget)
-	if res.State == ItemMoved && x.moved != nil {
+	if (res.State == ItemMoved || res.State == ItemAsked) && x.moved != nil {
 		res.Plan = x.moved
 	}
 }

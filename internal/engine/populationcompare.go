@@ -59,7 +59,7 @@ func (s *sweep) compare(ctx context.Context, records []record.Record, plans []au
 	var differ []automation.Plan
 	for i, r := range records {
 		at := ats[i]
-		if plans[i].Code == "not_listed" {
+		if plans[i].Code == codeNotListed {
 			continue // neither version does anything about it
 		}
 		in := Input{Source: r, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}

@@ -28,7 +28,7 @@ const notBelieved = "Its counterpart is missing from the listing, as many are. A
 func (s *sweep) notListed(ctx context.Context, r record.Record, at *found) (*automation.Plan, error) {
 	if s.direct++; s.direct > directReads {
 		p := automation.Plan{Automation: s.c.ID, Version: s.c.Version, Source: r.Ref, SourceTitle: r.Title, Target: at.link.Target, Identity: at.identity, Verdict: s.c.Judge(r)}
-		p = settle(p, automation.Blocked, "not_listed", notBelieved)
+		p = settle(p, automation.Blocked, codeNotListed, notBelieved)
 		return &p, nil
 	}
 	client, err := s.Reconciler.Gateway.Client(ctx, at.link.Target.Connection)
@@ -66,7 +66,7 @@ func (s *sweep) notListed(ctx context.Context, r record.Record, at *found) (*aut
 func (s *sweep) sourceNotListed(ctx context.Context, t record.Record, lb LinkBase, blank automation.Plan) (automation.Plan, found, error) {
 	blank.Target = lb.Link.Target
 	if s.direct++; s.direct > directReads {
-		return settle(blank, automation.Blocked, "not_listed", notBelieved), found{}, nil
+		return settle(blank, automation.Blocked, codeNotListed, notBelieved), found{}, nil
 	}
 	sources, err := s.Reconciler.Gateway.Client(ctx, lb.Link.Target.Connection)
 	if err != nil {

@@ -522,6 +522,12 @@ func (s *scoped) planItems(c echo.Context, v *planui.View, p engine.Population) 
 		if (it.Plan.Writes() || it.Plan.Outcome == automation.Linked) && (!v.Moved || it.State == engine.ItemMoved) {
 			r.Position = strconv.FormatInt(it.Position, 10)
 		}
+		if p.Mode != engine.ModeTake {
+			r.Went = engine.WentTo(it.State, it.Plan)
+		}
+		if r.Went != "" && it.State == engine.ItemAsked {
+			r.WentHref = "/reviews"
+		}
 		if it.Run != "" {
 			r.RunHref = "/runs/" + it.Run
 		}

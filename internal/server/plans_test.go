@@ -158,12 +158,14 @@ func TestWhatMovedInAPlanIsCarriedOutAsItIsShownNow(t *testing.T) {
 	plan := func(o automation.Outcome) automation.Plan {
 		return automation.Plan{Source: janeThere, Target: janeHere, Outcome: o, Fields: []automation.FieldPlan{{Side: automation.TargetSide, Field: "email", Action: automation.Set}}}
 	}
-	st := planned(w, plan(automation.Update), plan(automation.Update), plan(automation.Delete), plan(automation.Same))
+	st := planned(w, plan(automation.Update), plan(automation.Update), plan(automation.Delete), plan(automation.Same), plan(automation.Decide), plan(automation.Blocked))
 	st.plan.Mode, st.plan.State, st.plan.Version, st.plan.FinishedAt = engine.ModeApply, engine.PopulationDone, 1, today
 	w.Server.Providers = tenASecond{}
 	st.items[1].State, st.items[2].State, st.items[3].State = engine.ItemMoved, engine.ItemMoved, engine.ItemMoved
+	st.items[4].State, st.items[5].State = engine.ItemAsked, engine.ItemLive
 	p := w.open("/plans/pl_1").is(http.StatusOK)
 	p.says("#apply-title", "Carry out what moved, as shown now").says("#apply-form", "update 1 record").says("#apply-form", "delete 1 record")
+	p.says("tbody tr:nth-child(4)", "There is nothing left to carry out").says(`tbody tr:nth-child(5) a[href="/reviews"]`, "Somebody is asked about it").says("tbody tr:nth-child(6)", "Live work looks at it by itself")
 	if n := p.Find(`tbody input[name="position"]`).Length(); n != 2 {
 		t.Errorf("%d records can be chosen, want those two that moved", n)
 	}

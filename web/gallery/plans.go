@@ -72,6 +72,7 @@ func plans() []State {
 	applied.Records[0].Result, applied.Records[0].ResultTone, applied.Records[0].RunHref = "written", ui.Good, "/runs/rn_1"
 	applied.Records[1].Result, applied.Records[1].ResultTone = "changed meanwhile", ui.Warn
 	applied.Records[1].Position, applied.Moved = "2", true
+	applied.Records = append(applied.Records, planui.Record{Name: "Ann Lee", Outcome: ui.Decide, Reason: "Two HighLevel contacts have this email: somebody must choose.", Result: "put to a person", ResultTone: ui.Warn, RunHref: "/runs/rn_3", Went: "Somebody is asked about it under “Needs you”.", WentHref: "/reviews"})
 	applied.Apply = &planui.Apply{Parts: []planui.Part{{Outcome: ui.Update, Words: "update 2 records"}}, Warnings: []string{"Updates can be taken back field by field, as long as nobody edits the field afterwards."}}
 	linked := applied
 	linked.Moved, linked.Apply = false, nil

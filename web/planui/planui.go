@@ -145,6 +145,8 @@ type Record struct {
 	Position     string     // in the plan, when it may be chosen to be carried out alone
 	Result       string     // what became of it, when it was carried out
 	ResultTone   ui.Tone
+	Went         string // where it went, when it was not written as shown
+	WentHref     string
 	RunHref      string
 }
 
