@@ -50,6 +50,9 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 		if err := x.recover(ctx, c); err != nil {
 			return Result{}, err
 		}
+		if err := x.lookUpDeletes(ctx, c); err != nil {
+			return x.fail(ctx, err, c.Target.Label)
+		}
 		p := c.Plan(Input{Source: source})
 		x.step(automation.Step{Kind: automation.StepRule, OK: false, Title: "The rule let it pass by", Detail: verdict.Why(), Plan: &p})
 		x.decided(p.Outcome, p.Code, p.Reason)
@@ -63,6 +66,9 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	}
 	if err := x.recover(ctx, c); err != nil {
 		return Result{}, err
+	}
+	if err := x.lookUpDeletes(ctx, c); err != nil {
+		return x.fail(ctx, err, c.Target.Label)
 	}
 	// A write without an answer may have moved the counterpart, though nothing moved here any more.
 	look := x.work.Event.Change == provider.Deleted || len(x.recovered) > 0
@@ -320,6 +326,9 @@ func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provide
 	if err := x.recover(ctx, c); err != nil {
 		return Result{}, err
 	}
+	if err := x.lookUpDeletes(ctx, c); err != nil {
+		return x.fail(ctx, err, c.Target.Label)
+	}
 	if !ok {
 		if link, ok, err = x.linkOfCreate(ctx, c); err != nil {
 			return x.fail(ctx, err, c.Target.Label)
@@ -336,6 +345,10 @@ func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provide
 	target, err := targets.Get(ctx, link.Target)
 	at := found{identity: automation.Identity{How: automation.ByLink}, link: &link, base: &base, sourceGone: true, parentGone: withParent}
 	switch {
+	case provider.IsKind(err, provider.NotFound) && x.arrived:
+		x.run.Target = link.Target
+		x.decided(automation.Delete, "delete", "It was deleted by an earlier write that was never answered. Both records are gone; their link is forgotten.")
+		return x.finish(ctx, automation.Succeeded, Finish{Unlink: &link, Settle: true})
 	case provider.IsKind(err, provider.NotFound):
 		x.decided(automation.Skip, "both_gone", "Both records are gone; their link is forgotten.")
 		return x.finish(ctx, automation.Succeeded, Finish{Unlink: &link, Settle: true})

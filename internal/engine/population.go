@@ -274,6 +274,11 @@ func (r *PopulationRunner) run(ctx context.Context, p *Population, resumed bool)
 			}
 		}
 	}
+	if p.Mode.Applies() {
+		if err := s.unheardDeletes(ctx); err != nil {
+			return err
+		}
+	}
 	switch {
 	case s.came == nil && (p.Mode != ModeShow || s.families != nil):
 		return nil // nothing is ever done about what is left there, and what is listed by its parent only is not all seen

@@ -742,13 +742,15 @@ func (s *sweep) attempt(ctx context.Context, x *execution, c *Compiled, r record
 		if now.read != nil {
 			r = *now.read
 		}
+		at.sourceGone = now.gone && c.turned == nil
 	}
 	switch {
 	case at.sourceGone:
-		if err := x.recover(ctx, c); err != nil {
-			return Result{}, err
+		sources, err := x.Gateway.Client(ctx, c.Def.Source.Connection)
+		if err != nil {
+			return x.fail(ctx, err, c.Source.Label)
 		}
-		return x.apply(ctx, c, r, at, false)
+		return x.sourceGone(ctx, c, sources, at.parentGone)
 	case c.turned != nil:
 		return x.fromTarget(ctx, c.turned)
 	}
