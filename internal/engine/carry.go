@@ -76,6 +76,9 @@ func (x *execution) carry(ctx context.Context, c *Compiled, source record.Record
 	if err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
+	if at.link != nil && x.tookOne(at.link.Target) {
+		return x.partedByUs(ctx, *at.link, c.Source.Label)
+	}
 	if at, err = x.lookUpCreate(ctx, c, target, at); err != nil {
 		return x.fail(ctx, err, c.Target.Label)
 	}
@@ -357,6 +360,9 @@ func (x *execution) sourceGone(ctx context.Context, c *Compiled, sources provide
 	}
 	at.target = &target
 	x.run.Title = target.Title
+	if x.tookOne(x.work.Source) {
+		return x.partedByUs(ctx, link, c.Target.Label)
+	}
 	// A record that was merged into another, or came back under another id, is no deleted one.
 	moved, how, err := x.successor(ctx, c, sources, target)
 	if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"crosswalk/internal/automation"
 	"crosswalk/internal/provider"
@@ -31,6 +32,23 @@ func (x *execution) lookUpDeletes(ctx context.Context, c *Compiled) error {
 		x.recovered[i], x.arrived = ch, true
 	}
 	return nil
+}
+
+// partedByUs ends the attempt for a pair of which a delete without an answer took one record while the other is still
+// there: only who takes a create back deletes so. Nobody has deleted it, and nothing is deleted or made anew because of
+// it; the two go separate ways, as they would have had the answer come.
+func (x *execution) partedByUs(ctx context.Context, link automation.Link, label string) (Result, error) {
+	x.run.Target = link.Target
+	x.decided(automation.Delete, "delete", "It was deleted by an earlier write that was never answered. The "+label+" stays, and the two go separate ways.")
+	x.step(automation.Step{Kind: automation.StepPlan, OK: true, Title: "It was deleted by us", Detail: x.run.Summary, Code: x.run.Code})
+	return x.finish(ctx, automation.Succeeded, Finish{Sever: &link, Settle: true})
+}
+
+// tookOne reports that a delete of ours without an answer has taken a record.
+func (x *execution) tookOne(ref record.Ref) bool {
+	return slices.ContainsFunc(x.recovered, func(ch automation.Change) bool {
+		return ch.Op == automation.Delete && ch.State == automation.Done && ch.Target == ref
+	})
 }
 
 // unheardDeletes settles the deletes of a plan that was broken off before their answers came: neither listing shows a pair

@@ -311,9 +311,9 @@ func (s *sweep) takeBack(ctx context.Context, what Undo) error {
 
 func (s *sweep) takeOne(ctx context.Context, item PlanItem, ch automation.Change, what Undo) (ItemResult, error) {
 	res := ItemResult{Position: item.Position, Run: item.Run, State: ItemLive}
-	key := Key{s.a.ID, ch.Source}
-	if item.Plan.Unlinks != "" {
-		key.Source = item.Plan.Source
+	key, err := s.undoKey(ctx, item, ch)
+	if err != nil {
+		return res, err
 	}
 	claimed, err := s.Works.ClaimKeys(ctx, []Key{key}, s.Owner, Lease)
 	if err != nil {
@@ -337,7 +337,7 @@ func (s *sweep) takeOne(ctx context.Context, item PlanItem, ch automation.Change
 		return res, s.unlinkOne(ctx, x, item, &res)
 	}
 	for tries := 1; ; tries++ {
-		x := s.execution(ch.Source)
+		x := s.execution(key.Source)
 		x.run.ID, x.run.Attempts = res.Run, tries
 		again, err := s.tryOne(ctx, x, item, ch, what, &res)
 		if err != nil || !again {
@@ -350,6 +350,36 @@ func (s *sweep) takeOne(ctx context.Context, item PlanItem, ch automation.Change
 		if err := s.Wait(ctx, undoPause<<tries); err != nil {
 			return res, err
 		}
+	}
+}
+
+// undoKey is the key of the pair that something is taken back of: its source (I5), also where a target record's key, which
+// is none of a pair any more, has made that source.
+func (s *sweep) undoKey(ctx context.Context, item PlanItem, ch automation.Change) (Key, error) {
+	one, other := ch.Source, ch.Target
+	if item.Plan.Unlinks != "" {
+		one, other = item.Plan.Source, item.Plan.Target
+	}
+	from := s.c.Def.Source
+	if s.c.side(one) == automation.SourceSide {
+		return Key{s.a.ID, one}, nil
+	}
+	link, _, linked, err := s.Reconciler.Links.FindLink(ctx, one, from.Connection, from.Object, s.a.ID)
+	switch {
+	case err != nil:
+		return Key{}, err
+	case linked:
+		one = link.Target
+	case s.c.side(other) == automation.SourceSide && other.ID != "":
+		one = other
+	}
+	return Key{s.a.ID, one}, nil
+}
+
+// about notes which two records a run that takes a change back is about.
+func (x *execution) about(ch automation.Change) {
+	if x.run.Target = ch.Target; ch.Target == x.run.Source {
+		x.run.Target = ch.Source
 	}
 }
 
@@ -435,7 +465,7 @@ func (x *execution) tookBack(ctx context.Context, c *Compiled, ch automation.Cha
 	if now != nil {
 		answer = *now
 	}
-	x.run.Target = ch.Target
+	x.about(ch)
 	x.step(automation.Step{Kind: automation.StepRecover, OK: true, Title: "An earlier write was never answered", Detail: "The record was looked at: what was to go back has gone back."})
 	x.decided(p.Outcome, p.Code, p.Reason)
 	return x.wentBack(ctx, c, ch, p, change, answer)
@@ -450,7 +480,7 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 	if err != nil {
 		return Result{}, err
 	}
-	x.run.Target = ch.Target
+	x.about(ch)
 	x.step(automation.Step{Kind: automation.StepPlan, OK: true, Title: "Taken back", Detail: p.Reason, Code: p.Code, Plan: &p})
 	x.decided(p.Outcome, p.Code, p.Reason)
 	if !p.Writes() {
@@ -461,7 +491,7 @@ func (x *execution) undo(ctx context.Context, c *Compiled, ch automation.Change,
 		return x.finish(ctx, automation.Succeeded, end)
 	}
 	change := automation.Change{
-		ID: x.NewID("ch"), Run: x.run.ID, Automation: x.a.ID, Source: ch.Source, Target: ch.Target, Parent: p.Parent,
+		ID: x.NewID("ch"), Run: x.run.ID, Automation: x.a.ID, Source: x.work.Source, Target: ch.Target, Parent: p.Parent,
 		Op: p.Outcome, Fields: p.On(side), State: automation.Intended, IntendedAt: x.Now(),
 	}
 	if p.Outcome == automation.Delete {
