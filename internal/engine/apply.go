@@ -81,6 +81,8 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 	switch {
 	case p.Code == codeNoParent:
 		return x.await(ctx, c, p)
+	case p.Code == codeUnproven && x.linking && !x.once && x.run.Attempts <= len(lookAgainIn):
+		return x.lookLater(ctx, end)
 	case p.Sever && at.link != nil:
 		end.Sever = at.link
 	case (p.Outcome == automation.Same || p.Outcome == automation.Linked) && at.target != nil:
@@ -303,6 +305,29 @@ func (x *execution) await(ctx context.Context, c *Compiled, p automation.Plan) (
 		}
 	}
 	return res, nil
+}
+
+// lookAgainIn is after how long a counterpart is looked for again that an index did not name: nobody says how late one is,
+// and one that does not name it after a day has nobody to name. Each look takes a read and a search by each key.
+var lookAgainIn = [...]time.Duration{time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// lookLater ends the attempt for a record whose counterpart an index did not name, until it is looked for again.
+func (x *execution) lookLater(ctx context.Context, end Finish) (Result, error) {
+	wait := lookAgainIn[max(x.run.Attempts, 1)-1]
+	last := ""
+	if x.run.Attempts == len(lookAgainIn) {
+		last = ", for the last time"
+	}
+	x.step(automation.Step{Kind: automation.StepError, OK: false, Title: "It is looked for again", Detail: "It is looked for again by itself in " + waitWords(wait) + last + "; and once it changes.", Code: codeUnproven})
+	x.run.NextAt = x.Now().Add(wait)
+	return x.finish(ctx, automation.Waiting, end)
+}
+
+func waitWords(d time.Duration) string {
+	if d < time.Hour {
+		return count(int(d.Minutes()), "minute", "minutes")
+	}
+	return count(int(d.Hours()), "hour", "hours")
 }
 
 // orphaned ends the attempt of a child whose parent's counterpart is gone, though its link is still there. Whoever takes

@@ -98,6 +98,8 @@ const (
 	codeNotListed = "not_listed"
 	// codeGoneSince is that of a record that is gone since it was listed.
 	codeGoneSince = "gone_since"
+	// codeUnproven is that of a plan that makes nothing, since it is not sure that there is nobody.
+	codeUnproven = "unproven"
 	// codeTakenBack is that of a field an undo has left apart.
 	codeTakenBack = "taken_back"
 	// codeHeal is that of a field that is left as it is by all but a plan that heals.
@@ -158,7 +160,7 @@ func (c *Compiled) planCreate(p automation.Plan, in Input, rows []mapping.RowRes
 	}
 	if c.unproven(in.Identity) {
 		// I8: an index that is late must not be taken at its word.
-		return settle(p, automation.Blocked, "unproven", "Nobody was found by "+evidenceWords(in.Identity)+", and that search may be late: it does not prove that there is no such "+c.Target.Label+" yet. "+c.proof()+" and it is looked for again.")
+		return settle(p, automation.Blocked, codeUnproven, "Nobody was found by "+evidenceWords(in.Identity)+", and that search may be late: it does not prove that there is no such "+c.Target.Label+" yet. "+c.proof()+" and it is looked for again.")
 	}
 	if in.ParentMissing {
 		p.Awaits = in.Awaits

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,12 +82,49 @@ func TestAnIndexThatIsLateMakesNoDouble(t *testing.T) {
 			if n := len(h.HighLevel.Contacts()); n != 2 {
 				t.Fatalf("%d contacts, want the two that were there: %s", n, h.LastRun().Summary)
 			}
+			if r := h.LastRun(); name == "late" && (r.State != automation.Waiting || !strings.Contains(engine.Sentence(r), "It is looked for again by itself in 1 minute; and once it changes.")) {
+				t.Errorf("%s: %s", r.State, engine.Sentence(r))
+			}
 			h.HighLevel.SetFaults(twinhighlevel.Faults{})
-			edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Acme"}))
-			h.Poll()
+			if name == "late" {
+				h.Later(61 * time.Second)
+				h.Drain()
+			} else {
+				edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Acme"}))
+				h.Poll()
+			}
 			if n := len(h.HighLevel.Contacts()); n != 2 || h.LastRun().State != automation.Succeeded {
 				t.Errorf("%d contacts once it can be told: %s", n, h.LastRun().Summary)
 			}
 		})
+	}
+}
+
+// TestNobodyIsLookedForWithoutEnd: after a day an index that names nobody has nobody to name, and only an edit may change
+// that.
+func TestNobodyIsLookedForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Automation(toHighLevel, byExternalID(externalID(t, h)))
+	id := h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane Doe", "phone": "+14155550133", "userId": "user-7"})
+	h.Poll()
+	for range 48 {
+		h.Later(time.Hour)
+		h.Drain()
+	}
+	r := h.LastRun()
+	if r.State != automation.Failed || r.Code != "unproven" || r.Attempts != 6 || !r.NextAt.IsZero() {
+		t.Fatalf("%s (%s) after %d attempts, next at %v", r.State, r.Code, r.Attempts, r.NextAt)
+	}
+	before := h.HighLevel.Stats().Calls + h.Gleap.Stats().Calls
+	h.Later(100 * time.Hour)
+	h.Drain()
+	if n := h.HighLevel.Stats().Calls + h.Gleap.Stats().Calls - before; n != 0 {
+		t.Errorf("%d calls more", n)
+	}
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"email": "jane@acme.io"}))
+	h.Poll()
+	if n := len(h.HighLevel.Contacts()); n != 1 {
+		t.Errorf("%d contacts once it can be told: %s", n, h.LastRun().Summary)
 	}
 }
