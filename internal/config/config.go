@@ -83,7 +83,7 @@ var options = []Option{
 		set: func(c *Config, v string) string { c.Addr = v; return address(v) }, get: func(c Config) any { return c.Addr }},
 	{Name: "DATA", Default: "data", Help: "Folder of the embedded database and the key file.", Example: "/var/lib/crosswalk",
 		set: func(c *Config, v string) string { c.Data = v; return "" }, get: func(c Config) any { return c.Data }},
-	{Name: "DATABASE_URL", Help: "PostgreSQL to use instead of the embedded SQLite; needed for several workers.", Example: "postgres://crosswalk:…@db/crosswalk", Secret: true,
+	{Name: "DATABASE_URL", Help: "PostgreSQL to use instead of the embedded SQLite; needed for several workers. A pooler in between must keep sessions (not transactions) apart.", Example: "postgres://crosswalk:…@db/crosswalk", Secret: true,
 		set: func(c *Config, v string) string { c.DatabaseURL = Secret(v); return postgres(v) }, get: func(c Config) any { return c.DatabaseURL }},
 	{Name: "PUBLIC_URL", Help: "How people and providers reach this server. Default: http:// and ADDR.", Example: "https://crosswalk.example.com",
 		set: func(c *Config, v string) string { return publicURL(v, &c.PublicURL) }, get: func(c Config) any { return c.PublicURL }},
