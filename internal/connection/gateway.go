@@ -154,7 +154,7 @@ func (k *key) Token(ctx context.Context) (string, error) {
 func (k *key) load(ctx context.Context) error {
 	grant, err := k.gateway.Grants.Load(ctx, k.connection.Holder())
 	if errors.Is(err, ErrElsewhere) {
-		return k.broken(ctx, "read the credential", elsewhere, err)
+		return k.broken(ctx, "read the credential", elsewhereWords(err), err)
 	}
 	if err != nil {
 		return &provider.Error{Provider: k.connection.Provider, Op: "read the credential", Kind: kindOfLoss(err), Err: err}

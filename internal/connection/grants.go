@@ -46,8 +46,22 @@ var errSealed = errors.New("open grant")
 // ErrElsewhere is answered for a grant that is not for the API address its connection has by now.
 var ErrElsewhere = errors.New("the API address was changed outside Crosswalk, so no credential is sent there: connect the account again")
 
-// elsewhere is the same for people.
-const elsewhere = "The API address of this account was changed outside Crosswalk, so its credential was not sent there. Find out who changed it, and connect the account again."
+// errUnbound is ErrElsewhere for a grant that says no address.
+var errUnbound = fmt.Errorf("connected before credentials were bound to their API address: %w", ErrElsewhere)
+
+// The same for people.
+const (
+	elsewhere = "The API address of this account was changed outside Crosswalk, so its credential was not sent there. Find out who changed it, and connect the account again."
+	unbound   = "This account was connected before credentials were bound to the API address they are for, and the address it has is none of the provider’s own. Check the address, and connect the account again, once."
+)
+
+// elsewhereWords says for people why a grant is not for its address: err is an ErrElsewhere.
+func elsewhereWords(err error) string {
+	if errors.Is(err, errUnbound) {
+		return unbound
+	}
+	return elsewhere
+}
 
 // kindOfLoss says what a grant that could not be read means: a person must reconnect when it is gone, cannot be opened or is
 // for another address. A database that does not answer right now passes.
@@ -79,7 +93,7 @@ func (g Grants) open(ctx context.Context, of Holder, s SealedGrant) (Grant, erro
 		return Grant{}, fmt.Errorf("%w: of %s: unreadable", errSealed, of.ID) // err would quote the secret
 	}
 	if !g.isFor(grant, of) {
-		return Grant{}, fmt.Errorf("open grant of %s: %w", of.ID, g.whyNotFor(ctx, of))
+		return Grant{}, fmt.Errorf("open grant of %s: %w", of.ID, g.whyNotFor(ctx, of, grant))
 	}
 	grant.Generation, grant.Failures, grant.RetryAt = s.Generation, s.Failures, s.RetryAt
 	return grant, nil
@@ -94,7 +108,7 @@ func (g Grants) isFor(grant Grant, of Holder) bool {
 
 // whyNotFor tells a client that is left over from before a person connected to another address, which is built anew at the
 // next use, from an address that was changed.
-func (g Grants) whyNotFor(ctx context.Context, of Holder) error {
+func (g Grants) whyNotFor(ctx context.Context, of Holder, grant Grant) error {
 	c, err := g.Store.Connection(ctx, of.ID)
 	now := c.BaseURL
 	if errors.Is(err, ErrNotFound) {
@@ -107,6 +121,8 @@ func (g Grants) whyNotFor(ctx context.Context, of Holder) error {
 		return err
 	case now != of.BaseURL:
 		return ErrMoved
+	case grant.BaseURL == "":
+		return errUnbound
 	}
 	return ErrElsewhere
 }

@@ -372,7 +372,7 @@ func (s *Service) problem(c Connection, err error) error {
 		return err
 	}
 	if errors.Is(err, ErrElsewhere) {
-		return &Problem{Code: "address_changed", Sentence: elsewhere}
+		return &Problem{Code: "address_changed", Sentence: elsewhereWords(err)}
 	}
 	p := &Problem{Code: e.Kind.String(), Words: e.Detail}
 	credential := "key"

@@ -394,8 +394,9 @@ func (t *Tokens) broken(ctx context.Context, why string) error {
 func (t *Tokens) lost(ctx context.Context, op string, err error) error {
 	if errors.Is(err, ErrElsewhere) {
 		t.know(Grant{})
-		err = errors.Join(err, t.Broken(ctx, t.Of.ID, elsewhere))
-		return &provider.Error{Provider: t.Of.Provider, Op: op, Kind: provider.Revoked, Detail: elsewhere, Err: err}
+		words := elsewhereWords(err)
+		err = errors.Join(err, t.Broken(ctx, t.Of.ID, words))
+		return &provider.Error{Provider: t.Of.Provider, Op: op, Kind: provider.Revoked, Detail: words, Err: err}
 	}
 	return t.fail(kindOfLoss(err), op, err)
 }
