@@ -56,6 +56,8 @@ type Journal interface {
 	// UnansweredCreates are the creates of one type in one account that were intended and never answered, by any
 	// automation, oldest first.
 	UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error)
+	// HeardBefore are those of some records of which an event had told before a moment, by our own clock.
+	HeardBefore(ctx context.Context, refs []record.Ref, at time.Time) (map[record.Ref]bool, error)
 	// Intend makes the run and the change durable; only after it returns may the call be made (I1). When the
 	// automation has written as much as its limits allow it answers a *Brake, and nothing is stored.
 	Intend(ctx context.Context, r automation.Run, c automation.Change, limits automation.Limits) error

@@ -131,12 +131,16 @@ func (x *execution) madeBy(ctx context.Context, c *Compiled, r record.Record) (a
 		case madeBefore(r, ch):
 		case !ch.Parent.IsZero() && !r.Parent.IsZero() && ch.Parent != r.Parent:
 		case c.addressed(r, ch), c.holds(r, ch.Fields), c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Source }) >= likely:
-			return ch, true, nil
+			was, err := x.Journal.HeardBefore(ctx, []record.Ref{r.Ref}, ch.IntendedAt)
+			if err != nil || !was[r.Ref] {
+				return ch, err == nil, err
+			}
 		}
 	}
 	return automation.Change{}, false, nil
 }
 
+// madeBefore tells by the provider's clock; HeardBefore, by our own, is surer where it knows of the record.
 func madeBefore(r record.Record, ch automation.Change) bool {
 	return !r.CreatedAt.IsZero() && r.CreatedAt.Before(ch.IntendedAt.Add(-clocksApart))
 }
@@ -251,18 +255,32 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 // readdressed are the records that were made when a create was sent and hold all it asked for but the addresses:
 // somebody gave it others since. One that has many values of it is certain.
 func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.Change, all []record.Record) (alike []record.Record, certain bool, err error) {
+	holds := func(r record.Record) int {
+		return c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Target })
+	}
+	all = slices.DeleteFunc(all, func(r record.Record) bool { return holds(r) < likely || madeBefore(r, ch) })
+	if len(all) == 0 {
+		return nil, false, nil
+	}
+	refs := make([]record.Ref, len(all))
+	for i, r := range all {
+		refs[i] = r.Ref
+	}
+	was, err := x.Journal.HeardBefore(ctx, refs, ch.IntendedAt)
+	if err != nil {
+		return nil, false, err
+	}
 	values := 0
 	for _, r := range all {
-		n := c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Target })
-		if n < likely || madeBefore(r, ch) {
-			continue
+		if was[r.Ref] {
+			continue // somebody of the same name, who was there already
 		}
 		free, err := x.free(ctx, r.Ref)
 		if err != nil {
 			return nil, false, err
 		}
 		if free {
-			alike, values = append(alike, r), n
+			alike, values = append(alike, r), holds(r)
 		}
 	}
 	return alike, len(alike) == 1 && values >= sure, nil

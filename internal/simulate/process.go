@@ -244,6 +244,10 @@ func (x ports) OpenChanges(ctx context.Context, a automation.ID, source record.R
 	return read(x.p, func() ([]automation.Change, error) { return x.s.OpenChanges(ctx, a, source) })
 }
 
+func (x ports) HeardBefore(ctx context.Context, refs []record.Ref, at time.Time) (map[record.Ref]bool, error) {
+	return read(x.p, func() (map[record.Ref]bool, error) { return x.s.HeardBefore(ctx, refs, at) })
+}
+
 func (x ports) UnansweredCreates(ctx context.Context, in record.ConnectionID, t record.ObjectType) ([]automation.Change, error) {
 	return read(x.p, func() ([]automation.Change, error) { return x.s.UnansweredCreates(ctx, in, t) })
 }

@@ -329,14 +329,37 @@ func heardOf(n int) string {
 	return "SELECT record, connection, object, MAX(CASE WHEN occurred_at < received_at THEN occurred_at ELSE received_at END) AS occurred_at FROM events WHERE " + among(sourceColumns, n) + " GROUP BY record, connection, object"
 }
 
-// Heard is when the newest change of each record happened that an event told of, by the provider's clock.
-func (s *Store) Heard(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+// HeardBefore are those of some records of which an event had told before a moment, by our own clock.
+func (s *Store) HeardBefore(ctx context.Context, refs []record.Ref, before time.Time) (map[record.Ref]bool, error) {
+	asked := askedFor(refs)
+	out := make(map[record.Ref]bool, len(refs))
+	for chunk := range slices.Chunk(slices.Collect(maps.Keys(asked)), heardChunk) {
+		var rows []struct{ Record, Connection, Object string }
+		query := "SELECT DISTINCT record, connection, object FROM events WHERE " + among(sourceColumns, len(chunk)) + " AND received_at < ?"
+		if err := s.read(ctx).Raw(query, append(refArgs(chunk), int64(at(before)))...).Scan(&rows).Error; err != nil {
+			return nil, fmt.Errorf("read which of %d records were known: %w", len(refs), err)
+		}
+		for _, r := range rows {
+			out[asked[ref(r.Connection, r.Object, r.Record)]] = true
+		}
+	}
+	return out, nil
+}
+
+// askedFor are records as they are stored, and as whoever asks names them.
+func askedFor(refs []record.Ref) map[record.Ref]record.Ref {
 	asked := make(map[record.Ref]record.Ref, len(refs))
 	for _, r := range refs {
 		stored := r
 		stored.ID = clean(r.ID)
 		asked[stored] = r
 	}
+	return asked
+}
+
+// Heard is when the newest change of each record happened that an event told of, by the provider's clock.
+func (s *Store) Heard(ctx context.Context, refs []record.Ref) (map[record.Ref]time.Time, error) {
+	asked := askedFor(refs)
 	out := make(map[record.Ref]time.Time, len(refs))
 	for chunk := range slices.Chunk(slices.Collect(maps.Keys(asked)), heardChunk) {
 		var rows []struct {

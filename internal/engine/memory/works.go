@@ -105,6 +105,19 @@ func (s *Store) Heard(_ context.Context, refs []record.Ref) (map[record.Ref]time
 	return out, nil
 }
 
+// HeardBefore are those of some records of which an event had told before a moment.
+func (s *Store) HeardBefore(_ context.Context, refs []record.Ref, at time.Time) (map[record.Ref]bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[record.Ref]bool{}
+	for _, e := range s.events {
+		if e.ReceivedAt.Before(at) && slices.Contains(refs, e.Ref) {
+			out[e.Ref] = true
+		}
+	}
+	return out, nil
+}
+
 // UnroutedEvents are the oldest events nobody has looked at.
 func (s *Store) UnroutedEvents(_ context.Context, limit int) ([]automation.Event, error) {
 	s.mu.Lock()

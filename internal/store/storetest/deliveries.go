@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -49,6 +50,12 @@ func testDeliveryLog(t *testing.T, b *bundle) {
 	// That one is no delivery, and says nothing of when its record changed.
 	_, err := b.Accept(ctx, automation.Delivery{Event: engine.Touch(automation.NewID("ev"), contact("4"), child, child.Name)})
 	ok(t, err)
+	known := []record.Ref{contact("1"), contact("2"), contact("5")}
+	was, err := b.HeardBefore(ctx, known, b.now.Add(-25*time.Minute))
+	ok(t, err)
+	if !maps.Equal(was, map[record.Ref]bool{contact("1"): true}) {
+		t.Errorf("of %v we had heard of %v", known, was)
+	}
 	if heard, err := b.Heard(ctx, []record.Ref{contact("4")}); err != nil || !heard[contact("4")].IsZero() {
 		t.Errorf("of a record that something below it touched we heard %v, %v", heard, err)
 	}
