@@ -166,9 +166,10 @@ func (a *auditor) counterpart(k recordKey) (found *history, named bool) {
 		return nil, false // it had one, which is gone
 	}
 	own := a.ledger.contacts[k].now().fields
-	for _, key := range []func(fields) string{emailKey, phoneKey} {
+	samePhone := func(one, other fields) bool { return phoneKey(one) != "" && phoneKey(one) == phoneKey(other) }
+	for _, same := range []func(one, other fields) bool{sharesEmail, samePhone} {
 		for _, h := range a.ledger.living(k.side.other()) {
-			if v := key(own); v != "" && v == key(h.now().fields) && len(a.partners[h.key]) == 0 {
+			if same(own, h.now().fields) && len(a.partners[h.key]) == 0 {
 				return h, true
 			}
 		}
@@ -240,7 +241,16 @@ func (a *auditor) ambiguous(k recordKey) bool {
 	if slices.ContainsFunc(a.ledger.order, func(other recordKey) bool { return unanswered(other, k) || unanswered(k, other) }) {
 		return true // what was made, and not answered, has other addresses now
 	}
-	return len(others) > 1 || len(others) == 1 && a.doubtfulPair(a.ledger.contacts[k], a.ledger.contacts[others[0]])
+	if len(others) != 1 {
+		return len(others) > 1
+	}
+	one, other := a.ledger.contacts[k], a.ledger.contacts[others[0]]
+	return a.doubtfulPair(one, other) || gotFurther(one) || gotFurther(other)
+}
+
+// gotFurther reports that a contact was given another further address, or lost one: a question from before is still open.
+func gotFurther(h *history) bool {
+	return slices.ContainsFunc(h.versions, func(v version) bool { return !v.gone && v.fields[further] != h.now().fields[further] })
 }
 
 func (a *auditor) askedWhich(k recordKey, target *history, row mapping.Row) bool {
@@ -306,6 +316,8 @@ func (a *auditor) rowConverged(rows []mapping.Row, row mapping.Row, source, targ
 	switch {
 	case tidied:
 		return
+	case row.Target == "email" && (answered(source, target) || answered(target, source)):
+		return // that it answers to the other's address no more is no change of its own
 	case !a.facing() && touched > moved:
 		return // a person changed the target since, and the source did not move
 	case row.Owner != "" && row.Owner != mapping.OwnerSource && touched > 0:
@@ -360,20 +372,27 @@ func (a *auditor) somebodyElseHad(k recordKey, field, value string, moment int) 
 			return false
 		}
 		then, ok := a.ledger.contacts[other].held(moment)
-		return ok && !then.gone && canonical(field, then.fields[field]) == canonical(field, value)
+		return ok && !then.gone && (canonical(field, then.fields[field]) == canonical(field, value) || field == "email" && answersTo(then.fields, value))
+	})
+}
+
+// answered reports that a contact answered to the other one's address since it has the one it has.
+func answered(h, other *history) bool {
+	return slices.ContainsFunc(h.versions, func(v version) bool {
+		return emailKey(v.fields) == emailKey(h.now().fields) && answersTo(v.fields, emailKey(other.now().fields))
 	})
 }
 
 func (a *auditor) somebodyElseHas(k recordKey, field, value string) bool {
 	return value != "" && slices.ContainsFunc(a.ledger.living(k.side), func(h *history) bool {
-		return h.key != k && canonical(field, h.now().fields[field]) == canonical(field, value)
+		return h.key != k && (canonical(field, h.now().fields[field]) == canonical(field, value) || field == "email" && answersTo(h.now().fields, value))
 	})
 }
 
 // doubtfulPair reports that the better evidence speaks against two contacts that share a phone number.
 func (a *auditor) doubtfulPair(one, other *history) bool {
-	x, y := emailKey(one.now().fields), emailKey(other.now().fields)
-	return x != y
+	x, y := one.now().fields, other.now().fields
+	return emailKey(x) != emailKey(y) && !sharesEmail(x, y)
 }
 
 func (a *auditor) tagsConverged(rows []mapping.Row, source, target *history, named bool) {

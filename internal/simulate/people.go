@@ -169,6 +169,14 @@ func (w *world) enter(p persona, s side) {
 		doc["tags"] = []any{tagWords[w.dice.IntN(len(tagWords))]}
 	}
 	w.result.Edits++
+	if w.scenario.further && p.email != "" && w.chance(50) {
+		// HighLevel knows both of somebody's addresses, and Gleap whichever they wrote from.
+		if other := furtherAddress(p.email); s == gleapSide {
+			doc["email"] = w.shouted(other)
+		} else {
+			doc[further] = []any{other}
+		}
+	}
 	if s == gleapSide {
 		doc["name"] = p.first + " " + p.last
 		doc["plan"] = plans[w.dice.IntN(len(plans))]
@@ -186,6 +194,9 @@ func (w *world) enter(p persona, s side) {
 		w.observe(s, id, nil)
 	}
 }
+
+// furtherAddress is the other address of somebody.
+func furtherAddress(email string) string { return "private." + strings.ToLower(email) }
 
 // somethingHappens is one thing a person does.
 func (w *world) somethingHappens() {
@@ -275,6 +286,11 @@ func (w *world) edit(k recordKey) {
 	w.typed++
 	set := map[string]any{}
 	switch n := w.dice.IntN(100); {
+	case w.scenario.further && k.side == highLevelSide && n < 8 && now["email"] != "":
+		set[further] = []any{}
+		if now[further] == "" {
+			set[further] = []any{furtherAddress(now["email"])}
+		}
 	case n < 30:
 		w.rename(k.side, now, set)
 	case n < 48:

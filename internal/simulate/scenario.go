@@ -27,6 +27,8 @@ type scenario struct {
 	entered []side
 	// phoneOnly lets some people have no email address.
 	phoneOnly bool
+	// further lets people have two email addresses, both of which HighLevel knows.
+	further bool
 	// tidies lets HighLevel store no two spaces in a row, and people type them.
 	tidies bool
 	// decided lets somebody answer what people are asked.
@@ -62,6 +64,12 @@ const Copied = "one way, deleting"
 // Edited is the scenario of an automation that is edited while it is on, tried over everyone, and put live or not; and of
 // another that is a draft, of which people ask what it would do.
 const Edited = "two-way, edited"
+
+// The scenarios of people with two email addresses.
+const (
+	Further       = "two-way, further addresses"
+	FurtherOneWay = "one way, further addresses"
+)
 
 // brakedAt is how many writes an hour that automation may make.
 const brakedAt = 8
@@ -170,8 +178,10 @@ var scenarios = []scenario{
 	{name: "everyone, deleting", share: 1, parts: []part{{toGleap, both(twoWay, deletes)}}, entered: []side{gleapSide, highLevelSide}, leave: true, asks: asks{shows: true}},
 	{name: "backfill", share: 2, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, asks: asks{fill: true, undos: true}},
 	{name: "backfill, one way", share: 1, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, gleapSide, highLevelSide}, asks: asks{fill: true, shows: true}},
-	// Played by a test of its own.
+	// Played by tests of their own.
 	{name: Edited, parts: []part{{toGleap, twoWay}}, drafts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, highLevelSide}, asks: asks{edits: true}},
+	{name: Further, parts: []part{{toGleap, twoWay}}, entered: []side{gleapSide, highLevelSide}, further: true},
+	{name: FurtherOneWay, parts: []part{{toHighLevel, nil}}, entered: []side{gleapSide, gleapSide, highLevelSide}, further: true},
 	// Played only when it is asked for: it is long.
 	{name: Braked, parts: []part{{toGleap, braked}}, entered: []side{gleapSide, highLevelSide}},
 	// A long one takes seconds, so it is only played when it is asked for.

@@ -139,18 +139,32 @@ func passes(d automation.Definition, source fields) bool {
 	return len(d.Rule.Root.Nodes) == 0 || source["plan"] != blockedPlan
 }
 
+// further is the field with the other email addresses a contact answers to.
+const further = "additionalEmails"
+
+// answersTo reports whether a contact has an email address, as its first or as a further one.
+func answersTo(f fields, email string) bool {
+	return email != "" && (emailKey(f) == canonical("email", email) || slices.Contains(labels(strings.ToLower(f[further])), canonical("email", email)))
+}
+
+// sharesEmail reports that an address of one contact is an address of the other.
+func sharesEmail(one, other fields) bool {
+	return answersTo(other, emailKey(one)) || answersTo(one, emailKey(other)) ||
+		slices.ContainsFunc(labels(one[further]), func(e string) bool { return answersTo(other, e) })
+}
+
 func emailKey(f fields) string { return canonical("email", f["email"]) }
 func phoneKey(f fields) string { return canonical("phone", f["phone"]) }
 
 // sharesAny reports the same email or the same phone; sharesBest the same email, or the same phone where one of the
 // two has no email that could speak against it.
 func sharesAny(one, other fields) bool {
-	return emailKey(one) != "" && emailKey(one) == emailKey(other) || phoneKey(one) != "" && phoneKey(one) == phoneKey(other)
+	return sharesEmail(one, other) || phoneKey(one) != "" && phoneKey(one) == phoneKey(other)
 }
 
 func sharesBest(one, other fields) bool {
 	if emailKey(one) != "" && emailKey(other) != "" {
-		return emailKey(one) == emailKey(other)
+		return sharesEmail(one, other)
 	}
 	return phoneKey(one) != "" && phoneKey(one) == phoneKey(other)
 }

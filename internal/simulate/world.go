@@ -599,6 +599,7 @@ func highLevelFields(doc map[string]any) fields {
 	f := textsOf(doc, highLevelNames)
 	f["tags"] = tagsOf(doc)
 	f["customFields"] = asJSON(doc["customFields"])
+	f[further] = furtherOf(doc)
 	return f
 }
 
@@ -619,6 +620,18 @@ func tagsOf(doc map[string]any) string {
 	list, _ := doc["tags"].([]any)
 	for _, e := range list {
 		items = append(items, fmt.Sprint(e))
+	}
+	return joinLabels(items)
+}
+
+// furtherOf are the addresses HighLevel keeps of a contact besides the first.
+func furtherOf(doc map[string]any) string {
+	var items []string
+	list, _ := doc[further].([]any)
+	for _, e := range list {
+		if one, ok := e.(map[string]any); ok {
+			items = append(items, fmt.Sprint(one["email"]))
+		}
 	}
 	return joinLabels(items)
 }

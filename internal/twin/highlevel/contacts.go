@@ -111,8 +111,10 @@ func needsIdentity() answer {
 // update is refused in the same way is our reading.
 func (t *Twin) refuseDuplicate(n *contact) (answer, bool) {
 	found, field := (*contact)(nil), "email"
-	if n.Email != "" {
-		found = t.db.withEmail(n.Email, n.ID)
+	for _, email := range n.emails() {
+		if found == nil {
+			found = t.db.withEmail(email, n.ID)
+		}
 	}
 	if found == nil && n.Phone != "" {
 		found, field = t.db.withPhone(n.Phone, n.ID), "phone"
