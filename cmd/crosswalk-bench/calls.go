@@ -28,24 +28,89 @@ func calls(line func(what, figure, goal string)) error {
 		line(fmt.Sprintf("%d contacts carried over: writes for each", carried), fmt.Sprintf("%.3f", writes), "≤ 1.05")
 		line("  reads for each", fmt.Sprintf("%.3f", reads), "≤ 0.02")
 		perEdit, err := w.edits(0, edited, bare(w))
-		line(fmt.Sprintf("%d contacts edited, one way: calls for each", edited), fmt.Sprintf("%.2f", perEdit), "")
+		line(fmt.Sprintf("%d contacts edited, one way, webhooks tell: calls for each", edited), fmt.Sprintf("%.2f", perEdit), "")
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	for _, saving := range []bool{false, true} {
+		perEdit, err := polledEdits(saving)
+		if err != nil {
+			return err
+		}
+		goal := map[bool]string{false: "≤ 2 and the polls", true: "≤ 1 and the polls"}[saving]
+		line("  polls tell"+map[bool]string{true: ", and it saves calls"}[saving], fmt.Sprintf("%.2f", perEdit), goal)
 	}
 	return withEveryone(true, func(w *world, _, _ float64) error {
 		perEdit, err := w.edits(0, edited, bare(w))
 		if err != nil {
 			return err
 		}
-		line("  where it saves calls (decision 0018)", fmt.Sprintf("%.2f", perEdit), "≤ 2")
+		line("  webhooks tell, and it saves calls (decision 0018)", fmt.Sprintf("%.2f", perEdit), "≤ 2")
 		if _, err := w.edits(edited, provingEdits, w.whole); err != nil {
 			return err
 		}
 		perEdit, err = w.edits(2*edited, edited, w.whole)
-		line("  and webhooks hold the contact", fmt.Sprintf("%.2f", perEdit), "≤ 1")
+		line("    and they hold the contact", fmt.Sprintf("%.2f", perEdit), "≤ 1")
 		return err
+	})
+}
+
+// polledEdits is how many calls an edit in Gleap takes, of which polls tell: their own are in it.
+func polledEdits(saving bool) (perEdit float64, err error) {
+	w, err := newWorld("CROSSWALK_POLL_EVERY=1s")
+	if err != nil {
+		return 0, err
+	}
+	defer w.close()
+	everyone := make([]string, provingEdits+edited)
+	for i := range everyone {
+		everyone[i] = w.gl.PersonCreatesContact(map[string]any{"name": fmt.Sprintf("Person Of%d", i), "email": fmt.Sprintf("person%d@example.com", i), "phone": fmt.Sprintf("+1415555%04d", i), "companyName": "Acme"})
+	}
+	if err := w.make("gleap-contact-to-highlevel"); err != nil {
+		return 0, err
+	}
+	if saving {
+		if err := w.saveCalls(); err != nil {
+			return 0, fmt.Errorf("save calls: %w", err)
+		}
+	}
+	if err := w.activate(url.Values{"start": {"all"}}); err != nil {
+		return 0, err
+	}
+	if err := until(func() bool { return w.hl.Stats().Writes >= int64(len(everyone)) }); err != nil {
+		return 0, fmt.Errorf("carry everyone over: %w", err)
+	}
+	if err := w.rest(); err != nil { // polls have found everyone as well
+		return 0, err
+	}
+	edit := func(some []string) func() error {
+		return func() error {
+			before := w.hl.Stats().Writes
+			for i, id := range some {
+				if err := w.gl.PersonEditsContact(id, map[string]any{"name": fmt.Sprintf("Person Number%d", i)}); err != nil {
+					return err
+				}
+			}
+			return until(func() bool { return w.hl.Stats().Writes-before >= int64(len(some)) })
+		}
+	}
+	if err := errors.Join(edit(everyone[:provingEdits])(), w.rest()); err != nil {
+		return 0, err
+	}
+	reads, writes, err := w.spent(edit(everyone[provingEdits:]))
+	return (reads + writes) / edited, err
+}
+
+// rest waits until HighLevel was left alone for a while.
+func (w *world) rest() error {
+	calls, since := w.hl.Stats().Calls, time.Now()
+	return until(func() bool {
+		if now := w.hl.Stats().Calls; now != calls {
+			calls, since = now, time.Now()
+		}
+		return time.Since(since) > 3*time.Second
 	})
 }
 
@@ -73,6 +138,9 @@ func withEveryone(saving bool, then func(w *world, reads, writes float64) error)
 	})
 	if err != nil {
 		return fmt.Errorf("carry everyone over: %w", err)
+	}
+	if err := w.rest(); err != nil {
+		return err
 	}
 	return then(w, reads/carried, writes/carried)
 }

@@ -227,7 +227,7 @@ type world struct {
 	done       chan error
 }
 
-func newWorld() (*world, error) {
+func newWorld(more ...string) (*world, error) {
 	w := &world{done: make(chan error, 1)}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "crosswalk-bench-"); err != nil {
@@ -268,6 +268,7 @@ func newWorld() (*world, error) {
 		"CROSSWALK_ADDR=" + addr, "CROSSWALK_DATA=" + w.dir, "CROSSWALK_SETUP_TOKEN=set-up-token-of-the-bench", "CROSSWALK_LOG_LEVEL=error", "CROSSWALK_WORKERS=32",
 		"CROSSWALK_HIGHLEVEL_BASE_URL=" + hlURL, "CROSSWALK_GLEAP_BASE_URL=" + w.glReady.URL, "CROSSWALK_HIGHLEVEL_WEBHOOK_PUBLIC_KEY=" + base64.StdEncoding.EncodeToString(spki),
 	}
+	env = append(env, more...)
 	go func() { w.done <- app.ServeUnlimited(ctx, env, app.Streams{Out: io.Discard, Err: os.Stderr}) }()
 	if err := awaitReady(w.base, 10*time.Millisecond); err != nil {
 		return nil, err

@@ -23,6 +23,9 @@ const (
 type Listed struct {
 	Inbox Inbox
 	Now   func() time.Time
+	// Agreeing is how many reads in a row must have shown what was listed of a field before that is believed; 0: as many as
+	// for all else.
+	Agreeing int
 
 	shown witness
 	mu    sync.Mutex

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,15 +15,16 @@ import (
 func (x *execution) readSource(ctx context.Context, c *Compiled, client provider.Client) (source record.Record, step automation.Step, err error) {
 	step = automation.Step{Kind: automation.StepRead, OK: true, Title: "Read the " + c.Source.Label + " as it is now"}
 	var by *witness
+	enough := agreeing
 	told, ok := x.listed(ctx, c)
 	if ok {
-		by = &x.Listed.shown
+		by, enough = &x.Listed.shown, cmp.Or(x.Listed.Agreeing, agreeing)
 		step.Title, step.Detail = "Took the "+c.Source.Label+" from the list that told of the change", "It was listed a moment ago, and nobody has heard of a newer change."
 	} else if told, ok = x.told(ctx, c, client); ok {
 		by = &x.Carried.shown
 		step.Title, step.Detail = "Took the "+c.Source.Label+" from the webhook", "This automation saves calls: the webhook held all that is mapped."
 	}
-	if ok && by.believes(c, told) {
+	if ok && by.believes(c, told, enough) {
 		return told, step, nil
 	}
 	source, err = client.Get(ctx, x.work.Source)

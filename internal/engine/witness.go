@@ -31,13 +31,13 @@ func about(r record.Record, field string) testimony {
 
 // believes reports whether that has been shown often enough of each field the automation reads. An empty one needs it too
 // where nobody can say that it would be told of were it filled.
-func (w *witness) believes(c *Compiled, told record.Record) bool {
+func (w *witness) believes(c *Compiled, told record.Record, enough int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, key := range c.reads() {
 		at := about(told, key)
 		empty := told.Fields[key].IsEmpty() && slices.Contains(c.SourceObject.Shown, key) && !w.silent[at]
-		if w.agreed[at] < agreeing && !empty {
+		if w.agreed[at] < enough && !empty {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"errors"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -54,6 +55,7 @@ const (
 	AnyCounterpart   Mutation = "whoever was turned down is taken for the counterpart"
 	OverwriteRefused Mutation = "whoever a create is refused for is overwritten"
 	UseWaiting       Mutation = "an edit is live before it is put live"
+	StaleListings    Mutation = "a listing shows records as they were seen before"
 )
 
 // Mutations are all of them.
@@ -61,7 +63,7 @@ func Mutations() []Mutation {
 	return []Mutation{
 		DropBases, EmptyBases, HideIntents, HideCreates, SkipIntents, DropLinks, BlindLinks, ShareKeys, ForgetNews, OverwriteSets, DropWrites,
 		EchoAsked, WriteMore, SkipRule, StaleReads, FindNothing, RepeatAmbiguous, CursorFirst, AcknowledgeFirst, SpendFreely,
-		PullNoBrake, HammerTokens, UseOldTokens, LateRemovals, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart, OverwriteRefused, UseWaiting,
+		PullNoBrake, HammerTokens, UseOldTokens, LateRemovals, DropHeld, ForgetChildren, MissChildren, MuffleDeletes, TurnDecisions, AnyCounterpart, OverwriteRefused, UseWaiting, StaleListings,
 		ShowWrites, ApplyUnseen, ForgetBegun, IgnoreStops, FeignDone, TakeEdits, TakeTheRun,
 	}
 }
@@ -281,7 +283,7 @@ func (x deafInbox) Accept(ctx context.Context, ds ...automation.Delivery) (int, 
 // client wraps a provider's client. Every real one is also a Finder, lists children and deletes.
 func (m Mutation) client(p *process, id record.ConnectionID, c provider.Client) provider.Client {
 	switch m {
-	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous, ForgetChildren, MissChildren, OverwriteRefused:
+	case OverwriteSets, DropWrites, EchoAsked, WriteMore, StaleReads, FindNothing, RepeatAmbiguous, ForgetChildren, MissChildren, OverwriteRefused, StaleListings:
 		return &looseClient{Client: c, p: p, m: m, highLevel: id == highLevelConnection, read: map[record.Ref]record.Record{}}
 	}
 	return c
@@ -325,6 +327,27 @@ func (x *looseClient) Get(ctx context.Context, ref record.Ref) (record.Record, e
 		x.read[ref] = r
 	}
 	return r, err
+}
+
+// List gives what was seen as if it had just changed to it.
+func (x *looseClient) List(ctx context.Context, q provider.Query) iter.Seq2[provider.Page, error] {
+	if x.m != StaleListings {
+		return x.Client.List(ctx, q)
+	}
+	return func(yield func(provider.Page, error) bool) {
+		for page, err := range x.Client.List(ctx, q) {
+			for i, r := range page.Records {
+				if had, ok := x.read[r.Ref]; ok {
+					page.Records[i].Fields = had.Fields
+				} else {
+					x.read[r.Ref] = r
+				}
+			}
+			if !yield(page, err) {
+				return
+			}
+		}
+	}
 }
 
 func (x *looseClient) Create(ctx context.Context, w provider.Write) (record.Record, error) {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"crosswalk/internal/automation"
@@ -92,11 +94,24 @@ func (w *world) start(name string, generation int) *process {
 		Automations: automations, Links: links, Journal: journal, Routing: store, Gateway: p, Definitions: definitions,
 		Now: now, NewID: w.newID, Log: slog.New(slog.DiscardHandler),
 	}
+	w.shareListed(p, reconciler, inbox)
 	p.runner = &engine.Runner{Works: works, Reconciler: reconciler, Owner: p.owner}
 	p.plans = w.everyone(p, reconciler, store)
 	p.router = &engine.Router{Automations: automations, Links: links, Routing: store, Descriptors: descriptors}
-	p.poller = &engine.Poller{Inbox: inbox, Cursors: cursors, Gateway: p, Now: now, NewID: w.newID}
+	p.poller = &engine.Poller{Inbox: inbox, Cursors: cursors, Gateway: p, Listed: w.listed, Now: now, NewID: w.newID}
 	return p
+}
+
+// shareListed lets the workers take what the front has just listed, as they can in one process. A crash of the front takes
+// it away.
+func (w *world) shareListed(p *process, r *engine.Reconciler, inbox engine.Inbox) {
+	if p.name == front {
+		w.listed = &engine.Listed{Inbox: inbox, Now: r.Now, Agreeing: 1} // a world is short
+		for _, worker := range w.processes {
+			worker.runner.Reconciler.Listed = w.listed
+		}
+	}
+	r.Listed = w.listed
 }
 
 var descriptors = map[provider.ID]provider.Descriptor{gleap.ID: gleap.Descriptor(), highlevel.ID: highlevel.Descriptor()}
@@ -278,6 +293,11 @@ func (x ports) Finish(ctx context.Context, f engine.Finish) error {
 			return nil
 		}
 		w := x.p.world
+		if slices.ContainsFunc(f.Run.Steps, func(s automation.Step) bool {
+			return strings.HasSuffix(s.Title, " from the list that told of the change")
+		}) {
+			w.result.Listed++
+		}
 		w.outcomes = append(w.outcomes, outcome{w.moment(), busy, f.Run.State == automation.Succeeded, f.Run.Code})
 		if f.Change != nil && f.Change.State == automation.Done {
 			for _, c := range w.wrote {

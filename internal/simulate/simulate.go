@@ -42,6 +42,7 @@ type Result struct {
 	Brakes      int // pulled
 	Plans       int // for everyone, that somebody asked for
 	Carried     int // items of them that were carried out
+	Listed      int // records that were taken from the listing that told of them
 	Undone      int // of those, what took a write back
 	Deliveries  int // webhooks sent
 	Lost        int // of those, never stored

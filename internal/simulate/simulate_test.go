@@ -56,10 +56,10 @@ func TestSeeds(t *testing.T) {
 func TestWorldsAreEventful(t *testing.T) {
 	t.Parallel()
 	scenariosSeen := map[string]bool{}
-	plans, carried, undone := 0, 0, 0
+	plans, carried, undone, listed := 0, 0, 0, 0
 	sum, err := Run(t.Context(), Options{Seeds: 120}, func(r Result) {
 		scenariosSeen[r.Scenario] = true
-		plans, carried, undone = plans+r.Plans, carried+r.Carried, undone+r.Undone
+		plans, carried, undone, listed = plans+r.Plans, carried+r.Carried, undone+r.Undone, listed+r.Listed
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -67,10 +67,10 @@ func TestWorldsAreEventful(t *testing.T) {
 	for what, enough := range map[string]bool{
 		"edits": sum.Edits > 120*15, "writes": sum.Writes > 120*5, "crashes": sum.Crashes > 60, "webhooks": sum.Deliveries > 120*5,
 		"plans for everyone": plans > 30, "items of plans that are carried out": carried > 40, "writes that are taken back": undone > 8,
-		"webhooks that are lost": sum.Lost > 60, "scenarios": len(scenariosSeen) == len(scenarios)-7, // all that need not be asked for
+		"webhooks that are lost": sum.Lost > 60, "records taken from a listing": listed > 20, "scenarios": len(scenariosSeen) == len(scenarios)-7, // all that need not be asked for
 	} {
 		if !enough {
-			t.Errorf("there are too few %s: %+v, %d plans, %d carried out, %d taken back", what, sum, plans, carried, undone)
+			t.Errorf("there are too few %s: %+v, %d plans, %d carried out, %d taken back, %d taken from a listing", what, sum, plans, carried, undone, listed)
 		}
 	}
 }
@@ -157,6 +157,8 @@ func TestAuditorNoticesEachMutation(t *testing.T) {
 				o.Scenario = Edited
 			case ForgetBegun, IgnoreStops, FeignDone:
 				o.Scenario = "backfill"
+			case StaleListings:
+				o.Scenario = "one way"
 			case ShareKeys:
 				o.hurried, o.Scenario = true, "two-way, clearing"
 			}

@@ -100,6 +100,7 @@ type world struct {
 	hooks          map[side]provider.Webhooks
 	processes      map[string]*process
 	generation     int
+	listed         *engine.Listed
 
 	crashes    crashPlan
 	faults     faults
