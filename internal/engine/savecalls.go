@@ -12,7 +12,7 @@ import (
 	"crosswalk/internal/record"
 )
 
-// An automation that saves calls writes one call for a change instead of three: its record is taken from the webhook that
+// An automation that saves calls makes one call for a change instead of three: its record is taken from the webhook that
 // told of it, and its counterpart to be as both last agreed. Only one whose source decides everything may, and whoever
 // switches it on is told what it gives up (decision 0018). Whatever is in doubt is read.
 

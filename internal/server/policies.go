@@ -264,7 +264,7 @@ func (s *scoped) policiesView(d desk, p policyForm) automationui.Policies {
 	}
 	if d.a.Definition.LeadsOneWay() {
 		v.SaveCalls = tick("save-calls", "Save calls: write without looking at the "+d.target.schema.Label+" first", def.SaveCalls)
-		v.SaveCallsHint = "A change then takes one or two calls instead of three. What somebody typed into a mapped field of the " + d.target.schema.Label + " since Crosswalk last wrote it is overwritten without being kept: it is in no history, and an undo brings back what was there before it. Where a webhook holds all that is mapped, the " + d.source.schema.Label + " is not read either, so when webhooks come late or get lost an edit may be carried later. Only for automations whose every row leads from " + from + " to " + to + ", with " + from + " having the last word."
+		v.SaveCallsHint = "A change then takes one call, or two, instead of two or three. What somebody typed into a mapped field of the " + d.target.schema.Label + " since Crosswalk last wrote it is overwritten without being kept: it is in no history, and an undo brings back what was there before it. Where a webhook holds all that is mapped, the " + d.source.schema.Label + " is not read either: should webhooks come late, twice or not at all, an older value may be written, and stay until the next edit. Only for automations whose every row leads from " + from + " to " + to + ", with " + from + " having the last word."
 	}
 	if !def.TwoWay() {
 		v.DeletedOnHint = "Nothing leads back from " + to + ". A copy that somebody deletes there takes the original in " + from + " along only if you choose so."

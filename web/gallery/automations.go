@@ -157,7 +157,7 @@ func policies() automationui.Policies {
 		MarkSourceField: ui.Input{ID: "mark-source-field", Name: "mark-source-field", Label: "Mark it in Gleap, in", Type: "select", Options: fields},
 		MarkValue:       ui.Input{ID: "mark-value", Name: "mark-value", Label: "Mark it with", Value: "gone"},
 		SaveCalls:       ui.Input{ID: "policy-save-calls", Name: "save-calls", Label: "Save calls: write without looking at the HighLevel contact first", Type: "checkbox"},
-		SaveCallsHint:   "A change then takes one or two calls instead of three. What somebody typed into a mapped field of the HighLevel contact since Crosswalk last wrote it is overwritten without being kept.",
+		SaveCallsHint:   "A change then takes one call, or two, instead of two or three. What somebody typed into a mapped field of the HighLevel contact since Crosswalk last wrote it is overwritten without being kept.",
 		Limits: []automationui.Limit{limit("changes", "Changes an hour", "5000"), limit("deletes-limit", "Deletes an hour", "20"), limit("share", "Share of everyone a single run may change, in percent", "30"), limit("delete-share", "Share of everyone a single run may delete, in percent", "5"),
 			{Number: ui.Input{ID: "limit-run-changes", Name: "run-changes", Label: "Records a single run over everyone may change", Type: "number", Placeholder: "no limit"}}},
 	}

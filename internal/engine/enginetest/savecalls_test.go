@@ -173,6 +173,11 @@ func TestWhatIsInDoubtIsReadThoughCallsAreSaved(t *testing.T) {
 			body := x.edit("now")
 			return [][]byte{[]byte(strings.Replace(string(body), `"companyName"`, `"other"`, 1))}
 		}},
+		{"an automation that leads back", nil, func(x *thrifty) [][]byte {
+			x.House.Automation("gleap-contact-to-highlevel", nil)
+			x.edit("now")
+			return [][]byte{at(x.t, []byte(mustReplace(x.t, string(x.last()), `"companyName":"`, `"`, "then")), x.Now())}
+		}},
 		{"rows with another owner", func(d *automation.Definition) { owns(d, mapping.OwnerAsk) }, func(x *thrifty) [][]byte { return [][]byte{x.edit("now")} }},
 		{"a condition on what no webhook holds", func(d *automation.Definition) {
 			d.Rule = rule.Rule{Root: rule.Node{Op: rule.And, Nodes: []rule.Node{{Field: "timezone", Operator: "is_empty"}}}}
@@ -190,6 +195,16 @@ func TestWhatIsInDoubtIsReadThoughCallsAreSaved(t *testing.T) {
 				t.Errorf("Gleap holds %v: %v", company, x.LastRun().Steps)
 			}
 		})
+	}
+}
+
+// Whoever was not told to save calls believes no webhook, however often it proved true.
+func TestAWebhookIsOnlyAHintByDefault(t *testing.T) {
+	t.Parallel()
+	x := proven(t, func(d *automation.Definition) { d.SaveCalls = false })
+	body := at(t, []byte(mustReplace(t, string(x.edit("now")), `"companyName":"`, `"`, "then")), x.Now())
+	if n := x.spent(func() { x.Deliver(body) }); n != 3 || x.counterpart()["companyName"] != "now" {
+		t.Errorf("%d calls, and Gleap holds %v", n, x.counterpart()["companyName"])
 	}
 }
 
