@@ -90,6 +90,9 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 	case p.Outcome == automation.Decide && (p.Code == automation.CodeConflict || p.Code == automation.CodeVanished) && at.target != nil:
 		// What does agree is remembered all the same.
 		x.remember(&end, c, p, in, Answers{}, at)
+	case p.Outcome == automation.Blocked && p.Code == codeUnmappable && at.target != nil:
+		// One field that cannot be carried keeps no other from being an edit next time.
+		x.remember(&end, c, p, in, Answers{}, at)
 	}
 	if p.Outcome == automation.Decide {
 		if x.shown != nil && Fingerprint(p) != Fingerprint(*x.shown) {
@@ -103,7 +106,6 @@ func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automatio
 	state := automation.Succeeded
 	if x.arrived && p.Outcome == automation.Blocked && p.Code == codeUnmappable && at.target != nil {
 		// An earlier attempt has written the rest, as one that was answered would have.
-		x.remember(&end, c, p, in, Answers{}, at)
 		x.decided(automation.Update, "update", "What can be carried over is written. "+p.Reason)
 		return x.finish(ctx, state, end)
 	}

@@ -236,7 +236,12 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.
 	case m.asks > 0:
 		return settle(p, automation.Decide, code, waiting)
 	case m.broken > 0:
-		return settle(p, automation.Blocked, codeUnmappable, count(m.broken, "field cannot be carried over.", "fields cannot be carried over."))
+		words := count(m.broken, "field cannot be carried over.", "fields cannot be carried over.")
+		if in.Link == nil {
+			// They belong together all the same, or whatever is edited later would be met for the first time again.
+			return settle(p, automation.Linked, codeUnmappable, "They would be linked, and nothing written: "+words)
+		}
+		return settle(p, automation.Blocked, codeUnmappable, words)
 	}
 	outcome, words := automation.Same, "Nothing to do: "
 	if in.Link == nil {

@@ -82,6 +82,43 @@ func TestTheSamePersonEnteredOnBothSidesIsLinked(t *testing.T) {
 	}
 }
 
+// Two who meet with a value that cannot be carried have met all the same: what is edited from then on is carried.
+func TestAPairThatMeetsWithAnUnmappableValueHasMet(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"live", "plan", "fill"} {
+		for _, side := range []string{"Gleap", "HighLevel"} {
+			t.Run(how+", edited in "+side, func(t *testing.T) {
+				t.Parallel()
+				h := enginetest.New(t, enginetest.Options{})
+				a := h.Joined(func(d *automation.Definition) { d.First = automation.FillEmpty })
+				session := h.Gleap.PersonCreatesContact(map[string]any{"name": "Una Called", "email": "una@acme.io", "phone": "call me", "companyName": "Acme"})
+				contact := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Una", "lastName": "Called", "email": "una@acme.io", "companyName": "Acme"})
+				switch how {
+				case "live":
+					h.PollBoth()
+				case "plan":
+					if shown := show(t, h, a, engine.ModeShow, ""); shown.Counts[automation.Linked] != 1 || shown.Tally.Fields["Phone"] != 1 {
+						t.Errorf("shown as %v, differing in %v", shown.Counts, shown.Tally.Fields)
+					} else {
+						carryOut(t, h, shown, engine.Choice{})
+					}
+				case "fill":
+					show(t, h, a, engine.ModeFill, "")
+				}
+				if side == "Gleap" {
+					edit(t, h.Gleap.PersonEditsContact(session, map[string]any{"companyName": "Acme Worldwide"}))
+				} else {
+					edit(t, h.HighLevel.PersonEditsContact(contact, map[string]any{"companyName": "Acme Worldwide"}))
+				}
+				h.PollBoth()
+				if c, s := only(t, h), onlySession(t, h); c["companyName"] != "Acme Worldwide" || s["companyName"] != "Acme Worldwide" {
+					t.Errorf("HighLevel %v, Gleap %v: %s", c["companyName"], s["companyName"], h.LastRun().Summary)
+				}
+			})
+		}
+	}
+}
+
 func TestDeletedRecordsFollowThePolicy(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
