@@ -175,8 +175,10 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 		if agree {
 			m.agree(key, r.Value)
 		} else {
-			f.Offered = r.Value
 			m.stand(key)
+		}
+		if !agree || code == codeFirstMeeting {
+			f.Offered = r.Value
 		}
 		m.add(f)
 	}
@@ -236,7 +238,7 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 	}
 	if !chosen && toMoved && !f.Before.IsEmpty() {
 		if !met && m.Def.First != "" {
-			keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+			keep(true, codeFirstMeeting, "Different when the two met; left as it is. Edits from now on are carried.")
 			return
 		}
 		switch owner {
@@ -262,7 +264,7 @@ func (m *merger) oneWay(r *mapping.RowResult, side automation.Side, key string, 
 		return
 	}
 	if !met && m.Def.First == automation.LinkOnly {
-		keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
+		keep(true, codeFirstMeeting, "Only linked: nothing is written when the two meet.")
 		return
 	}
 	if healing {
@@ -351,7 +353,7 @@ func (m *merger) oneWaySet(f automation.FieldPlan, r *mapping.RowResult, key str
 		return
 	case !met && (m.Def.First == automation.LinkOnly || m.Def.First == automation.FillEmpty && len(have) > 0):
 		f.Add, f.Remove = nil, nil
-		keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+		keep(true, codeFirstMeeting, "Different when the two met; left as it is. Edits from now on are carried.")
 		return
 	}
 	if from := opposite(f.Side); len(f.Remove) > 0 && m.isHollow(from) {
@@ -399,7 +401,7 @@ func (m *merger) bothWays(forth *mapping.RowResult, backs []mapping.RowResult) {
 	sourceSays := sourceMoved && (clears || !sourceEmpty)
 	targetSays := targetMoved && (clears || !targetEmpty)
 	if !met && m.Def.First == automation.LinkOnly {
-		e.keep(true, "first_meeting", "Only linked: nothing is written when the two meet.")
+		e.keep(true, codeFirstMeeting, "Only linked: nothing is written when the two meet.")
 		return
 	}
 	switch {
@@ -443,8 +445,10 @@ func (e *exchange) keep(agree bool, code, reason string) {
 	if agree {
 		e.agree(e.to.Field, e.forth.Value)
 	} else {
-		e.to.Offered = e.forth.Value
 		e.stand(e.to.Field)
+	}
+	if !agree || code == codeFirstMeeting {
+		e.to.Offered = e.forth.Value
 	}
 	e.add(e.to)
 }
@@ -547,7 +551,7 @@ func (e *exchange) apart(met bool) {
 		return
 	}
 	if !met && e.Def.First == automation.FillEmpty {
-		e.keep(true, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried.")
+		e.keep(true, codeFirstMeeting, "Different when the two met; left as it is. Edits from now on are carried.")
 		return
 	}
 	switch e.forth.Row.Owner {
@@ -624,7 +628,7 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	}
 	there, here := elements(forth.Value), elements(to.Before) // both in the target's terms
 	if !met && (m.Def.First == automation.LinkOnly || (m.Def.First == automation.FillEmpty || forth.Row.Owner == mapping.OwnerOnlyIfEmpty) && len(there) > 0 && len(here) > 0) {
-		to.Action, to.Code, to.Reason = automation.Keep, "first_meeting", "Different when the two met; left as it is. Edits from now on are carried."
+		to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeFirstMeeting, "Different when the two met; left as it is. Edits from now on are carried.", forth.Value
 		m.agree(key, forth.Value)
 		m.add(to)
 		return

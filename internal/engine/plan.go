@@ -104,6 +104,8 @@ const (
 	codeTakenBack = "taken_back"
 	// codeHeal is that of a field that is left as it is by all but a plan that heals.
 	codeHeal = "heal"
+	// codeFirstMeeting is that of a field that differs where two records meet, and is left so.
+	codeFirstMeeting = "first_meeting"
 	// codeUnmappable is that of a plan of which nothing can be carried.
 	codeUnmappable = "unmappable"
 	// codeOnlyThere is that of a target record nobody on the other side answers to, where nothing leads back.
@@ -249,7 +251,7 @@ func (c *Compiled) planUpdate(p automation.Plan, in Input, rows, back []mapping.
 	}
 	apart := len(p.Apart)
 	for _, f := range p.Fields {
-		if f.Code == "first_meeting" {
+		if f.Code == codeFirstMeeting {
 			apart++
 		}
 	}

@@ -157,7 +157,11 @@ func told(s story, p automation.Plan) string {
 		case automation.AddTo:
 			fmt.Fprintf(&b, " +%q -%q -> %q", f.Add, f.Remove, f.After)
 		default:
-			fmt.Fprintf(&b, " %q (%s): %s", f.After, f.Code, f.Reason)
+			fmt.Fprintf(&b, " %q", f.After)
+			if !f.Offered.IsEmpty() {
+				fmt.Fprintf(&b, " != %q", f.Offered)
+			}
+			fmt.Fprintf(&b, " (%s): %s", f.Code, f.Reason)
 		}
 		b.WriteByte('\n')
 	}
