@@ -597,25 +597,41 @@ func (e *exchange) typed(v record.Value) {
 }
 
 // bothWaysSet merges sets by element, each against what that side last held: what one side gained the other gains, what
-// one side lost the other loses. At a first meeting nothing is lost.
+// one side lost the other loses. At a first meeting nothing is lost. One of the two may be a text that names the labels.
 func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	key := forth.Target.Key
 	to, from := field(forth, automation.TargetSide, key), field(back, automation.SourceSide, key)
 	to.Before, from.Before = m.in.Target.Fields[key], m.in.Source.Fields[back.Target.Key]
 	to.After, from.After = to.Before, from.Before
-	if forth.Err != nil || back.Err != nil {
-		f, err := to, forth.Err
-		if err == nil {
-			f, err = from, back.Err
-		}
+	broken := func(f automation.FieldPlan, err error) {
 		f.Action, f.Code, f.Reason = automation.Problem, "unmappable", err.Error()
 		m.stand(key)
 		m.add(f)
+	}
+	switch {
+	case forth.Err != nil:
+		broken(to, forth.Err)
+		return
+	case back.Err != nil:
+		broken(from, back.Err)
 		return
 	}
 	agreed, held, met := lastAgreed(m.in.Base, key)
+	// there and here are the labels of both sides in the same terms, and own those of the source in its own; inOwn turns
+	// the former into the latter.
+	there, here, own := elements(forth.Value), elements(to.Before), elements(from.Before)
+	asAgreed, asHeld := elements(agreed), elements(held)
+	inOwn := func(labels []string) []string { return m.elementsBack(back, record.ListOf(labels)) }
+	switch {
+	case to.Kind != record.Set:
+		there, here = own, elements(back.Value)
+		asAgreed, asHeld = m.elementsBack(back, agreed), m.elementsBack(back, held)
+		inOwn = slices.Clone[[]string]
+	case from.Kind != record.Set:
+		own, inOwn = there, slices.Clone[[]string]
+	}
 	if met && agreed.Equal(forth.Value) && held.Equal(to.Before) {
-		if len(leftLabels(m.in.Base, key, elements(forth.Value), elements(to.Before))) > 0 {
+		if len(leftLabels(m.in.Base, key, there, here)) > 0 {
 			to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeTakenBack, takenBackWords, forth.Value
 			m.stand(key)
 			m.add(to)
@@ -626,25 +642,23 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 		m.add(to)
 		return
 	}
-	there, here := elements(forth.Value), elements(to.Before) // both in the target's terms
 	if !met && (m.Def.First == automation.LinkOnly || (m.Def.First == automation.FillEmpty || forth.Row.Owner == mapping.OwnerOnlyIfEmpty) && len(there) > 0 && len(here) > 0) {
 		to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeFirstMeeting, "Different when the two met; left as it is. Edits from now on are carried.", forth.Value
 		m.agree(key, forth.Value)
 		m.add(to)
 		return
 	}
-	gained, _ := record.SetDiff(there, elements(agreed), nil) // new in the source
-	lost, _ := record.SetDiff(elements(agreed), there, nil)   // gone from the source
-	gainedHere, _ := record.SetDiff(here, elements(held), nil)
-	lostHere, _ := record.SetDiff(elements(held), here, nil)
+	gained, _ := record.SetDiff(there, asAgreed, nil) // new in the source
+	lost, _ := record.SetDiff(asAgreed, there, nil)   // gone from the source
+	gainedHere, _ := record.SetDiff(here, asHeld, nil)
+	lostHere, _ := record.SetDiff(asHeld, here, nil)
 
 	to.Add, _ = record.SetDiff(gained, here, nil)
 	to.Remove = common(lost, here, gainedHere)
 	// The source is changed in its own terms.
-	own := elements(from.Before)
-	from.Add, _ = record.SetDiff(m.elementsBack(back, gainedHere), own, nil)
-	from.Add, _ = record.SetDiff(from.Add, m.elementsBack(back, to.Remove), nil)
-	from.Remove = common(m.elementsBack(back, lostHere), own, m.elementsBack(back, gained))
+	from.Add, _ = record.SetDiff(inOwn(gainedHere), own, nil)
+	from.Add, _ = record.SetDiff(from.Add, inOwn(to.Remove), nil)
+	from.Remove = common(inOwn(lostHere), own, inOwn(gained))
 
 	hollow := ""
 	switch {
@@ -654,7 +668,7 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 		hollow = m.Target.Label
 	}
 	if hollow != "" {
-		choice, chosen := m.chosen(key, record.Set, forth.Value, to.Before)
+		choice, chosen := m.chosen(key, forth.Target.Kind, forth.Value, to.Before)
 		to.Add, to.Remove, from.Add, from.Remove = nil, nil, nil, nil
 		switch {
 		case !chosen:
@@ -665,38 +679,70 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 		case choice.Take == automation.TakeSource:
 			to.Add, to.Remove = record.SetDiff(there, here, here)
 		case choice.Take == automation.TakeTarget:
-			from.Add, from.Remove = record.SetDiff(m.elementsBack(back, here), own, own)
+			from.Add, from.Remove = record.SetDiff(inOwn(here), own, own)
 		default:
 			want := elements(choice.Value)
+			if to.Kind != record.Set {
+				want = m.elementsBack(back, choice.Value)
+			}
 			to.Add, to.Remove = record.SetDiff(want, here, here)
-			from.Add, from.Remove = record.SetDiff(m.elementsBack(back, want), own, own)
+			from.Add, from.Remove = record.SetDiff(inOwn(want), own, own)
 		}
 	}
+	var writes []automation.FieldPlan
+	for _, w := range []struct {
+		f       automation.FieldPlan
+		have    []string
+		program *mapping.Program
+		reads   string
+	}{{to, here, m.program, back.Target.Key}, {from, own, m.Compiled.back, key}} {
+		if len(w.f.Add)+len(w.f.Remove) == 0 {
+			continue
+		}
+		if err := relabelled(&w.f, w.have, w.program, w.reads); err != nil {
+			broken(w.f, err)
+			return
+		}
+		writes = append(writes, w.f)
+	}
 	m.agree(key, forth.Value)
-	wrote := false
-	if len(to.Add)+len(to.Remove) > 0 {
-		to.Action, to.After = automation.AddTo, changedSet(here, to.Add, to.Remove)
-		m.add(to)
-		wrote = true
+	for _, f := range writes {
+		m.add(f)
 	}
-	if len(from.Add)+len(from.Remove) > 0 {
-		from.Action, from.After = automation.AddTo, changedSet(own, from.Add, from.Remove)
-		m.add(from)
-		wrote = true
-	}
-	if !wrote {
+	if len(writes) == 0 {
 		to.Add, to.Remove = nil, nil
 		to.Action, to.Code, to.Reason = automation.Keep, "same", "Nothing to add or take away."
 		m.add(to)
 	}
 }
 
-// elementsBack maps labels of the target to labels of the source.
-func (m *merger) elementsBack(back *mapping.RowResult, labels []string) []string {
-	if len(labels) == 0 {
+// relabelled makes a field hold other labels: a set by element, and a text that names them as a whole, as the row gives it
+// from the labels in reads.
+func relabelled(f *automation.FieldPlan, have []string, program *mapping.Program, reads string) error {
+	after := changedSet(have, f.Add, f.Remove)
+	if f.Kind == record.Set {
+		f.Action, f.After = automation.AddTo, after
 		return nil
 	}
-	for _, r := range m.Compiled.back.Apply(record.Fields{back.Row.Sources[0]: record.ListOf(labels)}).Rows {
+	f.Action, f.Add, f.Remove = automation.Set, nil, nil
+	for _, r := range program.Apply(record.Fields{reads: after}).Rows {
+		switch {
+		case r.Row.ID != f.Row:
+		case r.Err != nil:
+			return r.Err
+		default:
+			f.After = r.Value
+		}
+	}
+	return nil
+}
+
+// elementsBack are the labels of the source that a value of the target gives.
+func (m *merger) elementsBack(back *mapping.RowResult, there record.Value) []string {
+	if there.IsEmpty() {
+		return nil
+	}
+	for _, r := range m.Compiled.back.Apply(record.Fields{back.Row.Sources[0]: there}).Rows {
 		if r.Row.ID == back.Row.ID && r.Err == nil {
 			return elements(r.Value)
 		}

@@ -279,6 +279,57 @@ func TestLabelsMergeByElement(t *testing.T) {
 	})
 }
 
+// TestLabelsMergeByElementWithAText: so do a set and a text that names the labels one after the other, whichever side has
+// the text.
+func TestLabelsMergeByElementWithAText(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]mapping.Row{
+		"the source has the text": {ID: "labels", Sources: []string{"plan"}, Target: "tags", Steps: []mapping.Step{{Use: "to_labels"}}},
+		"without a transform":     {ID: "labels", Sources: []string{"plan"}, Target: "tags"},
+		"the target has the text": {ID: "labels", Sources: []string{"tags"}, Target: "note"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) {
+				d := twoWays(func(d *automation.Definition) {
+					row.Direction, row.ClearWhenEmpty = mapping.Both, true
+					d.Mapping.Rows = append(d.Mapping.Rows[:3:3], row)
+				})
+				p := &couple{c: compile(d), source: fields("email", "jane@acme.io"), target: fields("email", "jane@acme.io")}
+				put := func(in record.Fields, key string, v record.Value) {
+					if in[key] = v; key != "tags" {
+						in[key] = record.TextOf(v.String())
+					}
+				}
+				named := func(v record.Value) []string {
+					if _, set := v.AsList(); !set {
+						v = record.ListOf(strings.FieldsFunc(v.String(), func(r rune) bool { return r == ',' || r == ' ' }))
+					}
+					return lower(v)
+				}
+				before := labels(t, "before")
+				put(p.source, row.Sources[0], before)
+				put(p.target, row.Target, before)
+				p.reconcile(t)
+				put(p.source, row.Sources[0], labels(t, "source"))
+				put(p.target, row.Target, labels(t, "target"))
+				was, from, to := named(before), named(p.source[row.Sources[0]]), named(p.target[row.Target])
+				p.reconcile(t)
+				for _, e := range []string{"vip", "beta", "gold", "eu"} {
+					in := func(set []string) bool { return slices.Contains(set, e) }
+					want := in(from) && in(to) || (in(from) || in(to)) && !in(was)
+					if now, there := named(p.source[row.Sources[0]]), named(p.target[row.Target]); in(now) != want || in(there) != want {
+						t.Fatalf("%s: before %v, source %v, target %v; now %v and %v", e, was, from, to, now, there)
+					}
+				}
+				if again := p.reconcile(t); again.Writes() {
+					t.Fatalf("and again: %+v", again.Fields)
+				}
+			})
+		})
+	}
+}
+
 func lower(v record.Value) []string {
 	items, _ := v.AsList()
 	out := make([]string, len(items))

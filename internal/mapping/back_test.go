@@ -54,3 +54,22 @@ func TestWhatIsNotSaidIsWrittenOut(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsOfATextGoBackAsTheyCame(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		with map[string]string
+		ok   bool
+	}{
+		"as it is":      {nil, true},
+		"by commas":     {map[string]string{"separator": ","}, true},
+		"by semicolons": {map[string]string{"separator": ";"}, false},
+		"in one":        {map[string]string{"separator": ""}, false},
+		"with a prefix": {map[string]string{"prefix": "plan: "}, false},
+	} {
+		row := mapping.Row{Sources: []string{"plan"}, Target: "tags", Direction: mapping.Both, Steps: []mapping.Step{{Use: "to_labels", With: tc.with}}}
+		if _, ok := row.WayBack(); ok != tc.ok {
+			t.Errorf("%s: a way back is known: %t", name, ok)
+		}
+	}
+}

@@ -55,7 +55,12 @@ func (r Row) WayBack() ([]Step, bool) {
 	var out []Step
 	for _, s := range r.Steps {
 		switch s.Use {
-		case "trim", "text_case", "phone", "number", "date", "to_labels", "join":
+		case "trim", "text_case", "phone", "number", "date", "join":
+		case "to_labels":
+			// Labels become a text with commas again, which is read as these labels only if nothing else was done to them.
+			if sep, set := s.With["separator"]; set && strings.TrimSpace(sep) != "," || s.With["prefix"] != "" {
+				return nil, false
+			}
 		case "surround":
 			return nil, false
 		case "lookup":

@@ -82,6 +82,39 @@ func TestTheSamePersonEnteredOnBothSidesIsLinked(t *testing.T) {
 	}
 }
 
+// HighLevel keeps labels in a field of its own, and Gleap in a text: what either side gains or loses the other does.
+func TestLabelsAndATextThatNamesThemFollowEachOther(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	session := h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane Doe", "email": "jane@acme.io", "customData": map[string]any{"interests": "Implants, Whitening"}})
+	schema, err := h.Clients[enginetest.HighLevelConnection].Describe(t.Context(), record.Contact)
+	edit(t, err)
+	i := slices.IndexFunc(schema.Fields, func(f record.FieldSpec) bool { return f.Custom && f.Label == "Interests" })
+	if i < 0 || schema.Fields[i].Kind != record.Set {
+		t.Fatal("the twin has no custom field for interests")
+	}
+	key := schema.Fields[i].Key
+	h.Joined(func(d *automation.Definition) {
+		d.Mapping.Rows = append(d.Mapping.Rows, mapping.Row{ID: "labels", Sources: []string{key}, Target: "customData.interests", Direction: mapping.Both, ClearWhenEmpty: true})
+	})
+	both := func(want string) {
+		t.Helper()
+		h.PollBoth()
+		c, err := h.Clients[enginetest.HighLevelConnection].Get(t.Context(), highlevelRef(only(t, h)["id"]))
+		edit(t, err)
+		custom, _ := onlySession(t, h)["customData"].(map[string]any)
+		if got := c.Fields[key].String(); got != want || custom["interests"] != want {
+			t.Errorf("HighLevel %q, Gleap %q, want %q: %s", got, custom["interests"], want, h.LastRun().Summary)
+		}
+	}
+	both("Implants, Whitening")
+	edit(t, h.Gleap.PersonEditsContact(session, map[string]any{"customData": map[string]any{"interests": "Whitening, Check-ups"}}))
+	both("Whitening, Check-ups")
+	id := strings.TrimPrefix(key, "custom.")
+	edit(t, h.HighLevel.PersonEditsContact(fmt.Sprint(only(t, h)["id"]), map[string]any{"customFields": []any{map[string]any{"id": id, "value": []any{"Whitening"}}}}))
+	both("Whitening")
+}
+
 // Two who meet with a value that cannot be carried have met all the same: what is edited from then on is carried.
 func TestAPairThatMeetsWithAnUnmappableValueHasMet(t *testing.T) {
 	t.Parallel()
