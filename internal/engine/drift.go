@@ -32,6 +32,8 @@ type Tally struct {
 	Kept   map[string]int `json:"kept,omitempty"`
 	// Matching counts how sure it is who belongs together.
 	Matching map[automation.Matching]int `json:"matching,omitempty"`
+	// Blocked counts those of them that cannot be carried over.
+	Blocked map[automation.Matching]int `json:"blocked,omitempty"`
 	// Changed and Deleted count the linked records that a fill has written to, Braked are the limits at which it was
 	// stopped, in words, and Agreed those beyond which a person has let it go on.
 	Changed int      `json:"changed,omitempty"`
@@ -71,11 +73,15 @@ func (t *Tally) count(p automation.Plan, fromTarget bool) (automation.Matching, 
 	if t.Drift == nil {
 		t.Drift = map[Drift]int{}
 	}
-	if t.Matching == nil {
-		t.Matching = map[automation.Matching]int{}
+	for _, counts := range []*map[automation.Matching]int{&t.Matching, &t.Blocked} {
+		if *counts == nil {
+			*counts = map[automation.Matching]int{}
+		}
 	}
 	matching := MatchingOf(p, fromTarget)
-	t.Matching[matching]++
+	if t.Matching[matching]++; p.Outcome == automation.Blocked {
+		t.Blocked[matching]++
+	}
 	d := DriftOf(p, fromTarget)
 	t.Drift[d]++
 	if d != Differs {

@@ -208,7 +208,12 @@ func (s *scoped) matchGroups(c echo.Context, d desk, p engine.Population) ([]aut
 			continue
 		}
 		g.Percent = max(1, 100*g.N/max(all, 1))
-		g.Href = "/plans/" + p.ID + "?" + url.Values{"matching": {g.Value}}.Encode()
+		of := url.Values{"matching": {g.Value}}
+		g.Href = "/plans/" + p.ID + "?" + of.Encode()
+		if g.Blocked = p.Tally.Blocked[automation.Matching(g.Value)]; g.Blocked > 0 {
+			of.Set("outcome", string(automation.Blocked))
+			g.BlockedHref = "/plans/" + p.ID + "?" + of.Encode()
+		}
 		items, err := s.Store.PlanItems(c.Request().Context(), p.ID, engine.PlanFilter{Matching: automation.Matching(g.Value), Limit: matchExamples})
 		if err != nil {
 			return nil, err
@@ -243,7 +248,11 @@ func matchExample(p automation.Plan) automationui.MatchExample {
 // carryOf is the form to carry a look out; nil when it would do nothing.
 func carryOf(d desk, p engine.Population, unconfirmed bool) *automationui.Carry {
 	f := &automationui.Carry{Action: "/plans/" + p.ID + "/apply"}
-	n := p.Tally.Matching
+	// What cannot be carried over is no part of what may happen.
+	n := map[automation.Matching]int{}
+	for matching, all := range p.Tally.Matching {
+		n[matching] = all - p.Tally.Blocked[matching]
+	}
 	def := d.a.Definition
 	add := func(count int, words string, on bool, values ...automation.Matching) {
 		if count == 0 {

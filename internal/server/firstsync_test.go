@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"crosswalk/internal/automation"
@@ -44,5 +45,19 @@ func TestTheFirstSyncOffersOnlyWhatItMayDo(t *testing.T) {
 	}
 	if carryOf(d, engine.Population{Tally: engine.Tally{Matching: map[automation.Matching]int{automation.MatchLinked: 9, automation.MatchPassed: 2}}}, false) != nil {
 		t.Error("something is offered although there is nothing to do")
+	}
+}
+
+// What cannot be carried over is not promised, and a person is led to the reasons.
+func TestTheFirstSyncPromisesNothingThatIsBlocked(t *testing.T) {
+	t.Parallel()
+	d := desk{a: automation.Automation{Definition: automation.Definition{First: automation.FillEmpty, Create: true}}}
+	tally := engine.Tally{
+		Matching: map[automation.Matching]int{automation.MatchSure: 2, automation.MatchNone: 3},
+		Blocked:  map[automation.Matching]int{automation.MatchSure: 2, automation.MatchNone: 1},
+	}
+	f := carryOf(d, engine.Population{ID: "pl_1", Mode: engine.ModeShow, Tally: tally}, false)
+	if len(f.Parts) != 1 || f.Parts[0].Value != "none" || !strings.HasPrefix(f.Parts[0].Words, "Create 2 in ") {
+		t.Errorf("offered %+v", f.Parts)
 	}
 }

@@ -50,6 +50,8 @@ type MatchGroup struct {
 	Tone               ui.Tone
 	N, Percent         int
 	Href               string
+	Blocked            int    // of them, those that cannot be carried over
+	BlockedHref        string // why, one by one
 	Examples           []MatchExample
 }
 

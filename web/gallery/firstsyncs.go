@@ -29,11 +29,11 @@ func firstSyncs() []State {
 		{Value: "doubtful", Label: "doubtful", Tone: ui.Warn, Text: "The details point at different records, or speak against each other. A person decides; it is never guessed.", N: 41, Percent: 1, Href: "/plans/pl_1?matching=doubtful",
 			Examples: []automationui.MatchExample{{Left: "Jo Lee", Right: "Jo Lee or Joanna Lee", Why: "Email “jo@acme.io”: 1 record; Phone “+14155550199”: 1 record"}}},
 		{Value: "double_source", Label: "double in Gleap", Tone: ui.Warn, Text: "Several records of Gleap share the details that would tell them apart, or claim one HighLevel contact.", N: 17, Percent: 1, Href: "/plans/pl_1?matching=double_source"},
-		{Value: "none", Label: "only in Gleap", Tone: ui.Info, Text: "Nobody in HighLevel has their details.", N: 2611, Percent: 20, Href: "/plans/pl_1?matching=none"},
+		{Value: "none", Label: "only in Gleap", Tone: ui.Info, Text: "Nobody in HighLevel has their details.", N: 2611, Percent: 20, Href: "/plans/pl_1?matching=none", Blocked: 214, BlockedHref: "/plans/pl_1?matching=none&outcome=blocked"},
 	}
 	looked.Carry = &automationui.Carry{Action: "/plans/pl_1/apply", Parts: []automationui.CarryPart{
 		{Value: "sure", Words: "Link 9,811 sure pairs, and fill what is empty", On: true},
-		{Value: "none", Words: "Create 2,611 in HighLevel", On: true},
+		{Value: "none", Words: "Create 2,397 in HighLevel", On: true},
 		{Value: "doubtful double_source", Words: "Put 58 doubtful records to a person, under “Needs you”", On: true},
 	}, Warnings: []string{"Created records can be deleted or unlinked later. What the account itself sets off for a new record, such as a welcome message, cannot be taken back."}}
 	asked := looked
