@@ -45,6 +45,7 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 		return unmet
 	}
 	s.p.Done += total - again - len(records)
+	s.p.Total = max(s.p.Total-again, s.p.Done)
 	if len(records) == 0 {
 		return s.save(ctx, s.p, nil)
 	}
@@ -81,7 +82,9 @@ func (s *sweep) carry(ctx context.Context, records []record.Record, fromTarget b
 		return err
 	}
 	results = append(results, done...)
-	s.p.Done += len(keys)
+	if s.p.Done += len(keys); s.halted() != nil {
+		s.p.Done -= len(keys) - len(results) // the rest has not been gone through
+	}
 	for _, res := range results {
 		if res.State == ItemDone && (res.Plan == nil || toDo(*res.Plan)) {
 			s.p.Written++

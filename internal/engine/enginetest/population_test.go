@@ -199,6 +199,52 @@ func TestAPausedPlanGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// A plan that goes on in the middle of the list has gone through everybody once in the end, and says so.
+func TestAPausedPlanCountsNobodyTwice(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.Joined(nil)
+	off(t, h, a)
+	const people = 700 // more than fit on a page
+	for i := range people {
+		h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Person", "lastName": fmt.Sprint(i), "email": fmt.Sprintf("p%d@acme.io", i)})
+	}
+	h.Gleap.PersonCreatesContact(map[string]any{"name": "Gleap only", "email": "g@acme.io"})
+	p := show(t, h, a, engine.ModeShow, "")
+	h.Populations.Chunk, h.Populations.AtOnce = 50, 1
+	h.Clients[enginetest.GleapConnection] = &counting{Client: h.Clients[enginetest.GleapConnection], until: 620, then: func() { edit(t, h.Store.PausePopulation(t.Context(), p.ID)) }}
+	edit(t, h.Store.ApplyPopulation(t.Context(), p.ID, engine.Choice{}))
+	h.Drain()
+	paused, err := h.Store.Population(t.Context(), p.ID)
+	edit(t, err)
+	if results, err := h.Store.ResultCounts(t.Context(), p.ID); err != nil || paused.State != engine.PopulationPaused || paused.Done != results[engine.ItemDone] || paused.Cursor == "" {
+		t.Fatalf("it is %s after %d of %d, of which %v, %v", paused.State, paused.Done, paused.Total, results, err)
+	}
+	edit(t, h.Store.ResumePopulation(t.Context(), p.ID))
+	h.Drain()
+	if p := populationOf(t, h, p.ID); p.Done != people+1 || p.Total != people+1 || p.Written != people+1 {
+		t.Errorf("%d of %d are gone through, %d written", p.Done, p.Total, p.Written)
+	}
+}
+
+// counting is a provider that does something once it has made so many records.
+type counting struct {
+	provider.Client
+	made, until int
+	then        func()
+}
+
+func (c *counting) Create(ctx context.Context, w provider.Write) (record.Record, error) {
+	if c.made++; c.made == c.until {
+		c.then()
+	}
+	return c.Client.Create(ctx, w)
+}
+
+func (c *counting) Find(ctx context.Context, t record.ObjectType, field string, v record.Value) ([]record.Record, error) {
+	return c.Client.(provider.Finder).Find(ctx, t, field, v)
+}
+
 // stopping calls before when results are about to be saved.
 type stopping struct {
 	engine.Populations
