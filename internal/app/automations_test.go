@@ -360,6 +360,8 @@ func TestAPlanIsSearchedAndCarriedOutInPartOnTheCommandLine(t *testing.T) {
 			plans = append(plans, automation.Plan{Source: ref, SourceTitle: name, Outcome: automation.Update, Matching: []automation.Matching{automation.MatchSure, automation.MatchDoubtful, automation.MatchSure}[i]})
 		}
 		p.State, p.Done, p.Total = engine.PopulationDone, 3, 3
+		p.Tally.Matching = map[automation.Matching]int{automation.MatchSure: 2, automation.MatchDoubtful: 1}
+		p.Tally.Blocked = map[automation.Matching]int{automation.MatchSure: 1}
 		if err = errors.Join(err, st.SavePopulation(t.Context(), p, plans)); err != nil {
 			t.Fatal(err)
 		}
@@ -383,6 +385,12 @@ func TestAPlanIsSearchedAndCarriedOutInPartOnTheCommandLine(t *testing.T) {
 	}{
 		{"plans show pl_5 --find omar --json", 0, `"sourceTitle":"Omar"`, ""},
 		{"plans show pl_5 --find nobody --json", 0, "", ""},
+		{"plans show pl_5", 0, "who belongs together: 2 sure (1 of them blocked), 1 doubtful\n", ""},
+		{"plans show pl_5 --matching doubtful --only update --json", 0, `"sourceTitle":"Omar"`, ""},
+		{"plans show pl_5 --only delete --csv", 0, "other side has\n", ""},
+		{"plans show pl_5 --matching certain --json", 1, "", `"certain" is none of linked, sure, doubtful`},
+		{"plans show pl_5 --only perhaps --json", 1, "", `"perhaps" is no outcome`},
+		{"plans show pl_5 --only update", 1, "", "with --json or --csv"},
 		{"plans show pl_5 --find omar --csv", 0, "other side has\nOmar,g2,", ""},
 		{"apply pl_5 --matching certain", 1, "", `"certain" is none of linked, sure, doubtful`},
 		{"apply pl_5 --record g9", 1, "", "no record g9 in plan pl_5"},

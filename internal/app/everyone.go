@@ -63,20 +63,31 @@ func fillCommand(ctx context.Context, c *call) error {
 func plansCommand(ctx context.Context, c *call) error {
 	yes := c.flags.Bool("yes", false, "of what moved: carry it out as it is shown now; without, it is only shown")
 	find := c.flags.String("find", "", "of show, with --json or --csv: only records with this in a name, an email or an id")
+	only := c.flags.String("only", "", "of show, likewise: only these outcomes, as in blocked,decide")
+	matching := c.flags.String("matching", "", "of show, likewise: only records of which it is so sure who belongs together: sure, doubtful, none …")
 	asJSON := c.flags.Bool("json", false, "of show: one JSON object a record")
 	asCSV := c.flags.Bool("csv", false, "of show: one line a field, as the page exports it")
 	words, err := c.upTo(2)
 	if err != nil {
 		return err
 	}
-	if *find != "" && !*asJSON && !*asCSV {
-		return errors.New("--find looks through the records of a plan, which show lists with --json or --csv")
-	}
 	h, err := c.atHome(ctx)
 	if err != nil {
 		return err
 	}
 	defer h.close()
+	some := engine.PlanFilter{Search: *find}
+	if some.Outcomes, err = outcomesOf(*only); err != nil {
+		return err
+	}
+	if *matching != "" {
+		if some.Matching, err = matchingOf(*matching); err != nil {
+			return err
+		}
+	}
+	if *find+*only+*matching != "" && !*asJSON && !*asCSV {
+		return errors.New("--find, --only and --matching look through the records of a plan, which show lists with --json or --csv")
+	}
 	if len(words) < 2 {
 		return h.listPlans(ctx, c, words)
 	}
@@ -91,13 +102,13 @@ func plansCommand(ctx context.Context, c *call) error {
 	case "show":
 		switch {
 		case *asJSON:
-			return h.showItems(ctx, c, p, *find)
+			return h.showItems(ctx, c, p, some)
 		case *asCSV:
 			out, err := server.NewPlanSheet(c.Out)
 			if err != nil {
 				return err
 			}
-			return errors.Join(h.eachItem(ctx, p.ID, *find, out.Item), out.End())
+			return errors.Join(h.eachItem(ctx, p.ID, some, out.Item), out.End())
 		}
 		fmt.Fprintln(c.Out, planLine(p, a))
 		return h.showPlan(ctx, c, p, false)

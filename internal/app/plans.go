@@ -161,13 +161,20 @@ func (h *house) workOn(ctx context.Context, c *call, id string) (engine.Populati
 
 func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJSON bool) error {
 	if asJSON {
-		return h.showItems(ctx, c, p, "")
+		return h.showItems(ctx, c, p, engine.PlanFilter{})
 	}
-	fmt.Fprintf(c.Out, "%s  %d records, %d calls to find out\n", p.ID, p.Done, p.Reads)
+	if p.Mode.Applies() {
+		fmt.Fprintf(c.Out, "%s  %d records, %d written\n", p.ID, p.Done, p.Written)
+	} else {
+		fmt.Fprintf(c.Out, "%s  %d records, %d calls to find out\n", p.ID, p.Done, p.Reads)
+	}
 	for _, o := range automation.Outcomes() {
 		if n := p.Counts[o]; n > 0 {
 			fmt.Fprintf(c.Out, "  %-8s %d\n", o, n)
 		}
+	}
+	if words := matchingWords(p.Tally); words != "" {
+		fmt.Fprintf(c.Out, "  who belongs together: %s\n", words)
 	}
 	if linked := p.Tally.Drift[engine.InSync] + p.Tally.Drift[engine.Differs]; linked > 0 {
 		fmt.Fprintf(c.Out, "  %d of %d linked pairs agree in every mapped field\n", p.Tally.Drift[engine.InSync], linked)
@@ -186,10 +193,27 @@ func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJS
 	return nil
 }
 
+// matchingWords tells how sure it is who belongs together, in the words --matching takes.
+func matchingWords(t engine.Tally) string {
+	var parts []string
+	for _, m := range automation.Matchings() {
+		n := t.Matching[m]
+		if n == 0 {
+			continue
+		}
+		words := fmt.Sprintf("%d %s", n, m)
+		if blocked := t.Blocked[m]; blocked > 0 {
+			words += fmt.Sprintf(" (%d of them blocked)", blocked)
+		}
+		parts = append(parts, words)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // showItems shows the records of a plan, those that are looked for, as JSON.
-func (h *house) showItems(ctx context.Context, c *call, p engine.Population, find string) error {
+func (h *house) showItems(ctx context.Context, c *call, p engine.Population, only engine.PlanFilter) error {
 	enc := json.NewEncoder(c.Out)
-	return h.eachItem(ctx, p.ID, find, func(it engine.PlanItem) error {
+	return h.eachItem(ctx, p.ID, only, func(it engine.PlanItem) error {
 		return enc.Encode(struct {
 			automation.Plan
 			Result engine.ItemState `json:"result,omitempty"`
@@ -197,14 +221,14 @@ func (h *house) showItems(ctx context.Context, c *call, p engine.Population, fin
 	})
 }
 
-func (h *house) eachItem(ctx context.Context, plan, find string, do func(engine.PlanItem) error) error {
-	for after := int64(0); ; {
-		items, err := h.store.PlanItems(ctx, plan, engine.PlanFilter{After: after, Limit: 500, Search: find})
+func (h *house) eachItem(ctx context.Context, plan string, only engine.PlanFilter, do func(engine.PlanItem) error) error {
+	for only.Limit = 500; ; {
+		items, err := h.store.PlanItems(ctx, plan, only)
 		if err != nil || len(items) == 0 {
 			return err
 		}
 		for _, it := range items {
-			after = it.Position
+			only.After = it.Position
 			if err := do(it); err != nil {
 				return err
 			}
@@ -217,7 +241,7 @@ func (h *house) positions(ctx context.Context, plan string, ids []string) ([]int
 	var out []int64
 	for _, id := range ids {
 		before := len(out)
-		err := h.eachItem(ctx, plan, id, func(it engine.PlanItem) error {
+		err := h.eachItem(ctx, plan, engine.PlanFilter{Search: id}, func(it engine.PlanItem) error {
 			if it.Plan.Source.ID == id || it.Plan.Target.ID == id {
 				out = append(out, it.Position)
 			}
@@ -284,25 +308,42 @@ func applyCommand(ctx context.Context, c *call) error {
 	}
 	defer h.close()
 	var choice engine.Choice
-	listed := func(flag string) []string {
-		return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
-	}
-	for _, m := range listed(*matching) {
-		if !slices.Contains(automation.Matchings(), automation.Matching(m)) {
-			return fmt.Errorf("%q is none of %s", m, joined(automation.Matchings()))
+	for _, m := range wordsOf(*matching) {
+		one, err := matchingOf(m)
+		if err != nil {
+			return err
 		}
-		choice.Matchings = append(choice.Matchings, automation.Matching(m))
+		choice.Matchings = append(choice.Matchings, one)
 	}
-	if choice.Positions, err = h.positions(ctx, words[0], listed(*records)); err != nil {
+	if choice.Positions, err = h.positions(ctx, words[0], wordsOf(*records)); err != nil {
 		return err
 	}
-	for _, o := range listed(*only) {
-		if !slices.Contains(automation.Outcomes(), automation.Outcome(o)) {
-			return fmt.Errorf("%q is no outcome", o)
-		}
-		choice.Outcomes = append(choice.Outcomes, automation.Outcome(o))
+	if choice.Outcomes, err = outcomesOf(*only); err != nil {
+		return err
 	}
 	return h.apply(ctx, c, words[0], choice, *yes)
+}
+
+// wordsOf are the words of a flag that takes several.
+func wordsOf(flag string) []string {
+	return strings.FieldsFunc(flag, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func outcomesOf(flag string) (out []automation.Outcome, err error) {
+	for _, o := range wordsOf(flag) {
+		if !slices.Contains(automation.Outcomes(), automation.Outcome(o)) {
+			return nil, fmt.Errorf("%q is no outcome", o)
+		}
+		out = append(out, automation.Outcome(o))
+	}
+	return out, nil
+}
+
+func matchingOf(word string) (automation.Matching, error) {
+	if m := automation.Matching(word); slices.Contains(automation.Matchings(), m) {
+		return m, nil
+	}
+	return "", fmt.Errorf("%q is none of %s", word, joined(automation.Matchings()))
 }
 
 func joined(all []automation.Matching) string {
