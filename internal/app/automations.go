@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,14 +88,38 @@ func (h *house) mayDo(d automation.Definition) []string {
 		fmt.Sprintf("from %s %s to %s %s: %s, %s", d.Source.Provider, d.Source.Object, d.Target.Provider, d.Target.Object, may(d.Create, "creates"), may(d.Update, "updates")),
 		"recognised by: " + d.KeyWords(),
 		"first meeting: " + cmp.Or(string(d.First), firstByRows),
-		"deleted records: " + cmp.Or(string(d.Deletes.Policy), deletesNothing),
+		"deleted records: " + deletesWords(d),
 		fmt.Sprintf("brakes: %s changes and %s deletes an hour, %s%% of everyone in one run (%s%% deleted), %s changes and %s deletes in one run",
 			limit(l.ChangesPerHour), limit(l.DeletesPerHour), limit(l.Share), limit(l.DeleteShare), limit(l.ChangesPerRun), limit(l.DeletesPerRun)),
+	}
+	if d.TwoWay() {
+		out = slices.Insert(out, 1, "and back: "+may(d.CreateSource, "creates"))
 	}
 	if d.SaveCalls {
 		out = append(out, "saves calls")
 	}
 	return out
+}
+
+func deletesWords(d automation.Definition) string {
+	del := d.Deletes
+	words := cmp.Or(string(del.Policy), deletesNothing)
+	if del.Policy != automation.DeleteMark && del.Policy != automation.DeleteDelete {
+		return words
+	}
+	if del.Policy == automation.DeleteMark {
+		words += fmt.Sprintf(" with “%s”", del.Value)
+		if d.DeletionCounts(automation.SourceSide) {
+			words += ", in the target in " + del.Field
+		}
+		if d.DeletionCounts(automation.TargetSide) && del.SourceField != "" {
+			words += ", in the source in " + del.SourceField
+		}
+	}
+	if on := d.DeletedOn(); on != automation.DeletedAnywhere {
+		words += "; only deletions in the " + string(on) + " count"
+	}
+	return words
 }
 
 // The words for what a definition leaves empty.
@@ -157,7 +182,13 @@ func setCommand(ctx context.Context, c *call) error {
 	create := c.flags.String("create", "", "make records in the target where there is none: yes or no")
 	update := c.flags.String("update", "", "change records that are there already: yes or no")
 	first := c.flags.String("first", "", "when two records meet and differ: fill_empty, link_only, or rows (each row's owner decides)")
-	deletes := c.flags.String("deletes", "", "when a record was deleted: nothing, unlink or delete; marking is set on the page")
+	createSource := c.flags.String("create-source", "", "make records in the source too, where rows lead back: yes or no")
+	var deletes deletesOrders
+	c.flags.StringVar(&deletes.policy, "deletes", "", "when a record was deleted: nothing, unlink, mark or delete")
+	c.flags.StringVar(&deletes.on, "deleted-on", "", "of --deletes mark and delete, deletions on which side count: source, target or anywhere")
+	c.flags.StringVar(&deletes.value, "mark", "", "of --deletes mark: what the other record is marked with")
+	c.flags.StringVar(&deletes.field, "mark-in", "", "of --deletes mark: the field of the target it is marked in; crosswalk rows --fields lists them")
+	c.flags.StringVar(&deletes.sourceField, "mark-source-in", "", "of --deletes mark: the field of the source")
 	changes := c.flags.String("changes", "", "brake: changes an hour; a number, default or none")
 	deletions := c.flags.String("deletions", "", "brake: deletes an hour; a number, default or none")
 	share := c.flags.String("share", "", "brake: percent of everyone in one run; a number, default or none")
@@ -200,9 +231,7 @@ func setCommand(ctx context.Context, c *call) error {
 	if *first != "" {
 		d.First = automation.FirstMeeting(strings.TrimPrefix(*first, firstByRows))
 	}
-	if *deletes != "" {
-		d.Deletes = automation.Deletes{Policy: automation.DeletePolicy(strings.TrimPrefix(*deletes, deletesNothing))}
-	}
+	d.Deletes = deletes.apply(d.Deletes)
 	limits := func(l *automation.Limits) error {
 		return errors.Join(
 			limit("changes", *changes, 1_000_000, &l.ChangesPerHour), limit("deletions", *deletions, 1_000_000, &l.DeletesPerHour), limit("share", *share, 100, &l.Share),
@@ -210,20 +239,33 @@ func setCommand(ctx context.Context, c *call) error {
 		)
 	}
 	if err := errors.Join(
-		yes("create", *create, &d.Create), yes("update", *update, &d.Update), yes("save-calls", *saveCalls, &d.SaveCalls), limits(&d.Limits),
+		yes("create", *create, &d.Create), yes("create-source", *createSource, &d.CreateSource), yes("update", *update, &d.Update), yes("save-calls", *saveCalls, &d.SaveCalls), limits(&d.Limits),
 	); err != nil {
 		return err
 	}
 	switch {
 	case !d.First.Valid():
 		return fmt.Errorf("--first is fill_empty, link_only or rows, not %q", *first)
-	case !d.Deletes.Valid() || *deletes == string(automation.DeleteMark):
-		return fmt.Errorf("--deletes is nothing, unlink or delete, not %q", *deletes)
+	case !d.Deletes.Valid():
+		return fmt.Errorf("--deletes is nothing, unlink, mark or delete, not %q", deletes.policy)
+	case !d.Deletes.On.Valid():
+		return fmt.Errorf("--deleted-on is source, target or anywhere, not %q", deletes.on)
+	case deletes.marks() && d.Deletes.Policy != automation.DeleteMark:
+		return errors.New("--mark, --mark-in and --mark-source-in say how records are marked: say --deletes mark too")
+	case deletes.on != "" && d.Deletes.On == "":
+		return errors.New("--deleted-on is for --deletes mark and delete: nothing else is done on one side only")
+	case d.CreateSource && !d.TwoWay() && *createSource != "":
+		return errors.New("--create-source is only for automations with a row that leads back")
 	case d.SaveCalls && !d.LeadsOneWay():
 		return errors.New("--save-calls is only for automations whose every row leads one way, with the source having the last word")
 	case len(automation.Diff(a.Definition, d)) == 0:
 		fmt.Fprintln(c.Out, "Nothing to change.")
 		return nil
+	}
+	if a.Definition.Deletes != d.Deletes {
+		if err := h.deletesFit(ctx, a, d); err != nil {
+			return err
+		}
 	}
 	if works.Next != nil && answersBrake(works, d) {
 		raised := func(def automation.Definition) automation.Definition {
@@ -246,6 +288,46 @@ func setCommand(ctx context.Context, c *call) error {
 		fmt.Fprintf(c.Out, "    %s\n", s)
 	}
 	return nil
+}
+
+// deletesOrders are what is to become of the policy for deleted records.
+type deletesOrders struct{ policy, on, value, field, sourceField string }
+
+func (o deletesOrders) marks() bool { return o.value+o.field+o.sourceField != "" }
+
+func (o deletesOrders) apply(d automation.Deletes) automation.Deletes {
+	if o.policy != "" {
+		d.Policy = automation.DeletePolicy(strings.TrimPrefix(o.policy, deletesNothing))
+	}
+	d.On = cmp.Or(automation.DeletedOn(o.on), d.On)
+	if d.Policy == automation.DeleteNothing || d.Policy == automation.DeleteUnlink {
+		d.On = "" // nothing that would count on one side only
+	}
+	d.Value, d.Field, d.SourceField = cmp.Or(o.value, d.Value), cmp.Or(o.field, d.Field), cmp.Or(o.sourceField, d.SourceField)
+	return d
+}
+
+// deletesFit says what keeps a policy for deleted records from being carried out: what the page asks before it saves one.
+func (h *house) deletesFit(ctx context.Context, a automation.Automation, d automation.Definition) error {
+	if d.Deletes.Policy != automation.DeleteMark && d.Deletes.Policy != automation.DeleteDelete {
+		return nil // no account has anything to do with it
+	}
+	a.Definition = d
+	tried, err := h.definitions.Try(ctx, a)
+	if err != nil {
+		return unasked(err)
+	}
+	as := func(e automation.Endpoint, side engine.Side) engine.DeletesEnd {
+		return engine.DeletesEnd{Side: side, Name: h.providers.descriptors()[e.Provider].Name}
+	}
+	source := as(d.Source, engine.Side{Schema: tried.Source, Object: tried.SourceObject})
+	target := as(d.Target, engine.Side{Schema: tried.Target, Object: tried.TargetObject})
+	flags := map[engine.DeletesPart]string{engine.PartMark: "--mark-in: ", engine.PartMarkSource: "--mark-source-in: ", engine.PartMarkValue: "--mark: "}
+	var wrong []error
+	for _, p := range engine.DeletesProblems(d, source, target) {
+		wrong = append(wrong, errors.New(flags[p.Part]+p.Words))
+	}
+	return errors.Join(wrong...)
 }
 
 // saveEdit saves what a command made of the automation as it is edited, and says so in the audit log. What a paused one

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -45,9 +44,6 @@ func (l brakeLimit) unsaid() string {
 	}
 	return strconv.Itoa(l.fallback)
 }
-
-// maxMark is the longest value a deleted record's counterpart is marked with, in characters.
-const maxMark = 200
 
 // policyForm is the form of the policies as it was posted, with what is wrong in it by control.
 type policyForm struct {
@@ -107,45 +103,11 @@ func readLimit(typed string, most int) (n int, why string) {
 }
 
 func (p policyForm) checkDeletes(d desk) {
-	del := p.def.Deletes
-	switch {
-	case !del.Valid():
-		p.wrong["deletes"] = "Choose what becomes of the counterpart of a deleted record."
-	case !del.On.Valid():
-		p.wrong["deleted-on"] = "Choose which deletions count."
-	case del.Policy == automation.DeleteDelete && !canDelete(d):
-		p.wrong["deletes"] = "Neither account lets its records be deleted from outside."
-	case del.Policy == automation.DeleteDelete && p.def.DeletedOn() == automation.DeletedOnSource && !d.target.object.Delete:
-		p.wrong["deletes"] = d.target.side().Name() + " lets nobody delete its records from outside, so no deletion in " + d.source.side().Name() + " can follow there."
-	case del.Policy == automation.DeleteDelete && p.def.DeletedOn() == automation.DeletedOnTarget && !d.source.object.Delete:
-		p.wrong["deletes"] = d.source.side().Name() + " lets nobody delete its records from outside, so no deletion in " + d.target.side().Name() + " can follow there."
-	case del.Policy != automation.DeleteMark:
-		return
+	as := func(e end) engine.DeletesEnd {
+		return engine.DeletesEnd{Side: engine.Side{Schema: e.schema, Object: e.object}, Name: e.side().Name()}
 	}
-	if del.Policy != automation.DeleteMark {
-		return
-	}
-	mark := func(control, key string, e end) {
-		spec, ok := e.schema.Field(key)
-		if !ok || spec.ReadOnly {
-			p.wrong[control] = "Choose a field that can be written."
-			return
-		}
-		if _, err := record.Coerce(record.TextOf(del.Value), spec, d.a.Definition.Locale()); err != nil && spec.Kind != record.Set && del.Value != "" {
-			p.wrong["mark-value"] = spec.Label + " does not hold this: " + err.Error()
-		}
-	}
-	if p.def.DeletionCounts(automation.SourceSide) || del.Field != "" {
-		mark("mark-field", del.Field, d.target)
-	}
-	if del.SourceField != "" || p.def.DeletedOn() == automation.DeletedOnTarget {
-		mark("mark-source-field", del.SourceField, d.source)
-	}
-	switch {
-	case del.Value == "":
-		p.wrong["mark-value"] = "Type what to mark it with."
-	case utf8.RuneCountInString(del.Value) > maxMark || !utf8.ValidString(del.Value):
-		p.wrong["mark-value"] = "Type at most " + ui.Number(maxMark) + " characters."
+	for _, wrong := range engine.DeletesProblems(p.def, as(d.source), as(d.target)) {
+		p.wrong[string(wrong.Part)] = wrong.Words
 	}
 }
 
