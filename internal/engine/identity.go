@@ -191,11 +191,10 @@ func (c *Compiled) agreeing(r record.Record, keys []MatchValue) []string {
 	return by
 }
 
-// withoutRival makes a match doubtful when what was matched is somebody else's by a better key: the phone is the
-// source's, and the email is that of another source record. Such a record is looked for only where the source has
-// nothing to compare that better key with.
+// withoutRival makes a match doubtful when what was matched is somebody else's by another key: the phone is the source's,
+// and the email is that of another source record.
 func (c *Compiled) withoutRival(ctx context.Context, gateway Gateway, source record.Record, at found) (found, error) {
-	keys := c.betterKeys(source, at)
+	keys := c.otherKeys(source, at)
 	if len(keys) == 0 {
 		return at, nil
 	}
@@ -233,24 +232,33 @@ func (at found) claimedBy(k MatchValue, title string) found {
 	return found{identity: id}
 }
 
-// betterKeys are the match keys above the one a match was found by that the target has and the source has not.
-func (c *Compiled) betterKeys(source record.Record, at found) []MatchValue {
+// otherKeys are the match keys that the target has a value of and a match was not found by, so that it may be somebody
+// else's: those above the ones it was found by, of which the source has none, and where records lead both ways, and each
+// is looked for from both sides, those below too. What both have above was compared.
+func (c *Compiled) otherKeys(source record.Record, at found) []MatchValue {
 	var keys []MatchValue
+	below := false
 	for _, m := range c.Def.Match {
 		there, known := c.Target.Field(m.Target)
 		if !known {
 			continue
 		}
 		if slices.ContainsFunc(at.identity.Evidence, func(e automation.Evidence) bool { return e.Found > 0 && e.Key == there.Key }) {
-			return keys
+			if !c.TwoWay() {
+				return keys
+			}
+			below = true
+			continue
 		}
 		here, known := c.Source.Field(m.Source)
-		if !known || !source.Fields[m.Source].IsEmpty() {
-			continue // what both have was compared
+		if !known || !below && !source.Fields[m.Source].IsEmpty() {
+			continue
 		}
-		if v, err := record.Coerce(at.target.Fields[m.Target], here, c.locale); err == nil && !v.IsEmpty() {
-			keys = append(keys, MatchValue{Field: here, Value: v})
+		v, err := record.Coerce(at.target.Fields[m.Target], here, c.locale)
+		if err != nil || v.IsEmpty() || record.Same(here.Kind, v, source.Fields[m.Source], c.locale) {
+			continue
 		}
+		keys = append(keys, MatchValue{Field: here, Value: v})
 	}
 	return keys
 }

@@ -9,13 +9,13 @@ import (
 	"crosswalk/internal/record"
 )
 
-// rival looks whether somebody else has a better claim to what was matched. It is one call for a record that has less
+// rival looks whether somebody else has a claim to what was matched, too. It is one call for a record that has less
 // to be known by than its match; when there are many of those, the source is listed once, and then no more calls are made.
 func (s *sweep) rival(ctx context.Context, r record.Record, at found) (found, error) {
 	if at.identity.How != automation.ByMatch {
 		return at, nil
 	}
-	keys := s.c.betterKeys(r, at)
+	keys := s.c.otherKeys(r, at)
 	if len(keys) == 0 {
 		return at, nil
 	}
@@ -32,7 +32,7 @@ func (s *sweep) rival(ctx context.Context, r record.Record, at found) (found, er
 		}
 	}
 	for _, k := range keys {
-		// The record itself has nothing under this key: whoever has is somebody else.
+		// The record itself has nothing, or something else, under this key: whoever has is somebody else.
 		if title, ok := s.claims.by(s.c, k.Field, k.Value); ok {
 			return at.claimedBy(k, title), nil
 		}
