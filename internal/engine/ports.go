@@ -107,6 +107,19 @@ type Finish struct {
 	Awaits []record.Ref
 }
 
+// Answers are the other records whose counterpart is known by a new link: who it is need not be asked of them any more.
+func (f Finish) Answers() (out []record.Ref) {
+	if f.Link == nil {
+		return nil
+	}
+	for _, ref := range []record.Ref{f.Link.Source, f.Link.Target} {
+		if ref != f.Run.Source {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
 // Inbox stores what arrived before anybody is told it was accepted.
 type Inbox interface {
 	// Accept stores deliveries that are new and wakes the router in the same transaction. It returns how many

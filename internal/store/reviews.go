@@ -28,6 +28,11 @@ WHERE reservations.holder = excluded.holder OR reservations.until <= ? RETURNING
 
 // reviews opens or settles questions in the transaction that ends a run.
 func (u *unit) reviews(f engine.Finish) error {
+	for _, ref := range f.Answers() {
+		if err := u.settle(f.Run.Automation, ref); err != nil {
+			return err
+		}
+	}
 	if r := f.Review; r != nil {
 		plan, err := encode("plan of review "+r.ID, r.Plan)
 		if err != nil {
@@ -39,8 +44,11 @@ func (u *unit) reviews(f engine.Finish) error {
 	if !f.Settle {
 		return nil
 	}
-	s := f.Run.Source
-	return u.Exec(settleReviews, string(f.Run.Automation), string(s.Connection), string(s.Type), clean(s.ID)).Error
+	return u.settle(f.Run.Automation, f.Run.Source)
+}
+
+func (u *unit) settle(a automation.ID, asked record.Ref) error {
+	return u.Exec(settleReviews, string(a), string(asked.Connection), string(asked.Type), clean(asked.ID)).Error
 }
 
 // Reserve keeps others from making a record with one of these identities. All are taken, or none.

@@ -208,3 +208,30 @@ func TestDetailsThatPointAtTwoAreAsked(t *testing.T) {
 		})
 	}
 }
+
+// Once it is known whom a guest belongs to, nobody is asked about the guest any more, whichever of the two told.
+func TestALinkSettlesTheQuestionAboutItsOtherRecord(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.Joined(func(d *automation.Definition) {
+		d.Match = append(d.Match, automation.MatchKey{Source: "phone", Target: "phone", Kind: record.Phone})
+	})
+	guest := gleapRef(h.Gleap.PersonCreatesContact(map[string]any{"name": "Dan", "email": "dan@acme.io", "phone": "+14155550155"}))
+	byEmail := highlevelRef(h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Dan", "email": "dan@acme.io"}))
+	byPhone := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Dani", "email": "dani@acme.io", "phone": "+14155550155"})
+	open := func() int {
+		t.Helper()
+		list, err := h.Store.ReviewList(t.Context(), engine.ReviewFilter{Automation: a.ID, State: automation.ReviewOpen, Limit: 10})
+		edit(t, err)
+		return len(list)
+	}
+	h.Tell(guest, provider.Created)
+	if n := open(); n != 1 {
+		t.Fatalf("%d questions, want the one about the guest", n)
+	}
+	edit(t, h.HighLevel.PersonEditsContact(byPhone, map[string]any{"phone": "+14155550199"}))
+	h.Tell(byEmail, provider.Updated)
+	if n := open(); n != 0 {
+		t.Errorf("%d questions are left: %s", n, h.LastRun().Summary)
+	}
+}

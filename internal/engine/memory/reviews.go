@@ -48,14 +48,16 @@ func (s *Store) Reviews(_ context.Context, a automation.ID, source record.Ref) (
 // ask opens or settles questions as a run ends. An open question takes the newest content; a decided one is asked
 // again, since its answer did not settle it.
 func (s *Store) ask(f engine.Finish) {
-	if f.Review == nil {
-		if f.Settle {
-			for i, r := range s.reviews {
-				if r.Automation == f.Run.Automation && r.Source == f.Run.Source {
-					s.reviews[i].State = automation.ReviewSettled
-				}
-			}
+	answered := f.Answers()
+	if f.Review == nil && f.Settle {
+		answered = append(answered, f.Run.Source)
+	}
+	for i, r := range s.reviews {
+		if r.Automation == f.Run.Automation && slices.Contains(answered, r.Source) {
+			s.reviews[i].State = automation.ReviewSettled
 		}
+	}
+	if f.Review == nil {
 		return
 	}
 	asked := *f.Review

@@ -411,3 +411,27 @@ func testBaseWithoutLink(t *testing.T, b *bundle) {
 		t.Errorf("the run is lost: %v", err)
 	}
 }
+
+func testLinkAnswers(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	ask := func(id string, a automation.ID, of record.Ref) {
+		r := b.run("rn_"+id, of)
+		r.Automation, r.State, r.Outcome = a, automation.Failed, automation.Decide
+		ok(t, b.Finish(ctx, engine.Finish{Run: r, Review: &automation.Review{ID: "rv_" + id, Automation: a, Source: of, Kind: automation.ReviewIdentity, State: automation.ReviewOpen, Run: r.ID, OpenedAt: b.now}}))
+	}
+	ask("1", "au_1", counterpart("h1"))
+	ask("2", "au_1", counterpart("h2"))
+	ask("3", "au_2", counterpart("h1"))
+	r := b.run("rn_4", contact("g1"))
+	r.State, r.Outcome, r.Target = automation.Succeeded, automation.Linked, counterpart("h1")
+	link := automation.Link{ID: "ln_1", Source: r.Source, Target: r.Target, Evidence: "chosen", CreatedAt: b.now}
+	ok(t, b.Finish(ctx, engine.Finish{
+		Run: r, Link: &link, Base: &automation.Base{Link: link.ID, Automation: "au_1", Version: 1, AgreedAt: b.now, Fields: record.Fields{}, Target: record.Fields{}},
+		Review: &automation.Review{ID: "rv_4", Automation: "au_1", Source: r.Source, Kind: automation.ReviewConflict, State: automation.ReviewOpen, Run: r.ID, OpenedAt: b.now},
+	}))
+	for id, want := range map[string]automation.ReviewState{"rv_1": automation.ReviewSettled, "rv_2": automation.ReviewOpen, "rv_3": automation.ReviewOpen, "rv_4": automation.ReviewOpen} {
+		if q, err := b.Review(ctx, id); err != nil || q.State != want {
+			t.Errorf("%s is %s, want %s, %v", id, q.State, want, err)
+		}
+	}
+}

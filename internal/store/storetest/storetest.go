@@ -134,6 +134,7 @@ func Run(t *testing.T, open func(testing.TB) *store.Store) {
 		"a second link for a record takes the place of the first":        testLinkReplaced,
 		"a pair is parted and joined again":                              testPartPair,
 		"many links are read at once":                                    testLinksOf,
+		"a link answers who either of its records is":                    testLinkAnswers,
 		"a base without its link is not kept":                            testBaseWithoutLink,
 		"runs are listed by filter, newest first":                        testRunFilters,
 		"runs page without gaps or repeats":                              testRunPages,
