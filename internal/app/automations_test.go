@@ -265,7 +265,7 @@ func TestWhatPeopleAreAskedIsDecidedOnTheCommandLine(t *testing.T) {
 	_, out, _ := command(t, env, "reviews")
 	for _, want := range []string{
 		"rv_1  conflict: Jane", "asked on 2 Mar 2026 10:05 UTC", "Phone: “1” in Gleap (source), “2” in HighLevel (target)", "Company: “Theirs” in Gleap (source), “Ours” in HighLevel (target)",
-		"both agreed on “0” on 2 Mar 2026 09:30 UTC",
+		"both agreed on “0” on 2 Mar 2026 09:30 UTC", "Gleap (source): changed between then and 2 Mar 2026 10:05 UTC, by whom the account does not tell",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("reviews do not say %q:\n%s", want, out)

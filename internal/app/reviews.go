@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,7 +56,13 @@ func reviewsCommand(ctx context.Context, c *call) error {
 			}
 			fmt.Fprintf(c.Out, "%s  %s: %s (%s)\n", r.ID, r.Kind, r.Title, r.Plan.Reason)
 			fmt.Fprintf(c.Out, "    asked on %s\n", dated(r.OpenedAt))
-			h.printAsks(c, r, asking[r.Automation].Definition)
+			if r.Kind == automation.ReviewConflict {
+				entries, err := h.store.Timeline(ctx, r.Source, engine.TimelineFilter{Limit: pastMost})
+				if err != nil {
+					return err
+				}
+				h.printAsks(c, r, asking, entries)
+			}
 			for _, cand := range r.Plan.Identity.Candidates {
 				fmt.Fprintf(c.Out, "    %s  %s (%s)\n", cand.Ref.ID, cand.Title, cand.Why)
 			}
@@ -63,31 +70,73 @@ func reviewsCommand(ctx context.Context, c *call) error {
 	}
 }
 
-// printAsks says what each account holds of the fields of a conflict, and what both had agreed on when. "source" and
-// "target" stay beside the names, since that is what decide takes.
-func (h *house) printAsks(c *call, r automation.Review, def automation.Definition) {
+// pastMost bounds how far back the past of a conflict is read.
+const pastMost = 200
+
+// printAsks says what each account holds of the fields of a conflict, what both had agreed on when, and how each side came
+// to what it holds. "source" and "target" stay beside the names, since that is what decide takes.
+func (h *house) printAsks(c *call, r automation.Review, all map[automation.ID]automation.Automation, entries []engine.TimelineEntry) {
+	def := all[r.Automation].Definition
 	name := func(p provider.ID, side string) string {
 		if d, ok := h.providers.descriptors()[p]; ok {
 			return d.Name + " (" + side + ")"
 		}
 		return "the " + side
 	}
-	pasts := engine.PastOf(r, def.Mapping.Rows, def.Locale(), nil, true)
+	from, to := name(def.Source.Provider, "source"), name(def.Target.Provider, "target")
+	pasts := engine.PastOf(r, def.Mapping.Rows, def.Locale(), entries, len(entries) >= pastMost)
 	for _, f := range r.Plan.Asks() {
 		source, target := f.Offered, f.Before
 		if f.Side == automation.SourceSide {
 			source, target = target, source
 		}
-		fmt.Fprintf(c.Out, "    %s: “%s” in %s, “%s” in %s\n", f.Label, source, name(def.Source.Provider, "source"), target, name(def.Target.Provider, "target"))
+		fmt.Fprintf(c.Out, "    %s: “%s” in %s, “%s” in %s\n", f.Label, source, from, target, to)
+		past := pasts[f.BaseKey()]
 		agreed, met := r.Plan.Base[f.BaseKey()]
-		switch at := pasts[f.BaseKey()].AgreedAt; {
+		switch {
 		case !met:
-		case at.IsZero():
+		case past.AgreedAt.IsZero():
 			fmt.Fprintf(c.Out, "        both had agreed on “%s”; when is not on record\n", agreed)
 		default:
-			fmt.Fprintf(c.Out, "        both agreed on “%s” on %s\n", agreed, dated(at))
+			fmt.Fprintf(c.Out, "        both agreed on “%s” on %s\n", agreed, dated(past.AgreedAt))
+		}
+		for _, side := range []struct {
+			name string
+			past engine.SidePast
+		}{{from, past.Source}, {to, past.Target}} {
+			for _, line := range pastLines(side.past, past, all) {
+				fmt.Fprintf(c.Out, "        %s: %s\n", side.name, line)
+			}
 		}
 	}
+}
+
+// pastLines tell how one side of a field came to what it holds. No account says who changed a field.
+func pastLines(side engine.SidePast, f engine.FieldPast, all map[automation.ID]automation.Automation) (lines []string) {
+	if side.Unmoved {
+		return []string{"not changed since"}
+	}
+	if !f.AgreedAt.IsZero() {
+		lines = append(lines, fmt.Sprintf("changed between then and %s, by whom the account does not tell", dated(f.SeenAt)))
+	}
+	if len(side.Heard) > 0 {
+		newest := side.Heard[len(side.Heard)-1]
+		how := "a poll"
+		if newest.Kind == automation.Webhook {
+			how = strings.TrimSpace("webhook " + newest.Name)
+		}
+		lines = append(lines, fmt.Sprintf("told of a change of the record: %s on %s", how, dated(newest.ReceivedAt)))
+	} else if side.Whole {
+		lines = append(lines, "nothing told of it: it was found when the record was read")
+	}
+	if ch := side.Wrote; ch != nil {
+		line := fmt.Sprintf("“%s” had written “%s” on %s (run %s)", cmp.Or(all[ch.Automation].Name, "a removed automation"), side.Gave, dated(ch.AnsweredAt), ch.Run)
+		if !side.Stands {
+			line += "; somebody or something else changed it since"
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func dated(at time.Time) string { return at.UTC().Format("2 Jan 2006 15:04 UTC") }
