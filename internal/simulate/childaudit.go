@@ -73,7 +73,8 @@ func (n *nursery) contactOf(h *history) *history {
 	return n.ledger.contacts[recordKey{n.family.from, under}]
 }
 
-// withParent reports that a child went along with what it lived under, which deletes nothing.
+// withParent reports that a child went along with what it lived under, which deletes nothing: the two were gone at one look.
+// What outlived its parent, as Gleap's tickets do their contact, and was deleted later was deleted by itself.
 func (n *nursery) withParent(h *history) bool {
 	if h.alive() {
 		return false
@@ -81,7 +82,8 @@ func (n *nursery) withParent(h *history) bool {
 	parent := recordKey{h.key.side, h.now().fields[parentField]}
 	gone := func(l *ledger) bool {
 		p := l.contacts[parent]
-		return p != nil && !p.alive() && p.now().moment <= h.now().moment+2
+		// A look at a contact is numbered right before the look at the children of its side.
+		return p != nil && !p.alive() && (p.now().moment == h.now().moment || p.now().moment+1 == h.now().moment)
 	}
 	return gone(n.ledger) || slices.ContainsFunc(n.families, func(f *family) bool { return gone(&f.ledger) })
 }
