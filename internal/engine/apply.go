@@ -59,7 +59,13 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 	if x.shown != nil && !within(p, *x.shown) {
 		x.moved = &p
 		x.decided(automation.Skip, codeMoved, "It looks otherwise than it was shown, so nothing is written.")
-		return x.finish(ctx, automation.Succeeded, Finish{})
+		var end Finish
+		if p.Outcome == automation.Update && !p.Sever && at.link != nil && len(x.recovered) > 0 {
+			// A write without an answer is settled by this, and what it agreed on goes with it: or our own value would be
+			// taken for an edit by whoever comes next.
+			x.remember(&end, c, p, in, Answers{}, at)
+		}
+		return x.finish(ctx, automation.Succeeded, end)
 	}
 	if p.Outcome == automation.Create {
 		if wait := x.soon(); wait > 0 {

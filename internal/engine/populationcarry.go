@@ -687,7 +687,7 @@ func (s *sweep) written(ctx context.Context, x *execution, r record.Record, at f
 	switch {
 	case err != nil:
 		return ItemFailed, 0
-	case x.arrived && res.State == automation.Succeeded:
+	case x.arrivedHere() && res.State == automation.Succeeded:
 		return ItemDone, 0
 	case x.run.Code == codeMoved, x.run.Outcome == automation.Linked && at.identity.How == automation.NotFound:
 		return ItemMoved, 0 // or was to be made, and turned out to be there
@@ -707,6 +707,12 @@ func (s *sweep) written(ctx context.Context, x *execution, r record.Record, at f
 		return ItemLive, 0
 	}
 	return ItemFailed, 0
+}
+
+// arrivedHere reports that what this very run wrote without an answer has arrived: what another one wrote is none of the
+// plan's doing.
+func (x *execution) arrivedHere() bool {
+	return slices.ContainsFunc(x.recovered, func(ch automation.Change) bool { return ch.Run == x.run.ID && ch.State == automation.Done })
 }
 
 // within reports that a plan writes nothing that was not shown: the same, or what is left of it after a crash.

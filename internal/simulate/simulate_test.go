@@ -370,6 +370,7 @@ func TestNamedSeeds(t *testing.T) {
 		{50881, "a ring", "a create that was refused, and was made, is made again after the email changed"},
 		{1021, Booked, "a ticket's text is written where nobody sees it, once a person has typed another one"},
 		{5161, "children, deleting", "a ticket is deleted that has outlived its contact"},
+		{21489, "everyone", "a plan meets a write of live work without an answer, and what it agreed on is forgotten"},
 		{4, Booked, "an appointment is cancelled and confirmed again, and nobody has looked meanwhile"},
 	} {
 		t.Run(named.showed, func(t *testing.T) {

@@ -165,3 +165,26 @@ func TestAnEditTakenBackAfterALostAnswerIsTakenBackThereToo(t *testing.T) {
 		})
 	}
 }
+
+// A plan that finds a write of live work without an answer, and leaves the record alone because it looks otherwise for it,
+// says that it has written nothing; and an edit made after that write is not overwritten by whoever comes next.
+func TestAPlanThatMeetsALostAnswerForgetsNotWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	a := h.TwoWays(nil)
+	id := h.Gleap.PersonCreatesContact(jane())
+	h.PollBoth()
+	h.Clients[enginetest.HighLevelConnection] = &losing{meddling: meddling{Client: h.Clients[enginetest.HighLevelConnection]}, lands: true}
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Acme Worldwide"}))
+	h.Poll()
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"companyName": "Roe Ltd"}))
+	_, results := carryOut(t, h, show(t, h, a, engine.ModeShow, ""), engine.Choice{})
+	if results[engine.ItemMoved] != 1 || results[engine.ItemDone] != 0 {
+		t.Errorf("results %v", results)
+	}
+	h.Later(10 * time.Minute)
+	h.PollBoth()
+	if c, s := only(t, h), onlySession(t, h); c["companyName"] != "Roe Ltd" || s["companyName"] != "Roe Ltd" {
+		t.Errorf("HighLevel %v, Gleap %v", c["companyName"], s["companyName"])
+	}
+}
