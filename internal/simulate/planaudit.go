@@ -401,7 +401,7 @@ func (a *auditor) tagsTakenBack(p *askedFor, mine []ours, h *history, i int) {
 	for _, e := range before {
 		if !slices.Contains(now, e) && !addedSince(h, i, e, h.versions[i].call.task.began) && !slices.ContainsFunc(mine, func(o ours) bool {
 			return slices.Contains(labels(o.now().fields["tags"]), e) && !slices.Contains(labels(o.was()["tags"]), e)
-		}) {
+		}) && !a.givenAlong(h, h.versions[i].call, e) {
 			a.find("taken back", "the tag %q was taken from %s by %s, which takes no such write back", e, h.key, p.id)
 		}
 	}
@@ -413,6 +413,33 @@ func (a *auditor) tagsTakenBack(p *askedFor, mine []ours, h *history, i int) {
 			a.find("taken back", "the tag %q was given to %s by %s, which takes no such write back", e, h.key, p.id)
 		}
 	}
+}
+
+// givenAlong reports that the write a call takes back asked for a tag that somebody else gave, and nobody can tell: a person
+// gave the very same one between our look and that write, or the write had no answer and its own run asked for it again.
+func (a *auditor) givenAlong(h *history, undo *call, tag string) bool {
+	id := a.changeOf(undo)
+	at := slices.IndexFunc(a.changes, func(c automation.Change) bool { return c.ID == id })
+	if at < 0 || a.changes[at].State != automation.Done || !slices.ContainsFunc(a.changes[at].Fields, func(f automation.FieldPlan) bool {
+		return f.Field == "tags" && f.Action == automation.AddTo && slices.Contains(labels(joinLabels(f.Add)), tag)
+	}) {
+		return false
+	}
+	looked, sent, answered := 0, 0, true
+	for _, c := range a.wrote {
+		if c.change == id && c.side == h.key.side {
+			looked, sent, answered = c.task.began, c.moment, c.settled
+		}
+	}
+	for i := 1; i < len(h.versions) && sent > 0; i++ {
+		v := h.versions[i]
+		switch given := slices.Contains(labels(v.fields["tags"]), tag) && !slices.Contains(labels(h.versions[i-1].fields["tags"]), tag); {
+		case given && v.byPerson() && v.moment > looked && v.moment < sent,
+			given && !v.byPerson() && !answered && v.call.run == a.changes[at].Run && v.moment > sent:
+			return true
+		}
+	}
+	return false
 }
 
 // shownToGoBack: a write that was there when its undo was asked for, and still is as we left it when that is carried out,

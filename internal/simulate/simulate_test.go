@@ -370,6 +370,9 @@ func TestNamedSeeds(t *testing.T) {
 		{50881, "a ring", "a create that was refused, and was made, is made again after the email changed"},
 		{1021, Booked, "a ticket's text is written where nobody sees it, once a person has typed another one"},
 		{5161, "children, deleting", "a ticket is deleted that has outlived its contact"},
+		{5538, "backfill", "a person gives the tag that is just being given with a whole list, and the plan is taken back"},
+		{7120, "everyone", "a person gives the tag that is just being given, and the write is taken back"},
+		{21296, "backfill", "a tag is given by the second attempt at a write, and the first is taken back"},
 		{21489, "everyone", "a plan meets a write of live work without an answer, and what it agreed on is forgotten"},
 		{4, Booked, "an appointment is cancelled and confirmed again, and nobody has looked meanwhile"},
 	} {
