@@ -24,7 +24,9 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 	if err := x.readAgain(ctx, c, &source, &at); err != nil {
 		return x.fail(ctx, err, c.Source.Label)
 	}
-	x.tell(c, source, at)
+	if err := x.tell(ctx, c, source, at); err != nil {
+		return Result{}, err
+	}
 	in := Input{Source: source, Target: at.target, Link: at.link, Base: at.base, Identity: at.identity, SourceGone: at.sourceGone, TargetGone: at.targetGone, ParentGone: at.parentGone}
 	if at.kin != nil {
 		in.Parent, in.ParentMissing, in.Awaits = at.kin.parent, at.kin.waits, at.kin.awaits

@@ -186,7 +186,7 @@ func (x *execution) recover(ctx context.Context, c *Compiled) error {
 
 // tell says of each write without an answer whether it has arrived, as far as the records show: such a one is written
 // like any other, and whoever takes back what was written must know of it.
-func (x *execution) tell(c *Compiled, source record.Record, at found) {
+func (x *execution) tell(ctx context.Context, c *Compiled, source record.Record, at found) error {
 	made := false
 	for i, ch := range slices.Backward(x.recovered) {
 		var on *record.Record
@@ -202,6 +202,15 @@ func (x *execution) tell(c *Compiled, source record.Record, at found) {
 		if on == nil || !c.arrived(*on, ch.Fields) {
 			continue
 		}
+		if ch.Op == automation.Create {
+			was, err := x.thereBefore(ctx, ch, *on)
+			if err != nil {
+				return err
+			}
+			if was[on.Ref] {
+				continue // or whoever takes the create back would delete somebody else's record
+			}
+		}
 		ch.State, ch.Error, ch.Target, ch.After = automation.Done, "", on.Ref, c.keptAll(ch.Fields, *on)
 		if ch.Op == automation.Create {
 			made, x.run.Target = true, on.Ref
@@ -209,6 +218,7 @@ func (x *execution) tell(c *Compiled, source record.Record, at found) {
 		}
 		x.recovered[i], x.arrived = ch, true
 	}
+	return nil
 }
 
 // arrived reports whether a record has all that a write asked for.
@@ -519,8 +529,14 @@ func (x *execution) fromTarget(ctx context.Context, c *Compiled) (Result, error)
 	if at.target == nil {
 		return x.apply(ctx, c.flipped, target, at, false)
 	}
-	x.tell(c.flipped, target, at)
-	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref, x.agreedByCreate(c, *at.target))
+	if err := x.tell(ctx, c.flipped, target, at); err != nil {
+		return Result{}, err
+	}
+	agreed, err := x.agreedByCreate(ctx, c, *at.target)
+	if err != nil {
+		return Result{}, err
+	}
+	return x.meet(ctx, c.flipped, target, at.identity, at.target.Ref, agreed)
 }
 
 // meet links a target record with its source, and leaves the rest to the pair's key. c leads away from the target record.

@@ -140,7 +140,33 @@ func (x *execution) madeBy(ctx context.Context, c *Compiled, r record.Record) (a
 	return automation.Change{}, false, nil
 }
 
-// madeBefore tells by the provider's clock; HeardBefore, by our own, is surer where it knows of the record.
+// thereBefore are those of some records that were there before a create was sent, whatever their clock says: we had heard of
+// them, or somebody was asked about them and said that they are others.
+func (x *execution) thereBefore(ctx context.Context, ch automation.Change, records ...record.Record) (map[record.Ref]bool, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
+	refs := make([]record.Ref, len(records))
+	for i, r := range records {
+		refs[i] = r.Ref
+	}
+	was, err := x.Journal.HeardBefore(ctx, refs, ch.IntendedAt)
+	if err != nil {
+		return nil, err
+	}
+	asked, decided, err := x.answerTo(ctx, ch.Source, automation.ReviewIdentity)
+	if err != nil {
+		return nil, err
+	}
+	if decided && asked.Decision.CreateNew && !asked.DecidedAt.After(ch.IntendedAt) {
+		for _, turnedDown := range asked.Plan.Identity.Candidates {
+			was[turnedDown.Ref] = true
+		}
+	}
+	return was, nil
+}
+
+// madeBefore tells by the provider's clock; thereBefore, by our own, is surer where it knows of the record.
 func madeBefore(r record.Record, ch automation.Change) bool {
 	return !r.CreatedAt.IsZero() && r.CreatedAt.Before(ch.IntendedAt.Add(-clocksApart))
 }
@@ -216,7 +242,7 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 			return nil, false, err
 		}
 	} else {
-		r, ok, err := c.madeByKey(ctx, client, ch)
+		r, ok, err := x.madeByKey(ctx, c, client, ch)
 		if err != nil {
 			return nil, false, err
 		}
@@ -234,8 +260,13 @@ func (x *execution) made(ctx context.Context, c *Compiled, client provider.Clien
 			all = append(all, page.Records...)
 		}
 	}
-	for _, r := range all {
-		if !c.holds(r, ch.Fields) {
+	whole := slices.DeleteFunc(slices.Clone(all), func(r record.Record) bool { return !c.holds(r, ch.Fields) })
+	was, err := x.thereBefore(ctx, ch, whole...)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, r := range whole {
+		if was[r.Ref] {
 			continue
 		}
 		free, err := x.free(ctx, r.Ref)
@@ -259,14 +290,7 @@ func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.
 		return c.holdsEnough(r, ch, func(m automation.MatchKey) string { return m.Target })
 	}
 	all = slices.DeleteFunc(all, func(r record.Record) bool { return holds(r) < likely || madeBefore(r, ch) })
-	if len(all) == 0 {
-		return nil, false, nil
-	}
-	refs := make([]record.Ref, len(all))
-	for i, r := range all {
-		refs[i] = r.Ref
-	}
-	was, err := x.Journal.HeardBefore(ctx, refs, ch.IntendedAt)
+	was, err := x.thereBefore(ctx, ch, all...)
 	if err != nil {
 		return nil, false, err
 	}
@@ -287,7 +311,7 @@ func (x *execution) readdressed(ctx context.Context, c *Compiled, ch automation.
 }
 
 // madeByKey looks a create up by the details it asked for: the source's own may be others by now.
-func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch automation.Change) (record.Record, bool, error) {
+func (x *execution) madeByKey(ctx context.Context, c *Compiled, client provider.Client, ch automation.Change) (record.Record, bool, error) {
 	byKey, ok := client.(provider.Finder)
 	if !ok {
 		return record.Record{}, false, nil
@@ -304,7 +328,14 @@ func (c *Compiled) madeByKey(ctx context.Context, client provider.Client, ch aut
 			if err != nil {
 				return record.Record{}, false, err
 			}
-			if len(records) == 1 {
+			if len(records) != 1 {
+				continue
+			}
+			was, err := x.thereBefore(ctx, ch, records...)
+			if err != nil {
+				return record.Record{}, false, err
+			}
+			if !was[records[0].Ref] {
 				return records[0], true, nil
 			}
 		}
@@ -351,9 +382,16 @@ func (x *execution) linkOfCreate(ctx context.Context, c *Compiled) (automation.L
 // agreedByCreate is what both sides agreed on when a target record's own key made its source, as far as the create that
 // was never answered tells: without it the two would meet as if for the first time, and an edit made since would be one
 // of two values of which nobody knows which is newer. nil: what was found was not made by it.
-func (x *execution) agreedByCreate(c *Compiled, made record.Record) *automation.Base {
+func (x *execution) agreedByCreate(ctx context.Context, c *Compiled, made record.Record) (*automation.Base, error) {
 	for _, ch := range x.recovered {
 		if ch.Op != automation.Create || ch.Target.Type != "" && ch.Target.Type != made.Ref.Type || made.CreatedAt.IsZero() || madeBefore(made, ch) || !c.flipped.resembles(made, ch) {
+			continue
+		}
+		was, err := x.thereBefore(ctx, ch, made)
+		if err != nil {
+			return nil, err
+		}
+		if was[made.Ref] {
 			continue
 		}
 		base := automation.Base{Automation: x.a.ID, Version: c.Version, Fields: record.Fields{}, Target: record.Fields{}, AgreedAt: ch.IntendedAt}
@@ -381,9 +419,9 @@ func (x *execution) agreedByCreate(c *Compiled, made record.Record) *automation.
 				base.Fields[r.Target.Key], base.Target[r.Target.Key] = r.Value, r.Value
 			}
 		}
-		return &base
+		return &base, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // resembles reports that a record still has one of the values a create asked for besides its addresses, where it asked

@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // unmade is a provider that answers the next create with an error, and makes nothing.
 type unmade struct {
-	provider.Client
+	meddling
 	creates int
 }
 
@@ -37,7 +38,7 @@ func TestWhoWasThereBeforeACreateWasNotMadeByIt(t *testing.T) {
 	id := h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane Doe", "companyName": "Acme", "email": "jane@acme.example", "phone": "+14155550133", "tags": []any{"vip"}})
 	h.Tell(highlevelRef(there), provider.Created)
 	h.PollBoth()
-	l := &unmade{Client: h.Clients[enginetest.HighLevelConnection]}
+	l := &unmade{meddling: meddling{Client: h.Clients[enginetest.HighLevelConnection]}}
 	h.Clients[enginetest.HighLevelConnection] = l
 	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"phone": "+14155550199"}))
 	h.PollBoth()
@@ -51,6 +52,41 @@ func TestWhoWasThereBeforeACreateWasNotMadeByIt(t *testing.T) {
 		t.Errorf("Gleap has %v and %v of them", s["email"], s["phone"])
 	}
 	if n := len(h.HighLevel.Contacts()); n != 2 || l.creates != 2 {
+		t.Errorf("%d contacts in HighLevel after %d creates", n, l.creates)
+	}
+}
+
+// TestWhoWasThereBeforeIsNotJournalledAsMade: somebody is given the very details a create without an answer asked for. They
+// are met, and whoever takes the create back does not delete them.
+func TestWhoWasThereBeforeIsNotJournalledAsMade(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.TwoWays(nil)
+	there := h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Jane", "lastName": "Doe", "email": "jane@home.example"})
+	h.PollBoth()
+	l := &unmade{meddling: meddling{Client: h.Clients[enginetest.HighLevelConnection]}}
+	h.Clients[enginetest.HighLevelConnection] = l
+	edit(t, h.Gleap.PersonDeletesContact(fmt.Sprint(onlySession(t, h)["id"])))
+	id := h.Gleap.PersonCreatesContact(map[string]any{"name": "Jane Doe", "email": "jane@acme.example"})
+	h.Poll()
+	if l.creates != 1 {
+		t.Fatalf("%d creates", l.creates)
+	}
+	edit(t, h.HighLevel.PersonEditsContact(there, map[string]any{"email": "jane@acme.example"}))
+	h.Later(10 * time.Minute)
+	h.Poll()
+	for _, r := range h.Runs() {
+		changes, err := h.Store.ChangesToUndo(t.Context(), "run:"+r.ID, "", 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ch := range changes {
+			if ch.Source == gleapRef(id) && ch.Op == automation.Create && ch.State == automation.Done {
+				t.Errorf("%s is said to have been made: %s", ch.Target, r.Summary)
+			}
+		}
+	}
+	if n := len(h.HighLevel.Contacts()); n != 1 || l.creates != 1 {
 		t.Errorf("%d contacts in HighLevel after %d creates", n, l.creates)
 	}
 }
