@@ -639,7 +639,7 @@ func (c *Compiled) standApart(base *automation.Base, side automation.Side, chang
 			base.Target[takenBackKey(key)] = v
 		}
 		if _, met := base.Fields[filled]; met {
-			base.Target[filled] = answer.Fields[f.Field]
+			base.Target[filled] = c.agreedWithout(f.Kind, base.Target[filled], answer.Fields[f.Field], f.Add, f.Remove)
 			mark(filled, f.Kind, f.Add, f.Remove)
 		}
 		for i, r := range rows {
@@ -651,11 +651,25 @@ func (c *Compiled) standApart(base *automation.Base, side automation.Side, chang
 			if len(r.Row.Sources) > 1 && !record.Same(r.Target.Kind, were[i].Value, agreed, c.locale) {
 				continue
 			}
-			base.Fields[key] = r.Value
 			now, was := elements(r.Value), elements(were[i].Value)
 			came, _ := record.SetDiff(now, was, nil)
 			went, _ := record.SetDiff(was, now, nil)
+			base.Fields[key] = c.agreedWithout(r.Target.Kind, agreed, r.Value, came, went)
 			mark(key, r.Target.Kind, came, went)
 		}
 	}
+}
+
+// agreedWithout is what was agreed of a value that went back to what it is now. Of a set only those labels have gone back:
+// what somebody gave or took otherwise, and nobody has carried yet, is still to be carried.
+func (c *Compiled) agreedWithout(k record.Kind, agreed, now record.Value, came, went []string) record.Value {
+	if k != record.Set {
+		return now
+	}
+	came, _ = record.SetDiff(came, elements(agreed), nil)
+	v := changedSet(elements(agreed), came, went)
+	if record.Same(k, v, now, c.locale) {
+		return now // in the order it is in
+	}
+	return v
 }

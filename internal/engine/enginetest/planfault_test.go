@@ -245,17 +245,23 @@ func written(t *testing.T, h *enginetest.House, a automation.Automation, set map
 		}
 	}
 	h.PollBoth()
+	ch = newestUpdate(t, h)
+	return ch.Target.ID, session, ch
+}
+
+func newestUpdate(t *testing.T, h *enginetest.House) automation.Change {
+	t.Helper()
 	for _, r := range h.Runs() {
 		changes, err := h.Store.ChangesToUndo(t.Context(), "run:"+r.ID, "", 5)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(changes) > 0 && changes[0].Op == automation.Update {
-			return changes[0].Target.ID, session, changes[0]
+			return changes[0]
 		}
 	}
 	t.Fatal("nothing was written")
-	return "", "", automation.Change{}
+	return automation.Change{}
 }
 
 // An undo whose answer is lost looks whether it went back, and then knows that the two sides are apart on purpose.
@@ -304,6 +310,38 @@ func TestATagGivenRightAfterAnUndoIsCarried(t *testing.T) {
 	s, _ := h.Gleap.Session(session)
 	if tags := fmt.Sprint(s["tags"]); results[engine.ItemDone] != 1 || tags != "[beta ours theirs]" {
 		t.Errorf("results %v; Gleap has %v", results, tags)
+	}
+}
+
+// What somebody types before an undo, and nobody has carried yet, is an edit all the same: only our own labels go back.
+func TestATagGivenRightBeforeAnUndoIsCarried(t *testing.T) {
+	t.Parallel()
+	for _, back := range []bool{false, true} {
+		t.Run(fmt.Sprintf("the write was to HighLevel: %v", back), func(t *testing.T) {
+			t.Parallel()
+			h, a := peopled(t, nil)
+			contact, session, ch := written(t, h, a, map[string]any{"tags": []any{"beta", "ours"}})
+			if back {
+				edit(t, h.HighLevel.PersonAddsTags(contact, "theirs"))
+			} else {
+				edit(t, h.HighLevel.PersonAddsTags(contact, "more"))
+				h.PollBoth()
+				ch = newestUpdate(t, h)
+				edit(t, h.Gleap.PersonEditsContact(session, map[string]any{"tags": []any{"beta", "ours", "more", "theirs"}}))
+			}
+			_, results := carryOut(t, h, show(t, h, a, engine.ModeUndo, engine.Undo{Kind: "change", ID: ch.ID, Created: engine.CreatedUnlink}.String()), engine.Choice{})
+			h.Tell(highlevelRef(contact), provider.Updated)
+			h.Tell(gleapRef(session), provider.Updated)
+			s, _ := h.Gleap.Session(session)
+			c, _ := h.HighLevel.Contact(contact)
+			want := "[beta theirs] and [beta ours theirs]"
+			if !back {
+				want = "[beta ours more theirs] and [beta ours theirs]"
+			}
+			if tags := fmt.Sprintf("%v and %v", c["tags"], s["tags"]); results[engine.ItemDone] != 1 || tags != want {
+				t.Errorf("results %v; HighLevel and Gleap have %s, want %s", results, tags, want)
+			}
+		})
 	}
 }
 
