@@ -538,25 +538,27 @@ func (s *sweep) begin(ctx context.Context, records []record.Record, results []It
 	return err
 }
 
-// behind tells of which records the listing shows an older state than events have told of: an index may lag by seconds.
+// behind tells of which records the listing shows an older state than events have told of, or may not show yet what the two
+// of a pair have agreed on a moment ago: an index may lag by seconds, and nobody tells of our own writes where webhooks are
+// lost. What was there before them would go back over what they carried.
 func (s *sweep) behind(ctx context.Context, records []record.Record, plans []automation.Plan, ats []found) (map[record.Ref]bool, error) {
-	listed := map[record.Ref]time.Time{}
+	listed, out := map[record.Ref]time.Time{}, map[record.Ref]bool{}
+	lately := s.looked.last.Add(-pollOverlap)
 	for i, p := range plans {
 		if !toDo(p) {
 			continue
 		}
-		listed[records[i].Ref] = records[i].UpdatedAt
-		if ats[i].target != nil {
-			listed[ats[i].target.Ref] = ats[i].target.UpdatedAt
+		listed[records[i].Ref], out[records[i].Ref] = records[i].UpdatedAt, p.AgreedAt.After(lately)
+		if t := ats[i].target; t != nil {
+			listed[t.Ref], out[t.Ref] = t.UpdatedAt, p.AgreedAt.After(lately)
 		}
 	}
 	if s.Inbox == nil || len(listed) == 0 {
-		return nil, nil
+		return out, nil
 	}
 	heard, err := s.Inbox.Heard(ctx, slices.Collect(maps.Keys(listed)))
-	out := map[record.Ref]bool{}
 	for ref, at := range heard {
-		out[ref] = !listed[ref].IsZero() && at.After(listed[ref])
+		out[ref] = out[ref] || !listed[ref].IsZero() && at.After(listed[ref])
 	}
 	return out, err
 }

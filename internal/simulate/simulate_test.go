@@ -370,6 +370,7 @@ func TestNamedSeeds(t *testing.T) {
 		{50881, "a ring", "a create that was refused, and was made, is made again after the email changed"},
 		{21775, "two-way, decided", "whom a person turned down is taken for what a create without an answer has made"},
 		{5861, "everyone", "a tag given right before an undo never arrives"},
+		{5235, "everyone", "what a listing shows that is behind is carried back over our own write"},
 		{1021, Booked, "a ticket's text is written where nobody sees it, once a person has typed another one"},
 		{5161, "children, deleting", "a ticket is deleted that has outlived its contact"},
 		{5538, "backfill", "a person gives the tag that is just being given with a whole list, and the plan is taken back"},

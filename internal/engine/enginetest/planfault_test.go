@@ -390,6 +390,37 @@ func TestAListingThatIsBehindIsNotWrittenFrom(t *testing.T) {
 	}
 }
 
+// Nobody tells of our own writes where webhooks are lost, and a listing that does not show one yet is no edit of a person.
+func TestAListingThatDoesNotShowOurWriteIsNotWrittenFrom(t *testing.T) {
+	t.Parallel()
+	h, a := peopled(t, nil)
+	_, session, _ := written(t, h, a, map[string]any{"companyName": "First"})
+	hl := h.Clients[enginetest.HighLevelConnection]
+	var then []record.Record
+	for page, err := range hl.List(t.Context(), provider.Query{Type: record.Contact}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		then = append(then, page.Records...)
+	}
+	edit(t, h.Gleap.PersonEditsContact(session, map[string]any{"companyName": "Second"}))
+	h.Tell(gleapRef(session), provider.Updated)
+	newest := newestUpdate(t, h)
+	c, _ := h.HighLevel.Contact(newest.Target.ID)
+	if c["companyName"] != "Second" {
+		t.Fatalf("HighLevel has %v", c["companyName"])
+	}
+	h.Clients[enginetest.HighLevelConnection] = behind{hl, then}
+	p := show(t, h, a, engine.ModeShow, "")
+	if p.Counts[automation.Update] == 0 {
+		t.Fatalf("the listing shows nothing to write: %v", p.Counts)
+	}
+	_, results := carryOut(t, h, p, engine.Choice{Outcomes: []automation.Outcome{automation.Update}})
+	if s, _ := h.Gleap.Session(session); s["companyName"] != "Second" {
+		t.Errorf("results %v; Gleap has %v", results, s["companyName"])
+	}
+}
+
 // behind is a provider whose listings show what once was.
 type behind struct {
 	provider.Client
