@@ -158,7 +158,7 @@ func (a *auditor) namesakes(k recordKey, v version) []recordKey {
 // address. named tells that only the address speaks for it.
 func (a *auditor) counterpart(k recordKey) (found *history, named bool) {
 	for i := len(a.partners[k]) - 1; i >= 0; i-- {
-		if h := a.ledger.contacts[a.partners[k][i]]; h.alive() {
+		if h := a.ledger.contacts[a.partners[k][i]]; h.alive() && !a.strangers(k, h.key) {
 			return h, false
 		}
 	}
@@ -175,6 +175,44 @@ func (a *auditor) counterpart(k recordKey) (found *history, named bool) {
 		}
 	}
 	return nil, false
+}
+
+// strangers reports that one of two contacts was made for the other, and is not its counterpart all the same.
+func (a *auditor) strangers(one, other recordKey) bool {
+	return a.madeInVain(one, other) || a.madeInVain(other, one)
+}
+
+// madeInVain reports that a contact was made for k and nothing has tied the two since. Either nobody learned that it was
+// made, a person entered the same one at that very time, and that one was written to for k instead. Or we were told that it
+// was not made, which HighLevel may say of what it has made, and a person gave it another address before anybody looked at
+// either of the two again: the run failed, and says so.
+func (a *auditor) madeInVain(k, made recordKey) bool {
+	c, h := a.made[made], a.ledger.contacts[made]
+	if c == nil || c.settled || c.task == nil || c.task.source != k || writtenFor(k, h, c) {
+		return false
+	}
+	if c.answered && c.status >= 400 {
+		looked := math.MaxInt
+		for _, o := range a.outcomes {
+			if o.succeeded && o.moment > c.moment && (o.task.source == k || o.task.source == made) {
+				looked = min(looked, o.moment)
+			}
+		}
+		return h.readdressedBefore(looked)
+	}
+	return slices.ContainsFunc(a.partners[k], func(p recordKey) bool {
+		instead := a.ledger.contacts[p]
+		born := instead.born()
+		return p != made && instead.alive() && born.byPerson() && born.moment >= c.task.began-1 && born.moment <= a.learned(c) &&
+			sharesAny(born.fields, h.born().fields) && writtenFor(k, instead, c)
+	})
+}
+
+// writtenFor reports that we wrote to a contact for another since a call.
+func writtenFor(k recordKey, h *history, since *call) bool {
+	return slices.ContainsFunc(h.versions, func(v version) bool {
+		return v.moment > since.moment && v.call != nil && v.call != since && v.call.task != nil && v.call.task.source == k
+	})
 }
 
 // facing reports that values lead both ways.
