@@ -58,6 +58,7 @@ func Explain(err error, side string, label func(field string) string) Explanatio
 		x.Advice = "Nothing to do, unless it should exist."
 	case provider.Duplicate:
 		x.Title, x.Detail = "A "+side+" with these details exists already", "The provider does not allow a second one."
+		x.Advice = "Look for the other one in the account. Merge the two there, or give one of them other details, then retry."
 	case provider.Unauthorized, provider.Revoked:
 		x.Title, x.Detail = "The account is not connected any more", "The credential was revoked, has expired or was replaced. Nothing is lost: this waits until the account is connected again."
 		x.Advice = "Open Connections and reconnect the account."

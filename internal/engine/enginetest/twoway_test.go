@@ -115,6 +115,35 @@ func TestLabelsAndATextThatNamesThemFollowEachOther(t *testing.T) {
 	both("Whitening")
 }
 
+// An address that somebody else has over there is refused. The rest of the edit is carried, and it is said what to do.
+func TestAnAddressThatIsTakenIsToldAndTheRestIsCarried(t *testing.T) {
+	t.Parallel()
+	h := enginetest.New(t, enginetest.Options{})
+	h.Joined(nil)
+	id := h.Gleap.PersonCreatesContact(jane())
+	h.PollBoth()
+	contact := fmt.Sprint(only(t, h)["id"])
+	h.HighLevel.PersonCreatesContact(map[string]any{"firstName": "Other", "email": "other@acme.io"})
+	edit(t, h.Gleap.PersonEditsContact(id, map[string]any{"email": "other@acme.io", "companyName": "Changed too"}))
+	h.Tell(gleapRef(id), provider.Updated)
+	h.Later(time.Minute)
+	h.Drain()
+	if c, _ := h.HighLevel.Contact(contact); c["companyName"] != "Changed too" || !strings.EqualFold(fmt.Sprint(c["email"]), "jane@acme.io") {
+		t.Errorf("HighLevel %v of %v", c["email"], c["companyName"])
+	}
+	advice := ""
+	for _, r := range h.Runs() {
+		for _, s := range r.Steps {
+			if s.Kind == automation.StepError && s.Code == provider.Duplicate.String() {
+				advice = s.Advice
+			}
+		}
+	}
+	if !strings.Contains(advice, "Merge the two there") {
+		t.Errorf("the advice is %q", advice)
+	}
+}
+
 // Two who meet with a value that cannot be carried have met all the same: what is edited from then on is carried.
 func TestAPairThatMeetsWithAnUnmappableValueHasMet(t *testing.T) {
 	t.Parallel()
