@@ -70,6 +70,13 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 		return x.finish(ctx, automation.Succeeded, end)
 	}
 	if p.Outcome == automation.Create {
+		met, err := x.metMeanwhile(ctx, c, source.Ref, at)
+		if err != nil {
+			return Result{}, err
+		}
+		if met {
+			return x.wait(ctx, "busy", "It was linked with a "+c.Target.Label+" in this very moment; the two are compared next.", time.Second)
+		}
 		if wait := x.soon(); wait > 0 {
 			return x.wait(ctx, "busy", "A write without an answer may still be on its way; it is looked for again before it is repeated.", wait)
 		}
@@ -82,6 +89,16 @@ func (x *execution) apply(ctx context.Context, c *Compiled, source record.Record
 		}
 	}
 	return x.carryOut(ctx, c, p, in, at, again)
+}
+
+// metMeanwhile reports that another key has linked a record since its counterpart was looked for: what an unanswered create
+// has made is waited for until its key has found out, and that may have been a moment ago.
+func (x *execution) metMeanwhile(ctx context.Context, c *Compiled, source record.Ref, at found) (bool, error) {
+	if !x.linking || at.link != nil {
+		return false, nil
+	}
+	link, _, ok, err := x.Links.FindLink(ctx, source, c.Def.Target.Connection, c.Def.Target.Object, x.a.ID)
+	return ok && (at.gone == nil || link.ID != at.gone.ID), err
 }
 
 func (x *execution) withoutWriting(ctx context.Context, c *Compiled, p automation.Plan, in Input, at found) (Result, error) {

@@ -373,6 +373,7 @@ func TestNamedSeeds(t *testing.T) {
 		{5235, "everyone", "what a listing shows that is behind is carried back over our own write"},
 		{20959, "one way back", "who was entered meanwhile becomes the counterpart, and what a create without an answer has made does not"},
 		{20127, "two-way, tidying", "a create that was refused, and was made, gets another address before anybody looks"},
+		{50284, "backfill", "what a create without an answer has made is linked while somebody makes it a counterpart"},
 		{1021, Booked, "a ticket's text is written where nobody sees it, once a person has typed another one"},
 		{5161, "children, deleting", "a ticket is deleted that has outlived its contact"},
 		{5538, "backfill", "a person gives the tag that is just being given with a whole list, and the plan is taken back"},
