@@ -245,7 +245,9 @@ func newWorld(more ...string) (*world, error) {
 	if w.hl, err = twinhighlevel.New(twinhighlevel.Config{Seed: 1, Instant: true}); err != nil {
 		return nil, err
 	}
-	if w.gl, err = twingleap.New(twingleap.Config{Seed: 1, Instant: true}); err != nil {
+	// A poll comes some seconds after what it tells of; those here come every second.
+	before := func() time.Time { return time.Now().Add(-2 * time.Second) }
+	if w.gl, err = twingleap.New(twingleap.Config{Seed: 1, Instant: true, Now: before}); err != nil {
 		return nil, err
 	}
 	hlURL, err := serve(w.hl)

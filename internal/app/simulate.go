@@ -33,12 +33,12 @@ func simulateCommand(ctx context.Context, c *call) error {
 	if *seeds == 1 {
 		r := simulate.One(ctx, uint64(*start), o)
 		if *asJSON {
-			return errors.Join(enc.Encode(r), found(len(r.Findings)))
+			return errors.Join(enc.Encode(r), found(min(len(r.Findings), 1)))
 		}
 		for _, line := range r.Trace {
 			fmt.Fprintln(c.Out, line)
 		}
-		return found(len(r.Findings))
+		return found(min(len(r.Findings), 1))
 	}
 	bad := 0
 	sum, err := simulate.Run(ctx, o, func(r simulate.Result) {

@@ -15,6 +15,9 @@ import (
 const (
 	// listedFor is how long what was listed stands for a read: the longer, the more often an older value is carried first.
 	listedFor = time.Minute
+	// dated is how exactly providers date a change, and more: one made right after the listing may bear the same date as the
+	// one that was listed, and is then no news to the next poll.
+	dated = time.Second
 	// mostListed bounds the memory it takes. No account lets us write as many in that time.
 	mostListed = 4_000
 )
@@ -66,8 +69,8 @@ func (l *Listed) of(event string) (record.Record, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g, ok := l.kept[event]
-	// A change that is dated ahead of us cannot be told from a newer one that was heard of (Inbox.Heard).
-	if !ok || l.stale(g) || g.record.UpdatedAt.After(g.asked) {
+	// Nor can a change that is dated ahead of us be told from a newer one that was heard of (Inbox.Heard).
+	if !ok || l.stale(g) || g.record.UpdatedAt.After(g.asked.Add(-dated)) {
 		return record.Record{}, false
 	}
 	r := g.record

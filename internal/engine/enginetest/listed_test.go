@@ -45,7 +45,8 @@ func trusted(t *testing.T, change func(*automation.Definition)) *polledHouse {
 	x := newPolledHouse(t, change)
 	for i := range 3 {
 		x.types(fmt.Sprintf("Proof%d", i))
-		x.Poll()
+		x.lists()
+		x.Drain()
 	}
 	return x
 }
@@ -61,9 +62,10 @@ func (x *polledHouse) surname() string {
 	return fmt.Sprint(only(x.t, x.House)["lastName"])
 }
 
-// lists polls, and leaves to be done what follows.
+// lists polls, some seconds after somebody typed, and leaves to be done what follows.
 func (x *polledHouse) lists() {
 	x.t.Helper()
+	x.Later(3 * time.Second)
 	_, err := x.Poller.Poll(x.t.Context(), gleapContacts)
 	edit(x.t, err)
 }
@@ -127,6 +129,22 @@ func TestWhatWasListedIsOvertakenByTheNextPoll(t *testing.T) {
 		t.Fatalf("HighLevel holds %s", x.surname())
 	}
 	x.Poll()
+	if x.surname() != "Now" {
+		t.Errorf("HighLevel holds %s", x.surname())
+	}
+}
+
+// What is typed right after a listing may bear the same date as what was listed, and no poll would tell of it: a change of
+// that very moment is read.
+func TestAChangeOfTheVeryMomentIsReadThoughItWasListed(t *testing.T) {
+	t.Parallel()
+	x := trusted(t, nil)
+	x.Later(-time.Until(x.Now())) // the twins' own time
+	x.types("Then")
+	_, err := x.Poller.Poll(t.Context(), gleapContacts)
+	edit(t, err)
+	x.types("Now")
+	x.Drain()
 	if x.surname() != "Now" {
 		t.Errorf("HighLevel holds %s", x.surname())
 	}
