@@ -230,7 +230,8 @@ func (s *Store) ApplyPopulation(_ context.Context, id string, choice engine.Choi
 		if err == nil && choice.Moved {
 			return s.applyMoved(p, choice)
 		}
-		if err == nil && (p.State != engine.PopulationDone || p.Mode != engine.ModeShow && p.Mode != engine.ModeUndo) {
+		pruned := err == nil && p.Done > 0 && len(p.items) == 0 // what was shown is there no more
+		if err == nil && (p.State != engine.PopulationDone || p.Mode != engine.ModeShow && p.Mode != engine.ModeUndo || pruned) {
 			err = engine.ErrConflict
 		}
 		if err != nil {
