@@ -132,7 +132,7 @@ func entryDetails(e engine.TimelineEntry, all []automation.Automation) []string 
 			lines = append(lines, "No automation watches this. ("+engine.WhyUnwatched+")")
 		}
 	case e.Run != nil:
-		lines = append(attemptLines(e.Run.Run), stepLines(e.Run.Steps)...)
+		lines = append(attemptLines(e.Run.Run), stepLines(e.Run.Steps, len(e.Run.Changes) > 0)...)
 		for _, ch := range e.Run.Changes {
 			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", ch.Op, ch.Target, ch.State, ch.Error)))
 			for _, f := range ch.Fields {
@@ -148,8 +148,8 @@ func entryDetails(e engine.TimelineEntry, all []automation.Automation) []string 
 }
 
 // stepLines are what a run did and decided, with the value each condition saw, what the mapping gave for each field, and
-// the calls with their answers.
-func stepLines(steps []automation.Step) []string {
+// the calls with their answers. What was written is told by the changes, where there are any.
+func stepLines(steps []automation.Step, wrote bool) []string {
 	var lines []string
 	for _, st := range steps {
 		mark := "✓"
@@ -165,7 +165,7 @@ func stepLines(steps []automation.Step) []string {
 		if st.Plan != nil {
 			lines = append(lines, checkLines(st.Plan.Verdict.Root)...)
 			if st.Kind == automation.StepPlan {
-				lines = append(lines, fieldLines(st.Plan.Fields)...)
+				lines = append(lines, fieldLines(st.Plan.Fields, wrote)...)
 			}
 		}
 		for _, call := range st.Calls {
@@ -198,10 +198,16 @@ func checkLines(check rule.Check) []string {
 	return append(lines, fmt.Sprintf("    %s: %s (%s)", check.Label, words, saw))
 }
 
-// fieldLines are the fields that a plan looked at and did not write; what it wrote is told by the change.
-func fieldLines(fields []automation.FieldPlan) []string {
+// fieldLines are the fields that a plan looked at and that were not written; what was is told by the change.
+func fieldLines(fields []automation.FieldPlan, wrote bool) []string {
 	var lines []string
 	for _, f := range fields {
+		if f.Action == automation.Set || f.Action == automation.AddTo {
+			if !wrote {
+				lines = append(lines, fmt.Sprintf("    %s: “%s” → “%s” would be written.", f.Label, f.Before, f.After))
+			}
+			continue
+		}
 		if f.Reason == "" {
 			continue
 		}

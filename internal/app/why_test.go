@@ -141,3 +141,34 @@ func remember(t *testing.T, path string) {
 		Steps: []automation.Step{{Kind: automation.StepRead, At: now.Add(time.Minute), OK: true}},
 	}}))
 }
+
+// A run that a brake held wrote nothing, so no change tells what it was about.
+func TestWhyTellsWhatWouldHaveBeenWrittenOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := []string{"CROSSWALK_DATA=" + dir}
+	if code, _, err := command(t, env, "migrate"); code != 0 {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "crosswalk.db")
+	remember(t, path)
+	st, err := store.Open(t.Context(), store.Config{SQLitePath: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	company := automation.FieldPlan{Field: "company", Label: "Company", Kind: record.Text, Action: automation.Set, Before: record.TextOf("Acme"), After: record.TextOf("Orbit")}
+	err = st.Finish(t.Context(), engine.Finish{Run: automation.Run{
+		ID: "rn_3", Automation: "au_1", Source: record.Ref{Connection: "cn_gl", Type: record.Contact, ID: "g3"}, Title: "Omar", State: automation.Waiting, Code: "brake", Summary: "It has reached its limit.", StartedAt: time.Now(),
+		Steps: []automation.Step{{Kind: automation.StepPlan, OK: true, Title: "Compared field by field", Plan: &automation.Plan{Outcome: automation.Update, Fields: []automation.FieldPlan{company}}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, err := command(t, env, "why", "g3"); code != 0 || !strings.Contains(out, "Company: “Acme” → “Orbit” would be written.") {
+		t.Errorf("%d\n%s%s", code, out, err)
+	}
+	if code, out, err := command(t, env, "why", "g1"); code != 0 || strings.Contains(out, "would be written") {
+		t.Errorf("what was written is told twice: %d\n%s%s", code, out, err)
+	}
+}
