@@ -412,3 +412,32 @@ func TestAPlanIsSearchedAndCarriedOutInPartOnTheCommandLine(t *testing.T) {
 		t.Errorf("left out: %v", names)
 	}
 }
+
+// What cannot be taken back is said with the plan, before anything of it is carried out.
+func TestAPlanSaysWhatCannotBeTakenBackOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	env, open := shop(t)
+	open(func(st *store.Store) {
+		p := engine.Population{ID: "pl_6", Automation: "au_1", Version: 1, Mode: engine.ModeShow, State: engine.PopulationQueued, CreatedAt: time.Now()}
+		err := st.CreatePopulation(t.Context(), p)
+		p.State, p.Counts = engine.PopulationDone, map[automation.Outcome]int{automation.Create: 3, automation.Delete: 1}
+		if err = errors.Join(err, st.SavePopulation(t.Context(), p, nil)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, c := range []struct {
+		args     string
+		code     int
+		out, err string
+	}{
+		{"plans show pl_1", 0, "Updates can be taken back field by field, as long as nobody edits", ""},
+		{"plans show pl_6", 0, "such as a welcome message, cannot be taken back", ""},
+		{"plans show pl_6", 0, "A deleted record can be made anew from its mapped fields only, and gets another id.", ""},
+		{"apply pl_6", 1, "", "it would change 0 records and delete 1: look at it once more, then say --yes"},
+	} {
+		code, out, err := command(t, env, strings.Fields(c.args)...)
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(err, c.err) {
+			t.Errorf("crosswalk %s: %d\n%s%s", c.args, code, out, err)
+		}
+	}
+}

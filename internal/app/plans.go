@@ -14,7 +14,9 @@ import (
 	"crosswalk/internal/automation"
 	"crosswalk/internal/engine"
 	"crosswalk/internal/people"
+	"crosswalk/internal/server"
 	"crosswalk/internal/store"
+	"crosswalk/web/ui"
 )
 
 // positional takes the words before the first flag; names are what they are, for the message when one is missing.
@@ -189,6 +191,11 @@ func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJS
 		q, _ := h.quota(end.Connection)
 		takes := q.Takes(p.Writes+p.Reads, h.providers.CallsPerSecond(end.Provider), time.Now())
 		fmt.Fprintf(c.Out, "  carrying it out takes %d writes and about %s inside the call limit\n", p.Writes, max(takes.Round(time.Second), time.Second))
+	}
+	if p.Mode == engine.ModeShow || p.Mode == engine.ModeUndo {
+		for _, words := range server.BeforeCarryingOut(p) {
+			fmt.Fprintf(c.Out, "  %s\n", words)
+		}
 	}
 	return nil
 }
@@ -367,7 +374,7 @@ func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Cho
 	deletes := p.Counts[automation.Delete] > 0 && (len(choice.Outcomes) == 0 || slices.Contains(choice.Outcomes, automation.Delete))
 	limits := engine.Beyond(p, a.Definition.Limits)
 	if (deletes || len(limits) > 0) && !yes {
-		words := fmt.Sprintf("it would delete %d records and change %d", p.Counts[automation.Delete], p.Counts[automation.Update])
+		words := fmt.Sprintf("it would change %s and delete %d", ui.Count(p.Counts[automation.Update], "record", "records"), p.Counts[automation.Delete])
 		if len(limits) > 0 {
 			words += ", beyond the automation's limit of " + strings.Join(limits, " and of ")
 		}

@@ -325,6 +325,24 @@ func planResults(counts map[engine.ItemState]int) []planui.Result {
 	}
 }
 
+// BeforeCarryingOut says what of a plan that is shown can be taken back once it is carried out, and what cannot.
+func BeforeCarryingOut(p engine.Population) []string {
+	var words []string
+	if p.Counts[automation.Create] > 0 && p.Mode == engine.ModeShow {
+		words = append(words, "Created records can be deleted or unlinked later. What the account itself sets off for a new record, such as a welcome message, cannot be taken back.")
+	}
+	if p.Counts[automation.Update] > 0 && p.Mode == engine.ModeShow {
+		words = append(words, "Updates can be taken back field by field, as long as nobody edits the field afterwards.")
+	}
+	if p.Counts[automation.Update] > 0 && p.Of == engine.Healing {
+		words = append(words, "This plan heals: fields that people edited on the side that does not own them are written over. Each is shown.")
+	}
+	if p.Counts[automation.Delete] > 0 {
+		words = append(words, "A deleted record can be made anew from its mapped fields only, and gets another id.")
+	}
+	return words
+}
+
 // applyForm is how a plan that was shown may be carried out; nil when there is nothing to carry out.
 func applyForm(p engine.Population, a automation.Automation, unconfirmed bool) *planui.Apply {
 	f := &planui.Apply{}
@@ -340,17 +358,8 @@ func applyForm(p engine.Population, a automation.Automation, unconfirmed bool) *
 	if len(f.Parts) == 0 {
 		return nil
 	}
-	if p.Counts[automation.Create] > 0 && p.Mode == engine.ModeShow {
-		f.Warnings = append(f.Warnings, "Created records can be deleted or unlinked later. What the account itself sets off for a new record, such as a welcome message, cannot be taken back.")
-	}
-	if p.Counts[automation.Update] > 0 && p.Mode == engine.ModeShow {
-		f.Warnings = append(f.Warnings, "Updates can be taken back field by field, as long as nobody edits the field afterwards.")
-	}
-	if p.Counts[automation.Update] > 0 && p.Of == engine.Healing {
-		f.Warnings = append(f.Warnings, "This plan heals: fields that people edited on the side that does not own them are written over. Each is shown below.")
-	}
+	f.Warnings = BeforeCarryingOut(p)
 	if n := p.Counts[automation.Delete]; n > 0 {
-		f.Warnings = append(f.Warnings, "A deleted record can be made anew from its mapped fields only, and gets another id.")
 		f.Confirm = "Yes, delete " + ui.Count(n, "record", "records")
 	}
 	if limits := engine.Beyond(p, a.Definition.Limits); len(limits) > 0 {
