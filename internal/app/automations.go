@@ -15,6 +15,7 @@ import (
 	"crosswalk/internal/engine"
 	"crosswalk/internal/mapping"
 	"crosswalk/internal/people"
+	"crosswalk/web/ui"
 )
 
 // commandLine is who did what a command did, where people are named.
@@ -64,8 +65,57 @@ func automationsCommand(ctx context.Context, c *call) error {
 			for _, s := range h.mayDo(a.Definition) {
 				fmt.Fprintf(c.Out, "    %s\n", s)
 			}
+			if err := h.showHeld(ctx, c, a); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
+}
+
+// heldShown is how many records that a brake holds are named.
+const heldShown = 10
+
+// showHeld says what an automation that stopped by itself holds, what it would have written, and how to answer it.
+func (h *house) showHeld(ctx context.Context, c *call, a automation.Automation) error {
+	if a.State != automation.Paused || a.PausedWhy == "" {
+		return nil
+	}
+	waiting, due, err := h.store.HeldWork(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Out, "    %s for it\n", ui.Count(waiting+due, "record waits", "records wait"))
+	works, err := h.store.HeldRecords(ctx, a.ID, heldShown)
+	if err != nil {
+		return err
+	}
+	for _, w := range works {
+		fmt.Fprintf(c.Out, "      %s\n", w.Source)
+		if w.RunID == "" {
+			continue
+		}
+		run, err := h.store.Run(ctx, w.RunID)
+		if errors.Is(err, engine.ErrNotFound) {
+			continue // it was pruned
+		}
+		if err != nil {
+			return err
+		}
+		for _, step := range run.Steps {
+			if step.Plan == nil || !step.Plan.Writes() {
+				continue
+			}
+			for _, f := range step.Plan.Fields {
+				if f.Action == automation.Set || f.Action == automation.AddTo {
+					fmt.Fprintf(c.Out, "        %s: “%s” → “%s” would be written\n", f.Label, f.Before, f.After)
+				}
+			}
+		}
+	}
+	fmt.Fprintf(c.Out, "    to see what would be written to everyone: crosswalk plan %s\n"+
+		"    to let it go on once: crosswalk switch %[1]s on\n"+
+		"    with a higher limit: crosswalk set %[1]s --changes N (or another brake), then crosswalk switch %[1]s on\n", a.ID)
 	return nil
 }
 

@@ -441,3 +441,26 @@ func TestAPlanSaysWhatCannotBeTakenBackOnTheCommandLine(t *testing.T) {
 		}
 	}
 }
+
+// A brake asks somebody; whoever is at the command line reads there what it holds and how to answer.
+func TestABrakeSaysWhatItHoldsOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	env, open := shop(t)
+	if _, out, _ := command(t, env, "automations", "contacts"); strings.Contains(out, "let it go on") {
+		t.Errorf("nothing stopped it:\n%s", out)
+	}
+	open(func(st *store.Store) {
+		if err := st.SetState(t.Context(), "au_1", automation.Paused, "It has reached its limit."); err != nil {
+			t.Fatal(err)
+		}
+	})
+	code, out, err := command(t, env, "automations", "contacts")
+	for _, want := range []string{
+		"It has reached its limit.", "0 records wait for it", "what would be written to everyone: crosswalk plan au_1",
+		"let it go on once: crosswalk switch au_1 on", "with a higher limit: crosswalk set au_1 --changes N (or another brake), then crosswalk switch au_1 on",
+	} {
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("it does not say %q: %d\n%s%s", want, code, out, err)
+		}
+	}
+}
