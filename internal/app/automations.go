@@ -119,6 +119,9 @@ func (h *house) showHeld(ctx context.Context, c *call, a automation.Automation) 
 	return nil
 }
 
+// recognisedBy begins the sentence about match keys.
+const recognisedBy = "recognised by: "
+
 // mayDo says in sentences what a definition may do.
 func (h *house) mayDo(d automation.Definition) []string {
 	may := func(yes bool, what string) string {
@@ -136,7 +139,7 @@ func (h *house) mayDo(d automation.Definition) []string {
 	}
 	out := []string{
 		fmt.Sprintf("from %s %s to %s %s: %s, %s", d.Source.Provider, d.Source.Object, d.Target.Provider, d.Target.Object, may(d.Create, "creates"), may(d.Update, "updates")),
-		"recognised by: " + d.KeyWords(),
+		recognisedBy + d.KeyWords(),
 		"first meeting: " + cmp.Or(string(d.First), firstByRows),
 		"deleted records: " + deletesWords(d),
 		fmt.Sprintf("brakes: %s changes and %s deletes an hour, %s%% of everyone in one run (%s%% deleted), %s changes and %s deletes in one run",
@@ -545,6 +548,18 @@ func (h *house) showDiff(ctx context.Context, c *call, a automation.Automation, 
 				aspects[i] = string(aspect)
 			}
 			fmt.Fprintf(c.Out, "~ %s: %s\n", row(*d.After), strings.Join(aspects, ", "))
+		}
+	}
+	was, is := h.mayDo(both[0].Definition), h.mayDo(both[1].Definition)
+	told := func(words string) bool { return strings.HasPrefix(words, recognisedBy) } // with the match keys, above
+	for _, s := range was {
+		if !told(s) && !slices.Contains(is, s) {
+			fmt.Fprintf(c.Out, "    before: %s\n", s)
+		}
+	}
+	for _, s := range is {
+		if !told(s) && !slices.Contains(was, s) {
+			fmt.Fprintf(c.Out, "    after:  %s\n", s)
 		}
 	}
 	return nil
