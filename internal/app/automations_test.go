@@ -69,7 +69,7 @@ func shop(t *testing.T) (env []string, open func(do func(st *store.Store))) {
 		}))
 		ok(st.CreatePopulation(t.Context(), engine.Population{
 			ID: "pl_1", Automation: "au_1", Version: 1, Mode: engine.ModeShow, State: engine.PopulationDone, Done: 9, Total: 9, CreatedAt: now, FinishedAt: now, Counts: map[automation.Outcome]int{automation.Update: 2},
-			Tally: engine.Tally{Drift: map[engine.Drift]int{engine.InSync: 7, engine.Differs: 2}, Fields: map[string]int{"Phone": 2}, Kept: map[string]int{"Phone": 1}},
+			Tally: engine.Tally{Drift: map[engine.Drift]int{engine.InSync: 7, engine.Differs: 2, engine.OnlyHere: 3}, Fields: map[string]int{"Phone": 2}, Kept: map[string]int{"Phone": 1}},
 		}))
 		ok(st.CreatePopulation(t.Context(), engine.Population{ID: "pl_2", Automation: "au_1", Version: 1, Mode: engine.ModeUndo, Of: "run:rn_1", State: engine.PopulationQueued, CreatedAt: now.Add(-time.Hour)}))
 	})
@@ -133,6 +133,8 @@ func TestAutomationsAreSeenAndChangedOnTheCommandLine(t *testing.T) {
 		{"plans pause pl_9", 1, "", "not found"},
 		{"apply pl_1 --yes", 1, "", "nothing of what it showed is left to be carried out; make a new one: crosswalk plan au_1"},
 		{"drift", 0, "Phone differs in 2 (left so on purpose in 1)", ""},
+		{"drift contacts", 0, "  in sync                7\n  differ                 2\n  only in gleap          3\n", ""},
+		{"drift contacts", 0, "when each agreed last, and why it differs: crosswalk plans show pl_1 --csv", ""},
 		{"drift contacts", 0, "to heal it: crosswalk apply pl_1", ""},
 	} {
 		code, out, err := command(t, env, strings.Fields(c.args)...)

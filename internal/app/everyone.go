@@ -282,12 +282,21 @@ func driftCommand(ctx context.Context, c *call) error {
 			continue
 		}
 		fmt.Fprintf(c.Out, "%s, compared %s:\n", a.Name, p.FinishedAt.UTC().Format(time.RFC3339))
-		for _, d := range []engine.Drift{engine.InSync, engine.Differs, engine.OnlyHere, engine.OnlyThere, engine.Doubtful, engine.Apart} {
-			if n := p.Tally.Drift[d]; n > 0 {
-				fmt.Fprintf(c.Out, "  %-10s %d\n", d, n)
+		for _, d := range []struct {
+			drift engine.Drift
+			words string
+		}{
+			{engine.InSync, "in sync"}, {engine.Differs, "differ"}, {engine.OnlyHere, "only in " + string(a.Definition.Source.Provider)},
+			{engine.OnlyThere, "only in " + string(a.Definition.Target.Provider)}, {engine.Doubtful, "doubtful"}, {engine.Apart, "left alone"},
+		} {
+			if n := p.Tally.Drift[d.drift]; n > 0 {
+				fmt.Fprintf(c.Out, "  %-22s %d\n", d.words, n)
 			}
 		}
 		h.showFields(c, p)
+		if p.Tally.Drift[engine.Differs] > 0 {
+			fmt.Fprintf(c.Out, "  when each agreed last, and why it differs: crosswalk plans show %s --csv\n", p.ID)
+		}
 		if p.Counts[automation.Update]+p.Counts[automation.Create]+p.Counts[automation.Linked]+p.Counts[automation.Delete] > 0 && p.Mode == engine.ModeShow {
 			fmt.Fprintf(c.Out, "  to heal it: crosswalk apply %s\n", p.ID)
 		}
