@@ -418,6 +418,23 @@ func TestAPlanIsSearchedAndCarriedOutInPartOnTheCommandLine(t *testing.T) {
 	}
 }
 
+// Two versions that come to the same say so, rather than nothing.
+func TestVersionsThatDoTheSameSaySoOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	env, open := shop(t)
+	open(func(st *store.Store) {
+		p := engine.Population{ID: "pl_7", Automation: "au_1", Version: 1, Mode: engine.ModeCompare, Of: "1", State: engine.PopulationQueued, CreatedAt: time.Now()}
+		err := st.CreatePopulation(t.Context(), p)
+		p.State, p.Done = engine.PopulationDone, 479
+		if err = errors.Join(err, st.SavePopulation(t.Context(), p, nil)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if code, out, err := command(t, env, "plans", "show", "pl_7"); code != 0 || !strings.Contains(out, "nothing would be done otherwise") {
+		t.Errorf("%d\n%s%s", code, out, err)
+	}
+}
+
 // What cannot be taken back is said with the plan, before anything of it is carried out.
 func TestAPlanSaysWhatCannotBeTakenBackOnTheCommandLine(t *testing.T) {
 	t.Parallel()

@@ -175,6 +175,9 @@ func (h *house) showPlan(ctx context.Context, c *call, p engine.Population, asJS
 			fmt.Fprintf(c.Out, "  %-8s %d\n", o, n)
 		}
 	}
+	if p.Mode == engine.ModeCompare && p.State == engine.PopulationDone && len(p.Counts) == 0 {
+		fmt.Fprintln(c.Out, "  nothing would be done otherwise")
+	}
 	if words := matchingWords(p.Tally); words != "" {
 		fmt.Fprintf(c.Out, "  who belongs together: %s\n", words)
 	}
