@@ -414,7 +414,7 @@ func (m *merger) bothWays(forth *mapping.RowResult, backs []mapping.RowResult) {
 	case met && targetSays && targetEmpty && m.isHollow(automation.TargetSide):
 		e.ask(m.Target.Label)
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved && wasTakenBack(m.in.Base, key):
-		e.keep(false, codeTakenBack, takenBackWords)
+		e.leftApart(clears)
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved:
 		e.keep(true, "same", "As both sides last agreed.")
 	case !sourceSays && !targetSays && sourceMoved:
@@ -468,6 +468,32 @@ func (e *exchange) carry() {
 	e.to.Action, e.to.After = automation.Set, e.forth.Value
 	e.agree(e.to.Field, e.forth.Value)
 	e.add(e.to)
+}
+
+// leftApart is a value that an undo has left different on both sides. A heal brings it back to what the side gives that has
+// the last word; what is empty there, and may not clear the other, says nothing.
+func (e *exchange) leftApart(clears bool) {
+	by, ruled := lastWord(e.forth.Row.Owner)
+	switch {
+	case e.heals && ruled && by == automation.SourceSide && (clears || !e.sourceEmpty()):
+		e.to.Code, e.to.Reason = codeHeal, leftApartWords(e.Source.Label)
+		e.carry()
+	case e.heals && ruled && by == automation.TargetSide && (clears || !e.to.Before.IsEmpty()):
+		e.carryBack()
+	default:
+		e.keep(false, codeTakenBack, takenBackWords)
+	}
+}
+
+// lastWord is the side an owner gives the last word; !ruled: neither has it.
+func lastWord(o mapping.Owner) (by automation.Side, ruled bool) {
+	switch o {
+	case "", mapping.OwnerSource:
+		return automation.SourceSide, true
+	case mapping.OwnerTarget:
+		return automation.TargetSide, true
+	}
+	return "", false
 }
 
 // from is the plan for one field of the source.
@@ -630,8 +656,11 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	case from.Kind != record.Set:
 		own, inOwn = there, slices.Clone[[]string]
 	}
-	if met && agreed.Equal(forth.Value) && held.Equal(to.Before) {
-		if len(leftLabels(m.in.Base, key, there, here)) > 0 {
+	left := leftLabels(m.in.Base, key, there, here)
+	by, ruled := lastWord(forth.Row.Owner)
+	healing := m.heals && ruled && len(left) > 0 // the labels of that side are brought to the other
+	if met && !healing && agreed.Equal(forth.Value) && held.Equal(to.Before) {
+		if len(left) > 0 {
 			to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeTakenBack, takenBackWords, forth.Value
 			m.stand(key)
 			m.add(to)
@@ -659,6 +688,15 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	from.Add, _ = record.SetDiff(inOwn(gainedHere), own, nil)
 	from.Add, _ = record.SetDiff(from.Add, inOwn(to.Remove), nil)
 	from.Remove = common(inOwn(lostHere), own, inOwn(gained))
+	switch {
+	case healing && by == automation.SourceSide:
+		to.Add, to.Remove = slices.Concat(to.Add, common(left, there, slices.Concat(here, to.Add))), slices.Concat(to.Remove, common(left, here, slices.Concat(there, to.Remove)))
+		to.Code, to.Reason = codeHeal, leftApartWords(m.Source.Label)
+	case healing:
+		missing, beyond := inOwn(common(left, here, there)), inOwn(common(left, there, here))
+		from.Add, from.Remove = slices.Concat(from.Add, common(missing, missing, slices.Concat(own, from.Add))), slices.Concat(from.Remove, common(beyond, own, from.Remove))
+		from.Code, from.Reason = codeHeal, leftApartWords(m.Target.Label)
+	}
 
 	hollow := ""
 	switch {

@@ -490,7 +490,8 @@ func (s *Store) heldWork(ctx context.Context, sc scope, automations []automation
 	return row.Waiting, row.Due, nil
 }
 
-// HeldRecords are the first records that wait or are due for an automation, longest known first.
+// HeldRecords are the first records that wait or are due for an automation: those that were looked at before those that
+// were not, each longest known first.
 func (s *Store) HeldRecords(ctx context.Context, a automation.ID, limit int) ([]engine.Work, error) {
 	return s.heldRecords(ctx, everywhere, a, limit)
 }
@@ -498,7 +499,7 @@ func (s *Store) HeldRecords(ctx context.Context, a automation.ID, limit int) ([]
 func (s *Store) heldRecords(ctx context.Context, sc scope, a automation.ID, limit int) ([]engine.Work, error) {
 	var rows []workRow
 	err := sc.ofAutomation(s.read(ctx).Model(&workRow{})).Where("state <> 'idle' AND state IN ('waiting', 'queued', 'running') AND automation_id = ?", string(a)).
-		Order("id").Limit(limited(limit)).Find(&rows).Error
+		Order("CASE WHEN run_id = '' THEN 1 ELSE 0 END, id").Limit(limited(limit)).Find(&rows).Error
 	if err != nil {
 		return nil, fmt.Errorf("list the held work of %s: %w", a, err)
 	}

@@ -399,7 +399,8 @@ func testHeldWork(t *testing.T, b *bundle) {
 		case "idle":
 			ok(t, b.Release(ctx, id, "w1", time.Time{}, ""))
 		case "waiting":
-			ok(t, b.Release(ctx, id, "w1", b.now.Add(time.Hour), ""))
+			run := map[int]string{2: "rn_2"}[i] // the later of the two was looked at
+			ok(t, b.Release(ctx, id, "w1", b.now.Add(time.Hour), run))
 		}
 	}
 	for _, c := range []struct {
@@ -416,7 +417,7 @@ func testHeldWork(t *testing.T, b *bundle) {
 		of    automation.ID
 		limit int
 		want  []string
-	}{{"au_1", 10, []string{"1", "2", "4"}}, {"au_1", 2, []string{"1", "2"}}, {"au_2", 10, []string{"3"}}, {"au_3", 10, nil}} {
+	}{{"au_1", 10, []string{"2", "1", "4"}}, {"au_1", 2, []string{"2", "1"}}, {"au_2", 10, []string{"3"}}, {"au_3", 10, nil}} {
 		held, err := b.HeldRecords(ctx, c.of, c.limit)
 		ok(t, err)
 		var ids []string
