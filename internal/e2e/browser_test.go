@@ -247,6 +247,17 @@ func (b *browser) wait(what, script string) {
 	}
 }
 
+// soon reports whether something is there within some seconds.
+func (b *browser) soon(script string) bool {
+	b.t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); <-time.After(30 * time.Millisecond) {
+		if b.eval("(() => { try { return Boolean("+script+") } catch { return false } })()") == "true" {
+			return true
+		}
+	}
+	return false
+}
+
 func (b *browser) waitPath(path string) {
 	b.t.Helper()
 	b.wait("to be at "+path, "location.pathname.endsWith("+quote(path)+") && document.readyState === 'complete'")
