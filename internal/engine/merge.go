@@ -414,7 +414,7 @@ func (m *merger) bothWays(forth *mapping.RowResult, backs []mapping.RowResult) {
 	case met && targetSays && targetEmpty && m.isHollow(automation.TargetSide):
 		e.ask(m.Target.Label)
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved && wasTakenBack(m.in.Base, key):
-		e.leftApart(clears)
+		e.leftApart()
 	case !sourceSays && !targetSays && !sourceMoved && !targetMoved:
 		e.keep(true, "same", "As both sides last agreed.")
 	case !sourceSays && !targetSays && sourceMoved:
@@ -471,17 +471,17 @@ func (e *exchange) carry() {
 }
 
 // leftApart is a value that an undo has left different on both sides. A heal brings it back to what the side gives that has
-// the last word; what is empty there, and may not clear the other, says nothing.
-func (e *exchange) leftApart(clears bool) {
+// the last word. Where that is empty, the undo has emptied it: then the other side's is the only one there is.
+func (e *exchange) leftApart() {
 	by, ruled := lastWord(e.forth.Row.Owner)
 	switch {
-	case e.heals && ruled && by == automation.SourceSide && (clears || !e.sourceEmpty()):
+	case !e.heals || !ruled:
+		e.keep(false, codeTakenBack, takenBackWords)
+	case e.to.Before.IsEmpty() || by == automation.SourceSide && !e.sourceEmpty():
 		e.to.Code, e.to.Reason = codeHeal, leftApartWords(e.Source.Label)
 		e.carry()
-	case e.heals && ruled && by == automation.TargetSide && (clears || !e.to.Before.IsEmpty()):
-		e.carryBack()
 	default:
-		e.keep(false, codeTakenBack, takenBackWords)
+		e.carryBack()
 	}
 }
 
@@ -657,8 +657,8 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 		own, inOwn = there, slices.Clone[[]string]
 	}
 	left := leftLabels(m.in.Base, key, there, here)
-	by, ruled := lastWord(forth.Row.Owner)
-	healing := m.heals && ruled && len(left) > 0 // the labels of that side are brought to the other
+	_, ruled := lastWord(forth.Row.Owner)
+	healing := m.heals && ruled && len(left) > 0
 	if met && !healing && agreed.Equal(forth.Value) && held.Equal(to.Before) {
 		if len(left) > 0 {
 			to.Action, to.Code, to.Reason, to.Offered = automation.Keep, codeTakenBack, takenBackWords, forth.Value
@@ -688,13 +688,12 @@ func (m *merger) bothWaysSet(forth, back *mapping.RowResult) {
 	from.Add, _ = record.SetDiff(inOwn(gainedHere), own, nil)
 	from.Add, _ = record.SetDiff(from.Add, inOwn(to.Remove), nil)
 	from.Remove = common(inOwn(lostHere), own, inOwn(gained))
-	switch {
-	case healing && by == automation.SourceSide:
-		to.Add, to.Remove = slices.Concat(to.Add, common(left, there, slices.Concat(here, to.Add))), slices.Concat(to.Remove, common(left, here, slices.Concat(there, to.Remove)))
+	if healing {
+		// Labels merge without loss, whoever has the last word: each side gets what it lacks.
+		missing := inOwn(common(left, here, there))
+		to.Add = slices.Concat(to.Add, common(left, there, slices.Concat(here, to.Add)))
+		from.Add = slices.Concat(from.Add, common(missing, missing, slices.Concat(own, from.Add)))
 		to.Code, to.Reason = codeHeal, leftApartWords(m.Source.Label)
-	case healing:
-		missing, beyond := inOwn(common(left, here, there)), inOwn(common(left, there, here))
-		from.Add, from.Remove = slices.Concat(from.Add, common(missing, missing, slices.Concat(own, from.Add))), slices.Concat(from.Remove, common(beyond, own, from.Remove))
 		from.Code, from.Reason = codeHeal, leftApartWords(m.Target.Label)
 	}
 
