@@ -32,16 +32,9 @@ func automationsCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	defer h.close()
-	all, err := h.store.Automations(ctx)
+	all, err := h.automationsNamed(ctx, words)
 	if err != nil {
 		return err
-	}
-	if len(words) > 0 {
-		a, err := h.automationNamed(ctx, words[0])
-		if err != nil {
-			return err
-		}
-		all = []automation.Automation{a}
 	}
 	if len(all) == 0 && !*asJSON {
 		fmt.Fprintln(c.Out, "There is no automation yet.")

@@ -455,6 +455,7 @@ func TestAPlanSaysWhatCannotBeTakenBackOnTheCommandLine(t *testing.T) {
 		{"plans show pl_1", 0, "Updates can be taken back field by field, as long as nobody edits", ""},
 		{"plans show pl_6", 0, "such as a welcome message, cannot be taken back", ""},
 		{"plans show pl_6", 0, "A deleted record can be made anew from its mapped fields only, and gets another id.", ""},
+		{"apply pl_none", 1, "", "there is no plan \"pl_none\": crosswalk plans lists them"},
 		{"apply pl_6", 1, "", "it would change 0 records and delete 1: look at it once more, then say --yes"},
 	} {
 		code, out, err := command(t, env, strings.Fields(c.args)...)

@@ -209,16 +209,9 @@ func (h *house) showMoved(ctx context.Context, c *call, id string, state engine.
 
 // listPlans shows the newest plan of each automation, or of one, and the one that was stopped while it wrote.
 func (h *house) listPlans(ctx context.Context, c *call, words []string) error {
-	all, err := h.store.Automations(ctx)
+	all, err := h.automationsNamed(ctx, words)
 	if err != nil {
 		return err
-	}
-	if len(words) == 1 {
-		a, err := h.automationNamed(ctx, words[0])
-		if err != nil {
-			return err
-		}
-		all = []automation.Automation{a}
 	}
 	for _, a := range all {
 		p, ok, err := h.store.LatestPopulation(ctx, a.ID)
@@ -261,16 +254,9 @@ func driftCommand(ctx context.Context, c *call) error {
 		return err
 	}
 	defer h.close()
-	all, err := h.store.Automations(ctx)
+	all, err := h.automationsNamed(ctx, words)
 	if err != nil {
 		return err
-	}
-	if len(words) == 1 {
-		a, err := h.automationNamed(ctx, words[0])
-		if err != nil {
-			return err
-		}
-		all = []automation.Automation{a}
 	}
 	for _, a := range all {
 		p, ok, err := h.store.LatestPopulation(ctx, a.ID)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"crosswalk/internal/automation"
@@ -91,11 +90,8 @@ func (h *house) changeKeys(ctx context.Context, a automation.Automation, do keyO
 	if err != nil {
 		return a, err
 	}
-	had := now.KeyProblems()
-	for _, p := range then.KeyProblems() {
-		if !slices.ContainsFunc(had, func(h engine.KeyProblem) bool { return h.Code == p.Code && h.Message == p.Message }) {
-			return a, errors.New(strings.TrimSpace(p.Message + " " + p.Suggestion))
-		}
+	if p, ok := then.NewKeyProblem(now); ok {
+		return a, errors.New(strings.TrimSpace(p.Message + " " + p.Suggestion))
 	}
 	return h.saveEdit(ctx, a, d, strings.Join(note, ", "))
 }

@@ -88,6 +88,15 @@ func (c *call) onAutomation(ctx context.Context, more ...string) (*house, automa
 	return h, a, words[1:], nil
 }
 
+// automationsNamed are the one a word names, or all where there is none.
+func (h *house) automationsNamed(ctx context.Context, words []string) ([]automation.Automation, error) {
+	if len(words) == 0 {
+		return h.store.Automations(ctx)
+	}
+	a, err := h.automationNamed(ctx, words[0])
+	return []automation.Automation{a}, err
+}
+
 // automationNamed finds an automation by id or by name.
 func (h *house) automationNamed(ctx context.Context, word string) (automation.Automation, error) {
 	all, err := h.store.Automations(ctx)
@@ -119,6 +128,9 @@ func (h *house) automationNamed(ctx context.Context, word string) (automation.Au
 // planOf is a plan with its automation.
 func (h *house) planOf(ctx context.Context, id string) (engine.Population, automation.Automation, error) {
 	p, err := h.store.Population(ctx, id)
+	if errors.Is(err, engine.ErrNotFound) {
+		return p, automation.Automation{}, fmt.Errorf("there is no plan %q: crosswalk plans lists them (%w)", id, engine.ErrNotFound)
+	}
 	if err != nil {
 		return p, automation.Automation{}, err
 	}
@@ -377,7 +389,10 @@ func (h *house) apply(ctx context.Context, c *call, id string, choice engine.Cho
 	deletes := p.Counts[automation.Delete] > 0 && (len(choice.Outcomes) == 0 || slices.Contains(choice.Outcomes, automation.Delete))
 	limits := engine.Beyond(p, a.Definition.Limits)
 	if (deletes || len(limits) > 0) && !yes {
-		words := fmt.Sprintf("it would change %s and delete %d", ui.Count(p.Counts[automation.Update], "record", "records"), p.Counts[automation.Delete])
+		words := "it would change " + ui.Count(p.Counts[automation.Update], "record", "records")
+		if n := p.Counts[automation.Delete]; n > 0 {
+			words += fmt.Sprintf(" and delete %d", n)
+		}
 		if len(limits) > 0 {
 			words += ", beyond the automation's limit of " + strings.Join(limits, " and of ")
 		}

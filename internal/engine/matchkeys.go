@@ -160,3 +160,15 @@ func evidenceWords(id automation.Identity) string {
 	}
 	return strings.Join(labels, " and ")
 }
+
+// NewKeyProblem is the first thing that is wrong with the match keys and was not before; !ok: nothing. What was wrong before
+// keeps nobody from putting it right step by step.
+func (c *Compiled) NewKeyProblem(before *Compiled) (_ KeyProblem, ok bool) {
+	had := before.KeyProblems()
+	for _, p := range c.KeyProblems() {
+		if !slices.ContainsFunc(had, func(h KeyProblem) bool { return h.Code == p.Code && h.Message == p.Message }) {
+			return p, true
+		}
+	}
+	return KeyProblem{}, false
+}

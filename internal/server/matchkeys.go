@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -148,13 +147,10 @@ func (s *scoped) keyRefused(d desk, source, target string) *ui.Problem {
 }
 
 // newKeyProblem is what would be wrong with the match keys of a definition and is not with the present ones; nil: nothing.
-// What was wrong before keeps nobody from putting it right step by step.
 func (d desk) newKeyProblem(def automation.Definition) *ui.Problem {
-	had := d.compiled.KeyProblems()
-	for _, p := range d.with(def).compiled.KeyProblems() {
-		if !slices.ContainsFunc(had, func(h engine.KeyProblem) bool { return h.Code == p.Code && h.Message == p.Message }) {
-			return &ui.Problem{Title: p.Message, Detail: "Nothing was saved.", Next: p.Suggestion, Code: "key_" + p.Code}
-		}
+	p, ok := d.with(def).compiled.NewKeyProblem(d.compiled)
+	if !ok {
+		return nil
 	}
-	return nil
+	return &ui.Problem{Title: p.Message, Detail: "Nothing was saved.", Next: p.Suggestion, Code: "key_" + p.Code}
 }

@@ -335,7 +335,7 @@ func BeforeCarryingOut(p engine.Population) []string {
 		words = append(words, "Updates can be taken back field by field, as long as nobody edits the field afterwards.")
 	}
 	if p.Counts[automation.Update] > 0 && p.Of == engine.Healing {
-		words = append(words, "This plan heals: fields that people edited on the side that does not own them are written over. Each is shown.")
+		words = append(words, "This plan heals: fields that people edited on the side that does not own them are written over, and what an undo left apart is brought together. Each is shown.")
 	}
 	if p.Counts[automation.Delete] > 0 {
 		words = append(words, "A deleted record can be made anew from its mapped fields only, and gets another id.")
