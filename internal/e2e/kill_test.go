@@ -62,13 +62,22 @@ func TestKilledAtAnyMomentNothingIsLostOrDoubled(t *testing.T) {
 	}
 }
 
-// amidWork returns when a server has done some of what lies before it, or when it seems to have nothing to do.
-func amidWork(random *rand.Rand, done func() float64) {
-	want, deadline := done()+float64(1+random.IntN(5)), time.Now().Add(20*time.Second)
-	for done() < want && time.Now().Before(deadline) {
+// amidWork returns when a server has done some of what lies before it, or when it seems to have nothing to do: then 0.
+func amidWork(random *rand.Rand, done func() float64) (worked int) {
+	before, deadline := done(), time.Now().Add(20*time.Second)
+	for want := before + float64(1+random.IntN(5)); done() < want && time.Now().Before(deadline); {
 		<-time.After(2 * time.Millisecond)
 	}
 	<-time.After(time.Duration(random.IntN(20)) * time.Millisecond)
+	return int(min(done()-before, 1))
+}
+
+// enoughAmidWork: kills of a server that does nothing prove nothing.
+func enoughAmidWork(t *testing.T, amid, kills int) {
+	t.Helper()
+	if amid*2 < kills {
+		t.Errorf("only %d of %d kills came amid work", amid, kills)
+	}
 }
 
 // killable is a server with its first account that goes by the twins.
@@ -99,7 +108,7 @@ func killLoop(t *testing.T, database string, kills int, seed uint64) {
 
 	random := rand.New(rand.NewPCG(seed, uint64(kills)))
 	across := func() float64 { return stats(t, hl)["contacts"] }
-	made := 0
+	made, amid := 0, 0
 	for kill := range kills {
 		for range arrive {
 			made++
@@ -110,11 +119,12 @@ func killLoop(t *testing.T, database string, kills int, seed uint64) {
 				t.Fatalf("the twin refused a contact: %d %s", status, body)
 			}
 		}
-		amidWork(random, across)
+		amid += amidWork(random, across)
 		t.Logf("kill %d with %v of %d contacts across", kill+1, across(), made)
 		s.proc.kill()
 		s.up()
 	}
+	enoughAmidWork(t, amid, kills)
 	// On PostgreSQL what a dead process had in hand is free within a minute; on the embedded database at once.
 	until(t, 3*time.Minute, "every contact has arrived", func() bool { return across() >= float64(made) })
 

@@ -160,7 +160,7 @@ func killWhilePeopleEdit(t *testing.T, database string, kills int, seed uint64) 
 
 	random := rand.New(rand.NewPCG(seed, uint64(kills)))
 	written := func() float64 { return stats(t, c.hl)["writes"] + stats(t, c.gl)["writes"] }
-	number := 0
+	number, amid := 0, 0
 	for kill := range kills {
 		c.enter(random.IntN(2) == 0)
 		hl, gl := c.inHighLevel(), c.inGleap()
@@ -168,11 +168,12 @@ func killWhilePeopleEdit(t *testing.T, database string, kills int, seed uint64) 
 			number++
 			c.edit(random, number, hl, gl)
 		}
-		amidWork(random, written)
+		amid += amidWork(random, written)
 		t.Logf("kill %d after %v writes", kill+1, written())
 		s.proc.kill()
 		s.up()
 	}
+	enoughAmidWork(t, amid, kills)
 	var complaints []string
 	deadline := time.Now().Add(3 * time.Minute)
 	for complaints = c.wrong(); len(complaints) > 0 && time.Now().Before(deadline); complaints = c.wrong() {
